@@ -1,0 +1,2 @@
+//! The contract between the kernel and user level.
+#![no_std]
