@@ -1,0 +1,94 @@
+//! System tests of K42: guest programs, run on K42 and on Linux.
+//!
+//! A *case* is a shell script or a C program under `tests/diff`, `tests/hostile`
+//! or `tests/stress`. All cases of a suite run in one boot of a [`machine`],
+//! started one after the other by `tests/guest/run-all.sh`, which frames the
+//! result of each on the console ([`frames`]). What a case must show is recorded
+//! beside it in `expected/NAME.out`, and the record is made by Linux itself
+//! ([`linux`]): Debian's own kernel and busybox on the same emulated machine.
+//! So one run compares K42 with the record, and another the record with Linux.
+
+pub mod archive;
+pub mod compile;
+pub mod frames;
+pub mod linux;
+pub mod machine;
+pub mod suite;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use archive::Tree;
+use frames::Outcome;
+use machine::Machine;
+use suite::{Case, Suite};
+
+/// A machine that hangs with a case takes only that case along: the rest run in
+/// another boot. This many times, so that a broken system ends the run.
+const BOOTS: usize = 12;
+
+/// The workspace's root.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Runs these cases on a machine and gives back how each ended.
+///
+/// `base` holds what the cases need; a case that the machine did not survive
+/// has the status `lost`.
+pub fn run_cases(machine: &dyn Machine, base: &Tree, cases: &[&Case]) -> Result<BTreeMap<String, Outcome>> {
+    let mut done = BTreeMap::new();
+    for _ in 0..BOOTS {
+        let left: Vec<_> = cases.iter().copied().filter(|c| !done.contains_key(&c.name)).collect();
+        if left.is_empty() {
+            break;
+        }
+        let mut tree = base.clone();
+        tree.file("tests/list", 0o644, Suite::list(left.iter().copied()));
+        let seconds = 60 + left.iter().map(|c| u64::from(c.seconds)).sum::<u64>();
+        let limit = Duration::from_secs(seconds.min(900));
+        let console = machine.run(&tree, "/bin/busybox sh /tests/guest/run-all.sh", limit)?;
+        let report = frames::parse(&console);
+        let before = done.len();
+        done.extend(report.done);
+        if let Some((name, mut outcome)) = report.cut {
+            outcome.status = "lost".into();
+            outcome.err.extend(last(&report.noise, 20).iter().map(|l| format!("2|console: {l}")));
+            done.insert(name, outcome);
+        }
+        if done.len() == before {
+            // Not even one case: no second boot will do better.
+            let noise = last(&report.noise, 40).join("\n");
+            anyhow::bail!("{}: no case ran; the console's last lines:\n{noise}", machine.name());
+        }
+    }
+    Ok(done)
+}
+
+fn last(lines: &[String], count: usize) -> &[String] {
+    &lines[lines.len().saturating_sub(count)..]
+}
+
+/// How a case compares with its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Equal.
+    Pass,
+    /// There is nothing to compare with.
+    NoRecord,
+    /// Not equal: the lines that differ.
+    Differs(String),
+}
+
+/// Compares an outcome with the record.
+pub fn judge(suite: &Suite, name: &str, outcome: Option<&Outcome>) -> Verdict {
+    let Ok(record) = std::fs::read_to_string(suite.record(name)) else {
+        return Verdict::NoRecord;
+    };
+    let got = outcome.map_or_else(|| "status never ran\n".to_string(), Outcome::to_record);
+    if got == record { Verdict::Pass } else { Verdict::Differs(frames::difference(&record, &got)) }
+}

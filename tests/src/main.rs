@@ -1,0 +1,131 @@
+//! `k42-tests`: runs the guest suites. `k42-tests --help` tells how.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+use k42_tests::archive::Tree;
+use k42_tests::compile::Compiler;
+use k42_tests::linux::Linux;
+use k42_tests::machine::Machine;
+use k42_tests::suite::{Suite, install_runner};
+use k42_tests::{Verdict, judge, root, run_cases};
+
+const USAGE: &str = "usage: k42-tests [OPTION...] [FILTER...]
+
+  --suite NAME     the folder under tests/ (default: diff)
+  --target NAME    k42 (default) or linux, which checks the records themselves
+  --record         run on Linux twice and write tests/SUITE/expected
+  --list           only list the cases
+  FILTER           run the cases whose name contains one of these
+";
+
+struct Options {
+    suite: String,
+    target: String,
+    record: bool,
+    list: bool,
+    filters: Vec<String>,
+}
+
+fn options() -> Result<Option<Options>> {
+    let mut options = Options {
+        suite: "diff".into(),
+        target: "k42".into(),
+        record: false,
+        list: false,
+        filters: Vec::new(),
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().with_context(|| format!("{argument}: a value is missing"));
+        match argument.as_str() {
+            "--suite" => options.suite = value()?,
+            "--target" => options.target = value()?,
+            "--record" => options.record = true,
+            "--list" => options.list = true,
+            "--help" | "-h" => return Ok(None),
+            other if other.starts_with('-') => bail!("{other}: no such option\n{USAGE}"),
+            _ => options.filters.push(argument),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("k42-tests: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<bool> {
+    let Some(options) = options()? else {
+        print!("{USAGE}");
+        return Ok(true);
+    };
+    let root = root();
+    let suite = Suite::find(&root, &options.suite)?;
+    let chosen = |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
+    let cases: Vec<_> = suite.cases.iter().filter(|c| chosen(&c.name)).collect();
+    ensure!(!cases.is_empty(), "no case has such a name");
+    if options.list {
+        for case in &cases {
+            println!("{}", case.name);
+        }
+        return Ok(true);
+    }
+
+    let compiler = Compiler::new("powerpc64le-linux-gnu-", &root)?;
+    let mut tree = Tree::default();
+    install_runner(&root, &compiler, &mut tree)?;
+    suite.install(&compiler, &mut tree)?;
+
+    let machine: Box<dyn Machine> = match options.target.as_str() {
+        _ if options.record => Box::new(Linux::prepare(&root)?),
+        "linux" => Box::new(Linux::prepare(&root)?),
+        other => bail!("{other}: no such target"),
+    };
+    let outcomes = run_cases(machine.as_ref(), &tree, &cases)?;
+
+    if options.record {
+        let again = run_cases(machine.as_ref(), &tree, &cases)?;
+        fs::create_dir_all(&suite.expected)?;
+        let mut unsteady = 0;
+        for case in &cases {
+            let record = outcomes.get(&case.name).map(|o| o.to_record());
+            if record != again.get(&case.name).map(|o| o.to_record()) {
+                println!("{}: differs from one run to the next", case.name);
+                unsteady += 1;
+            }
+            fs::write(suite.record(&case.name), record.with_context(|| format!("{}: did not run", case.name))?)?;
+        }
+        println!("{} recorded, {unsteady} unsteady", cases.len());
+        return Ok(unsteady == 0);
+    }
+
+    let (mut passed, mut failed) = (0, BTreeSet::new());
+    for case in &cases {
+        match judge(&suite, &case.name, outcomes.get(&case.name)) {
+            Verdict::Pass => {
+                println!("test {}::{} ... ok", suite.folder, case.name);
+                passed += 1;
+            }
+            Verdict::NoRecord => {
+                println!("test {}::{} ... FAILED\n    no record: run with --record", suite.folder, case.name);
+                failed.insert(&case.name);
+            }
+            Verdict::Differs(lines) => {
+                println!("test {}::{} ... FAILED\n{lines}", suite.folder, case.name);
+                failed.insert(&case.name);
+            }
+        }
+    }
+    println!("{} on {}: {passed} passed, {} failed", suite.folder, machine.name(), failed.len());
+    Ok(failed.is_empty())
+}

@@ -1,0 +1,120 @@
+//! The cases: what is found in the folders under `tests/`, and the guest files
+//! that they need.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::archive::Tree;
+use crate::compile::{Compiler, Kind, Unit, check_name};
+
+/// Guest seconds that a case may take if it does not say otherwise.
+const SECONDS: u32 = 20;
+
+/// One guest case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its name: the file's, without the ending.
+    pub name: String,
+    /// The file that it comes from.
+    pub source: PathBuf,
+    /// Guest seconds after which it is killed.
+    pub seconds: u32,
+    /// The command in the guest.
+    pub command: String,
+}
+
+/// A folder of cases with its recorded outputs beside it.
+pub struct Suite {
+    /// The folder's name under `tests/`.
+    pub folder: String,
+    /// Where the records are.
+    pub expected: PathBuf,
+    /// The cases, by name.
+    pub cases: Vec<Case>,
+    /// The C programs among them.
+    units: Vec<Unit>,
+}
+
+impl Suite {
+    /// Finds the cases of `tests/FOLDER`.
+    pub fn find(root: &Path, folder: &str) -> Result<Self> {
+        let dir = root.join("tests").join(folder);
+        let (mut cases, mut units) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
+            let source = entry?.path();
+            let name = source.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_string();
+            let extension = source.extension().and_then(|e| e.to_str()).unwrap_or_default();
+            if !matches!(extension, "sh" | "c") {
+                continue;
+            }
+            check_name(&name)?;
+            let text = fs::read_to_string(&source)?;
+            let head = text.lines().take(4).collect::<Vec<_>>().join("\n");
+            let seconds = word_after(&head, "@timeout").and_then(|w| w.parse().ok()).unwrap_or(SECONDS);
+            let arguments = word_after(&head, "@arg").unwrap_or_default();
+            let command = if extension == "sh" {
+                format!("/bin/busybox sh /tests/{folder}/{name}.sh {arguments}")
+            } else if head.contains("@dynamic") {
+                units.push(Unit { name: name.clone(), source: source.clone(), kind: Kind::Dynamic });
+                format!("/tests/bin/{name} {arguments}")
+            } else if folder != "diff" {
+                units.push(Unit { name: name.clone(), source: source.clone(), kind: Kind::Static });
+                format!("/tests/bin/{name} {arguments}")
+            } else {
+                units.push(Unit { name: name.clone(), source: source.clone(), kind: Kind::Case });
+                format!("/tests/bin/diffc {name} {arguments}")
+            };
+            cases.push(Case { name, source, seconds, command: command.trim_end().to_string() });
+        }
+        cases.sort_by(|a, b| a.name.cmp(&b.name));
+        units.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { folder: folder.to_string(), expected: dir.join("expected"), cases, units })
+    }
+
+    /// Compiles the programs and puts programs and scripts into the guest's tree.
+    pub fn install(&self, compiler: &Compiler, tree: &mut Tree) -> Result<()> {
+        let built = compiler.all(&self.units)?;
+        let (mut names, mut objects) = (Vec::new(), Vec::new());
+        for (unit, path) in self.units.iter().zip(built) {
+            if unit.kind == Kind::Case {
+                names.push(unit.name.as_str());
+                objects.push(path);
+            } else {
+                tree.file(&format!("tests/bin/{}", unit.name), 0o755, fs::read(path)?);
+            }
+        }
+        if !names.is_empty() {
+            tree.file("tests/bin/diffc", 0o755, fs::read(compiler.link_cases(&names, &objects)?)?);
+        }
+        for case in self.cases.iter().filter(|c| c.source.extension().is_some_and(|e| e == "sh")) {
+            tree.file(&format!("tests/{}/{}.sh", self.folder, case.name), 0o755, fs::read(&case.source)?);
+        }
+        Ok(())
+    }
+
+    /// The runner's list for these cases.
+    pub fn list<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
+        cases.map(|c| format!("{} {} {}\n", c.name, c.seconds, c.command)).collect()
+    }
+
+    /// Where the record of a case is kept.
+    pub fn record(&self, name: &str) -> PathBuf {
+        self.expected.join(format!("{name}.out"))
+    }
+}
+
+/// The word that follows a mark in a case's first lines.
+fn word_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.split_once(mark)?.1.split_whitespace().next()
+}
+
+/// Puts the runner and its helpers into the guest's tree.
+pub fn install_runner(root: &Path, compiler: &Compiler, tree: &mut Tree) -> Result<()> {
+    let source = root.join("tests/kit/guard.c");
+    let built = compiler.all(&[Unit { name: "guard".into(), source, kind: Kind::Static }])?;
+    tree.file("tests/bin/guard", 0o755, fs::read(&built[0])?);
+    tree.file("tests/guest/run-all.sh", 0o755, fs::read(root.join("tests/guest/run-all.sh"))?);
+    Ok(())
+}
