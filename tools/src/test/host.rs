@@ -1,0 +1,234 @@
+//! Suites `host` and `host-be`: the tests of every crate that can run on the host, in the
+//! host's byte order and, under `qemu-ppc64`, in the other.
+//!
+//! Cargo builds the test programs and tells where they are; this module runs them itself
+//! and reads what libtest prints, so that each test counts and a failure brings its own
+//! output.
+
+use super::{Jobs, Report, Verdict};
+use crate::cargo::{self, Package};
+use crate::process;
+use crate::repo::Repo;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where host tests run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// The host itself.
+    Native,
+    /// A big-endian Linux process under emulation.
+    BigEndian,
+}
+
+/// One suite: a job per package, which builds and runs its tests.
+pub fn suite(repo: &Repo, packages: &[Package], machine: Machine) -> Jobs {
+    let mut jobs = Jobs::new(match machine {
+        Machine::Native => "host",
+        Machine::BigEndian => "host-be",
+    });
+    for package in packages {
+        if machine == Machine::BigEndian && !package.for_target() {
+            continue;
+        }
+        let (repo, package) = (repo.clone(), package.clone());
+        jobs.job(package.name.clone(), move |report| {
+            if let Err(e) = run_package(&repo, &package, machine, report) {
+                report.record(&package.name, Verdict::Fail(format!("{e:#}")));
+            }
+        });
+    }
+    jobs
+}
+
+/// Builds the tests of one package, runs every test program and its documentation tests.
+fn run_package(
+    repo: &Repo,
+    package: &Package,
+    machine: Machine,
+    report: &mut Report,
+) -> Result<()> {
+    for (target, program) in build_tests(repo, package, machine)? {
+        let mut command = match machine {
+            Machine::Native => Command::new(&program),
+            Machine::BigEndian => {
+                let mut command = Command::new(cargo::EMULATOR[0]);
+                command.args(&cargo::EMULATOR[1..]).arg(&program);
+                command
+            }
+        };
+        command
+            .current_dir(&package.dir)
+            .env("CARGO_MANIFEST_DIR", &package.dir);
+        run_program(&mut command, &format!("{}/{target}", package.name), report)?;
+    }
+    if machine == Machine::Native && package.library {
+        let mut command = cargo::cargo(repo, "test");
+        command.args(["--quiet", "--doc", "-p", &package.name]);
+        run_program(&mut command, &format!("{}/doc", package.name), report)?;
+    }
+    Ok(())
+}
+
+/// Has cargo build the tests; gives target name and program of each.
+fn build_tests(repo: &Repo, package: &Package, machine: Machine) -> Result<Vec<(String, PathBuf)>> {
+    let mut command = cargo::cargo(repo, "test");
+    command.args([
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+        "-p",
+        &package.name,
+    ]);
+    if machine == Machine::BigEndian {
+        cargo::for_big_endian_linux(&mut command);
+    }
+    let output = process::check(&mut command)?;
+    let mut programs = Vec::new();
+    for line in output
+        .stdout
+        .split(|&b| b == b'\n')
+        .filter(|l| l.starts_with(b"{"))
+    {
+        let message: Value = serde_json::from_slice(line).context("cargo's messages")?;
+        if message["reason"] == "compiler-artifact"
+            && message["profile"]["test"] == true
+            && let Some(path) = message["executable"].as_str()
+        {
+            let target = message["target"]["name"].as_str().unwrap_or("?");
+            programs.push((target.into(), PathBuf::from(path)));
+        }
+    }
+    Ok(programs)
+}
+
+/// Runs one test program and records each of its tests.
+fn run_program(command: &mut Command, name: &str, report: &mut Report) -> Result<()> {
+    let output = process::capture(command)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let parsed = parse(&text);
+    let failed = parsed.failed.len();
+    for test in parsed.failed {
+        let detail = section(&text, &test).unwrap_or_else(|| "no output".into());
+        report.record(&format!("{name}/{test}"), Verdict::Fail(detail));
+    }
+    for _ in 0..parsed.passed {
+        report.record(name, Verdict::Pass);
+    }
+    if parsed.ignored > 0 {
+        let reason = format!("{} tests are marked #[ignore]", parsed.ignored);
+        report.record(name, Verdict::Skip(reason));
+    }
+    if !output.status.success() && failed == 0 {
+        let text = format!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        let detail = format!(
+            "test program ended with {}\n{}",
+            output.status,
+            process::tail(&text, 40)
+        );
+        report.record(name, Verdict::Fail(detail));
+    }
+    Ok(())
+}
+
+/// What libtest said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Parsed {
+    passed: usize,
+    ignored: usize,
+    failed: Vec<String>,
+}
+
+/// Reads libtest's output: the summary lines for the counts (a quiet run prints no line
+/// per test), the list under `failures:` for the names.
+fn parse(text: &str) -> Parsed {
+    let mut parsed = Parsed::default();
+    let mut in_list = false;
+    for line in text.lines() {
+        if let Some(result) = line.strip_prefix("test result: ") {
+            in_list = false;
+            let count = |word: &str| {
+                let at = result.find(word)?;
+                result[..at]
+                    .trim_end()
+                    .rsplit([' ', '.'])
+                    .next()?
+                    .parse()
+                    .ok()
+            };
+            parsed.passed += count(" passed").unwrap_or(0);
+            parsed.ignored += count(" ignored").unwrap_or(0);
+        } else if line == "failures:" {
+            in_list = true;
+        } else if in_list && line.starts_with("    ") {
+            let name = line.trim().to_string();
+            if !parsed.failed.contains(&name) {
+                parsed.failed.push(name);
+            }
+        } else if line.starts_with("---- ") {
+            // The first "failures:" heads the captured output, not the list of names.
+            in_list = false;
+        }
+    }
+    parsed
+}
+
+/// The captured output of one failed test.
+fn section(text: &str, test: &str) -> Option<String> {
+    let head = format!("---- {test} ");
+    let at = text.find(&head)?;
+    let body = text[at..].split_once('\n')?.1;
+    let ends = ["\n---- ", "\nfailures:\n"];
+    let end = ends
+        .iter()
+        .filter_map(|e| body.find(e))
+        .min()
+        .unwrap_or(body.len());
+    Some(body[..end].trim_end().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = "
+running 3 tests
+test a::ok ... ok
+test a::bad ... FAILED
+test a::off ... ignored
+
+failures:
+
+---- a::bad stdout ----
+
+thread 'a::bad' panicked at src/lib.rs:1:1:
+    indented detail
+
+failures:
+    a::bad
+
+test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out
+";
+
+    #[test]
+    fn reads_libtest() {
+        let parsed = parse(SAMPLE);
+        assert_eq!(
+            parsed,
+            Parsed {
+                passed: 1,
+                ignored: 1,
+                failed: vec!["a::bad".into()]
+            }
+        );
+        let detail = section(SAMPLE, "a::bad").expect("has a section");
+        assert!(detail.contains("panicked at") && detail.ends_with("indented detail"));
+    }
+
+    #[test]
+    fn adds_up_several_programs() {
+        let ok = "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured\n";
+        assert_eq!(parse(&ok.repeat(2)).passed, 24);
+    }
+}
