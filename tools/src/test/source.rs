@@ -13,7 +13,7 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
     let mut jobs = Jobs::new("lint");
     let format = repo.clone();
     jobs.case("format", move || {
-        run(cargo::cargo(&format, "fmt").args(["--all", "--", "--check"]))
+        run(cargo::cargo(&format, "fmt").args(["--all", "--", "--check", "-l"]))
     });
     let host = repo.clone();
     jobs.case("clippy-host", move || {
