@@ -15,8 +15,8 @@
  *
  * A line that did not end in a newline is followed by a line "1\" (or "2\").
  * The last word pair is "exit N", "signal N" or "timeout S".  A byte that a
- * console could change (a control character other than tab, or "\" itself)
- * is written \xNN: the frame is text whatever the case printed.
+ * console could change (a control character other than tab) is
+ * written \xNN, and "\" as "\\": the frame is text whatever the case printed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,6 +61,8 @@ static void show(char tag, const char *path)
         at_start = c == '\n';
         if (c == '\n' || c == '\t' || (c >= ' ' && c != '\\' && c != 127))
             putchar(c);
+        else if (c == '\\')
+            printf("\\\\");
         else
             printf("\\x%02x", c);
     }

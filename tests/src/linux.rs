@@ -176,6 +176,10 @@ busybox mount -t devtmpfs dev /dev
 busybox mkdir -p /dev/pts /dev/shm
 busybox mount -t devpts -o ptmxmode=666 pts /dev/pts
 busybox mount -t tmpfs -o mode=1777 tmp /tmp
+busybox ln -s /proc/self/fd /dev/fd
+busybox ln -s /proc/self/fd/0 /dev/stdin
+busybox ln -s /proc/self/fd/1 /dev/stdout
+busybox ln -s /proc/self/fd/2 /dev/stderr
 busybox hostname k42
 busybox ip link set lo up
 busybox dmesg -n 1

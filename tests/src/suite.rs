@@ -110,11 +110,20 @@ fn word_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     text.split_once(mark)?.1.split_whitespace().next()
 }
 
+/// Programs of `tests/kit` that the runner and the scripts use.
+const HELPERS: [&str; 3] = ["guard", "asuser", "ptydo"];
+
 /// Puts the runner and its helpers into the guest's tree.
 pub fn install_runner(root: &Path, compiler: &Compiler, tree: &mut Tree) -> Result<()> {
-    let source = root.join("tests/kit/guard.c");
-    let built = compiler.all(&[Unit { name: "guard".into(), source, kind: Kind::Static }])?;
-    tree.file("tests/bin/guard", 0o755, fs::read(&built[0])?);
+    let unit = |name: &&str| Unit {
+        name: (*name).to_string(),
+        source: root.join(format!("tests/kit/{name}.c")),
+        kind: Kind::Static,
+    };
+    let built = compiler.all(&HELPERS.iter().map(unit).collect::<Vec<_>>())?;
+    for (name, path) in HELPERS.iter().zip(built) {
+        tree.file(&format!("tests/bin/{name}"), 0o755, fs::read(path)?);
+    }
     tree.file("tests/guest/run-all.sh", 0o755, fs::read(root.join("tests/guest/run-all.sh"))?);
     Ok(())
 }
