@@ -6,6 +6,10 @@
 use crate::papr::rtas::Rtas;
 use heapless::Vec;
 
+/// Physical memory below this is kept for interrupt vectors (the last of them, System Call
+/// Vectored with relocation, ends at 0x4000; the rest is for code that they reach).
+pub const VECTORS_END: u64 = 0x1_0000;
+
 /// Most memory ranges that are kept apart.
 pub const MAX_MEMORY: usize = 64;
 /// Most reserved ranges.
@@ -52,6 +56,8 @@ pub enum Machine {
 /// What a reserved range holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
+    /// The interrupt vectors, at the places that the architecture gives them.
+    Vectors,
     /// The kernel image: text, data, stack of the boot CPU.
     Kernel,
     /// Servers and root archive packed behind the kernel.
@@ -171,4 +177,44 @@ pub struct BootInfo {
     pub boot_time: Option<u64>,
     /// The seed that the loader gave for random numbers.
     pub random_seed: Option<[u8; 32]>,
+}
+
+impl BootInfo {
+    /// The memory that is in no use, in rising order, in whole pages of `page` bytes (a
+    /// power of two).
+    pub fn free(&self, page: u64) -> impl Iterator<Item = Range> + '_ {
+        self.memory.iter().flat_map(move |memory| {
+            let mut next = memory.start;
+            core::iter::from_fn(move || {
+                while next < memory.end() {
+                    // The reserved range that ends the free one which begins at `next`.
+                    let inside = |range: &Range| range.end() > next && range.start < memory.end();
+                    let barrier = self
+                        .reserved
+                        .iter()
+                        .map(|reserved| reserved.range)
+                        .filter(inside)
+                        .min_by_key(|range| range.start);
+                    let start = next;
+                    let end = barrier.map_or(memory.end(), |range| range.start);
+                    next = barrier.map_or(memory.end(), |range| range.end());
+                    if let Some(range) = whole_pages(start, end, page) {
+                        return Some(range);
+                    }
+                }
+                None
+            })
+        })
+    }
+
+    /// The CPU on which `kernel_main` runs.
+    pub fn boot_cpu(&self) -> Option<&Cpu> {
+        self.cpus.iter().find(|cpu| cpu.boot)
+    }
+}
+
+fn whole_pages(start: u64, end: u64, page: u64) -> Option<Range> {
+    let start = start.checked_next_multiple_of(page)?;
+    let end = end & !(page - 1);
+    Range::new(start, end.checked_sub(start)?)
 }

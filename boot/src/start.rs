@@ -1,7 +1,7 @@
 //! From the first Rust instruction to `kernel_main`, on the machine itself.
 
 use crate::early_println;
-use crate::info::{BootInfo, Range};
+use crate::info::{BootInfo, Range, VECTORS_END};
 use crate::of::cas;
 use crate::of::client::{Client, OfError};
 use crate::of::flatten::{FlattenError, flatten};
@@ -118,9 +118,10 @@ fn flat_tree(
     let mut size = TREE_FIRST;
     loop {
         let address = client.claim(size, PAGE).map_err(BootError::OpenFirmware)?;
-        if address < image.end && image.start < address + u64::from(size) {
-            // The firmware was not told how long the kernel is. What it has given now it
-            // will not give again, so asking on gets beyond the kernel.
+        let over_kernel = address < image.end && image.start < address + u64::from(size);
+        if over_kernel || address < VECTORS_END {
+            // The firmware was not told how long the kernel is, or where its vectors go.
+            // What it has given now it will not give again, so asking on gets beyond.
             continue;
         }
         // SAFETY: the firmware gave us this memory; it is in reach of the linear map.

@@ -4,7 +4,10 @@
 //! `device_type`, never by name: a CPU is `PowerPC,POWER9@0` here and `cpus/PowerPC,970FX`
 //! there. Property values are big-endian cells.
 
-use crate::info::*;
+use crate::info::{
+    BootInfo, ConsoleDevice, Cores, Cpu, InterruptController, Machine, Mmu, Range, Reserved, Use,
+    VECTORS_END,
+};
 use crate::papr::rtas::Rtas;
 use fdt::Fdt;
 use fdt::node::FdtNode;
@@ -162,6 +165,7 @@ fn add_memory(info: &mut BootInfo, start: u64, size: u64) -> Result<(), TreeErro
 
 fn reserved(tree: &Fdt, placement: &Placement, info: &mut BootInfo) -> Result<(), TreeError> {
     let known = [
+        (Range::new(0, VECTORS_END), Use::Vectors),
         (Some(placement.kernel), Use::Kernel),
         (placement.payload, Use::Payload),
         (info.initrd, Use::Initrd),
