@@ -93,9 +93,7 @@ mod kernel {
             "probe: {} CPUs, all is well",
             ARRIVED.load(Ordering::Acquire)
         );
-        if let Some(rtas) = info.rtas {
-            early_println!("power off: {:?}", rtas.power_off());
-        }
+        info.power_off();
         loop {
             pause();
         }

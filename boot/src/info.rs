@@ -3,6 +3,7 @@
 //! All addresses are physical. All lists are in the order of the device tree, but memory
 //! ranges, which are sorted and joined.
 
+use crate::opal::Opal;
 use crate::papr::rtas::Rtas;
 use heapless::Vec;
 
@@ -91,10 +92,10 @@ pub struct Cpu {
     pub boot: bool,
 }
 
-/// A virtual terminal.
+/// A terminal of the hypervisor or of the firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsoleDevice {
-    /// Unit address, the argument of H_PUT_TERM_CHAR.
+    /// Its number: the argument of H_PUT_TERM_CHAR, or of OPAL's console calls.
     pub unit: u32,
     /// Interrupt source, where it has one.
     pub interrupt: Option<u32>,
@@ -165,7 +166,7 @@ pub struct BootInfo {
     pub cpus: Vec<Cpu, MAX_CPUS>,
     /// Clock and caches.
     pub cores: Cores,
-    /// Virtual terminals.
+    /// Terminals.
     pub consoles: Vec<ConsoleDevice, MAX_CONSOLES>,
     /// How interrupts come.
     pub interrupts: InterruptController,
@@ -173,6 +174,8 @@ pub struct BootInfo {
     pub mmu: Mmu,
     /// Run-time services, where there are any.
     pub rtas: Option<Rtas>,
+    /// The firmware of a bare POWER server, where that is what the machine has.
+    pub opal: Option<Opal>,
     /// Seconds since 1970 at boot, UTC, where the machine has a clock.
     pub boot_time: Option<u64>,
     /// The seed that the loader gave for random numbers.
@@ -205,6 +208,16 @@ impl BootInfo {
                 None
             })
         })
+    }
+
+    /// Switches the machine off, by whatever it has for that. Returns only when that failed.
+    pub fn power_off(&self) {
+        if let Some(rtas) = &self.rtas {
+            rtas.power_off();
+        }
+        if let Some(opal) = &self.opal {
+            opal.power_off();
+        }
     }
 
     /// The CPU on which `kernel_main` runs.

@@ -19,7 +19,8 @@
 //!
 //! The path on QEMU pseries: `_start` → [`start`] → Open Firmware: negotiate
 //! (`ibm,client-architecture-support`: [`of::cas`]), then flatten the tree, then `quiesce`
-//! → read the tree → `kernel_main`.
+//! → read the tree → `kernel_main`. On a bare POWER server OPAL hands over a flattened tree
+//! and stays for calls ([`opal`]).
 //!
 //! All code runs in the linear map: an address is [`LINEAR_BASE`] plus the physical
 //! address, with translation off as well as on, because real mode ignores the top bits.
@@ -29,6 +30,7 @@
 pub mod early;
 pub mod info;
 pub mod of;
+pub mod opal;
 pub mod papr;
 pub mod tree;
 

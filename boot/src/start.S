@@ -142,17 +142,11 @@ _secondary_start:
     .size   _secondary_start, . - _secondary_start
 
 # ---------------------------------------------------------------------------------
-# k42_firmware_call(r3 = argument for the firmware, r4 = its entry address) -> r3
-#
-# Calls Open Firmware as it wants to be called: big-endian, 32-bit mode, addresses below
-# 4 GiB. It keeps r1, r2 and r13-r31 but only their lower halves, hence the saving of
-# all; it comes back big-endian and in 32-bit mode to a low address.
-# Real mode only: low and high addresses are the same memory.
+# Calls into firmware. Firmware runs big-endian, in real mode, and keeps of the nonvolatile
+# registers what it likes (Open Firmware: the lower halves), hence the saving of all.
+# Frame: 8 + 256: CR, 16 + 256: LR, 24: r2, 32 ff.: r13-r31, 192: MSR.
 # ---------------------------------------------------------------------------------
-    .balign 16
-    .globl  k42_firmware_call
-    .type   k42_firmware_call, @function
-k42_firmware_call:
+.macro keep_registers
     mflr    0
     std     0, 16(1)
     mfcr    0
@@ -164,6 +158,33 @@ k42_firmware_call:
     .endr
     mfmsr   11
     std     11, 192(1)
+.endm
+
+.macro restore_registers_and_return
+    ld      11, 192(1)
+    mtmsrd  11
+    isync
+    .irp    i, 13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    ld      \i, 32 + 8 * (\i - 13)(1)
+    .endr
+    ld      2, 24(1)
+    ld      1, 0(1)
+    ld      0, 8(1)
+    mtcr    0
+    ld      0, 16(1)
+    mtlr    0
+    blr
+.endm
+
+# k42_firmware_call(r3 = argument for Open Firmware, r4 = its entry address) -> r3
+#
+# In 32-bit mode, with addresses below 4 GiB. Real mode only: low and high addresses must
+# be the same memory.
+    .balign 16
+    .globl  k42_firmware_call
+    .type   k42_firmware_call, @function
+k42_firmware_call:
+    keep_registers
     bcl     20, 31, 1f
 1:  mflr    10
     addi    10, 10, 2f - 1b
@@ -178,20 +199,33 @@ k42_firmware_call:
 2:
     in_own_order
     clrldi  1, 1, 32
-    ld      11, 192(1)
-    mtmsrd  11
-    isync
-    .irp    i, 13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    ld      \i, 32 + 8 * (\i - 13)(1)
-    .endr
-    ld      2, 24(1)
-    ld      1, 0(1)
-    ld      0, 8(1)
-    mtcr    0
-    ld      0, 16(1)
-    mtlr    0
-    blr
+    restore_registers_and_return
     .size   k42_firmware_call, . - k42_firmware_call
+
+# k42_opal_call(r3-r6 = arguments, r7 = token, r8 = OPAL's base, r9 = its entry) -> r3
+#
+# The way back is given as an address in the linear map, where the same code is with
+# translation off and on.
+    .balign 16
+    .globl  k42_opal_call
+    .type   k42_opal_call, @function
+k42_opal_call:
+    keep_registers
+    bcl     20, 31, 1f
+1:  mflr    10
+    addi    10, 10, 2f - 1b
+    mtlr    10
+    li      12, 0x31                # MSR.IR, DR, LE off
+    andc    11, 11, 12
+    mr      0, 7
+    mr      2, 8
+    mtsrr0  9
+    mtsrr1  11
+    rfid
+2:
+    in_own_order
+    restore_registers_and_return
+    .size   k42_opal_call, . - k42_opal_call
 
 # Distances from _start to places that only the linker knows.
     .balign 8

@@ -5,6 +5,7 @@ use crate::info::{BootInfo, Range, VECTORS_END};
 use crate::of::cas;
 use crate::of::client::{Client, OfError};
 use crate::of::flatten::{FlattenError, flatten};
+use crate::opal::Opal;
 use crate::tree::{self, Placement, TreeError};
 use crate::{early, linear, physical};
 use core::mem::MaybeUninit;
@@ -31,7 +32,7 @@ const PAGE: u32 = 64 << 10;
 #[derive(Debug)]
 #[expect(dead_code, reason = "the causes are read by being printed")]
 enum BootError {
-    /// r5 is 0, so this is no Open Firmware; no other firmware is known here yet.
+    /// Neither Open Firmware (an entry in r5) nor OPAL (a flattened tree in r3).
     UnknownFirmware,
     OpenFirmware(OfError),
     Flatten(FlattenError),
@@ -45,25 +46,34 @@ struct Entry {
     r3: u64,
     r4: u64,
     r5: u64,
+    r8: u64,
+    r9: u64,
+}
+
+/// What any way in must come to: a flattened tree, where it lies, and what else is known.
+struct Found {
+    blob: &'static [u8],
+    placement: Placement,
+    opal: Option<Opal>,
 }
 
 /// Called by start.S.
 #[unsafe(no_mangle)]
-extern "C" fn k42_boot_start(
-    r3: u64,
-    r4: u64,
-    r5: u64,
-    _opal_base: u64,
-    _opal_entry: u64,
-    base: u64,
-) -> ! {
+extern "C" fn k42_boot_start(r3: u64, r4: u64, r5: u64, r8: u64, r9: u64, base: u64) -> ! {
     static mut INFO: MaybeUninit<BootInfo> = MaybeUninit::uninit();
-    match boot_info(&Entry { base, r3, r4, r5 }) {
+    match boot_info(&Entry {
+        base,
+        r3,
+        r4,
+        r5,
+        r8,
+        r9,
+    }) {
         // SAFETY: this runs once, on the only CPU that runs, so the reference is the only
         // one; and `kernel_main` is entered as it wants.
         Ok(info) => unsafe {
-            let place = &mut *(&raw mut INFO);
-            kernel_main(place.write(info))
+            let place = &raw mut INFO;
+            kernel_main((*place).write(info))
         },
         Err(error) => {
             early_println!("k42: cannot start: {error:?} (r3={r3:#x} r4={r4:#x} r5={r5:#x})");
@@ -75,9 +85,31 @@ extern "C" fn k42_boot_start(
 }
 
 fn boot_info(entry: &Entry) -> Result<BootInfo, BootError> {
-    if entry.r5 == 0 {
-        return Err(BootError::UnknownFirmware);
+    let found = if entry.r5 != 0 {
+        from_open_firmware(entry)?
+    } else {
+        from_opal(entry)?
+    };
+    let mut info = tree::read(found.blob, &found.placement).map_err(BootError::Tree)?;
+    if let Some(console) = info.consoles.iter().find(|console| console.stdout) {
+        early::set_terminal(console.unit);
     }
+    info.opal = found.opal;
+    info.boot_time = info.rtas.and_then(|rtas| rtas.time_of_day().ok());
+    Ok(info)
+}
+
+/// The kernel image and what is packed behind it.
+fn image(entry: &Entry) -> (Range, Option<Range>) {
+    let (start, end) = (&raw const __image_start, &raw const __image_end);
+    let kernel = Range {
+        start: physical(start),
+        size: physical(end) - physical(start),
+    };
+    (kernel, payload(entry.base))
+}
+
+fn from_open_firmware(entry: &Entry) -> Result<Found, BootError> {
     // SAFETY: r5 is the client interface; nothing has disturbed the firmware since entry.
     let client = unsafe { Client::new(entry.r5 as u32) };
     // Without the agreement the machine still works, on what it offers by default; the
@@ -85,29 +117,58 @@ fn boot_info(entry: &Entry) -> Result<BootInfo, BootError> {
     if let Err(error) = cas::negotiate(&client, has_radix()) {
         early_println!("k42: no agreement with the hypervisor: {error:?}");
     }
-    let image = (&raw const __image_start, &raw const __image_end);
-    let kernel = Range {
-        start: physical(image.0),
-        size: physical(image.1) - physical(image.0),
-    };
-    let payload = payload(entry.base);
-    let (blob, range) = flat_tree(&client, kernel.start..payload.unwrap_or(kernel).end())?;
+    let (kernel, payload) = image(entry);
+    let (blob, tree) = flat_tree(&client, kernel.start..payload.unwrap_or(kernel).end())?;
     if let Err(error) = client.quiesce() {
         early_println!("k42: {error:?}");
     }
-    let placement = Placement {
-        kernel,
-        payload,
-        tree: range,
-        // By the old convention of Linux: r3 and r4 are start and size.
-        initrd: Range::new(entry.r3, entry.r4).filter(|_| entry.r3 != 0),
-    };
-    let mut info = tree::read(blob, &placement).map_err(BootError::Tree)?;
-    if let Some(console) = info.consoles.iter().find(|console| console.stdout) {
-        early::set_terminal(console.unit);
+    // By an old convention r3 and r4 are start and size of the initial ram disk.
+    let initrd = Range::new(entry.r3, entry.r4).filter(|range| range.start != 0);
+    Ok(Found {
+        blob,
+        placement: Placement {
+            kernel,
+            payload,
+            tree,
+            initrd,
+        },
+        opal: None,
+    })
+}
+
+fn from_opal(entry: &Entry) -> Result<Found, BootError> {
+    /// First word of a flattened tree; the second is its length.
+    const MAGIC: u32 = 0xd00d_feed;
+    if entry.r3 == 0 || entry.r9 == 0 {
+        return Err(BootError::UnknownFirmware);
     }
-    info.boot_time = info.rtas.and_then(|rtas| rtas.time_of_day().ok());
-    Ok(info)
+    let start = linear::<u8>(entry.r3).cast_const();
+    // SAFETY: r5 is 0 and r9 is not, so this is OPAL, and r3 is the address of its tree,
+    // which nobody changes any more.
+    let [magic, length] = unsafe { start.cast::<[u32; 2]>().read_unaligned() }.map(u32::from_be);
+    if magic != MAGIC {
+        return Err(BootError::UnknownFirmware);
+    }
+    // SAFETY: as above; the tree is that long by its own header.
+    let blob = unsafe { core::slice::from_raw_parts(start, length as usize) };
+    // SAFETY: r8 and r9 are OPAL's own words.
+    let opal = unsafe { Opal::new(entry.r8, entry.r9) };
+    early::use_opal(opal);
+    let (kernel, payload) = image(entry);
+    let tree = Range {
+        start: entry.r3,
+        size: u64::from(length),
+    };
+    Ok(Found {
+        blob,
+        placement: Placement {
+            kernel,
+            payload,
+            tree,
+            initrd: None,
+        },
+        opal: Some(opal),
+    })
 }
 
 /// Copies the tree into memory of its own, of the size that it needs, outside `image`.

@@ -72,6 +72,7 @@ pub fn read(blob: &'static [u8], placement: &Placement) -> Result<BootInfo, Tree
             slb_entries: 0,
         },
         rtas: tree.find_node("/rtas").map(services),
+        opal: None,
         boot_time: None,
         random_seed: chosen.and_then(|node| bytes(node, "rng-seed")?.try_into().ok()),
     };
