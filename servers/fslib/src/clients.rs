@@ -1,0 +1,169 @@
+//! A record for each client process, found by its id without touching anything that other processes' calls touch.
+//!
+//! The process server tells births, forks, deaths and changes of credentials (`k42_api::lifecycle`), always before the
+//! process concerned can call. The table is indexed by the process's place in the kernel's process table; the
+//! generation in the id tells an old process from a new one in the same place.
+
+use crate::credentials::Record;
+use crate::sync::{Once, RwLock};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use k42_api::lifecycle::Credentials;
+use k42_ipc::{Caller, Error, ProcessId, Result};
+
+/// A client process. `X` is what the server keeps beside the credentials; it lives as long as the process.
+#[derive(Debug)]
+pub struct Client<X> {
+    /// Which process.
+    pub process: ProcessId,
+    /// With which rights it acts, at the time of the call.
+    pub record: Arc<Record>,
+    /// The server's own data.
+    pub extra: Arc<X>,
+}
+
+impl<X> Clone for Client<X> {
+    fn clone(&self) -> Self {
+        Self { process: self.process, record: self.record.clone(), extra: self.extra.clone() }
+    }
+}
+
+/// Slots in a chunk, and chunks: together all indices of the kernel's process table.
+const CHUNK: usize = 256;
+const CHUNKS: usize = 256;
+
+/// One process per cache line: calls of different processes do not share any.
+#[repr(align(128))]
+struct Slot<X>(RwLock<Option<Client<X>>>);
+
+type Chunk<X> = Box<[Slot<X>; CHUNK]>;
+
+/// All clients of a server.
+pub struct Clients<X> {
+    chunks: Box<[Once<Chunk<X>>]>,
+}
+
+impl<X: Default> Default for Clients<X> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<X: Default> Clients<X> {
+    /// No clients. Made once, at the start of a server.
+    pub fn new() -> Self {
+        Self { chunks: (0..CHUNKS).map(|_| Once::new()).collect() }
+    }
+
+    fn slot(&self, process: ProcessId) -> &Slot<X> {
+        let index = process.index();
+        let chunk = self.chunks[index / CHUNK]
+            .call_once(|| Box::new(core::array::from_fn(|_| Slot(RwLock::new(None)))));
+        &chunk[index % CHUNK]
+    }
+
+    /// The caller's record. Servers of the boot archive act as root and need no introduction. ESRCH for anybody else
+    /// whom the process server has not announced.
+    #[inline]
+    pub fn get(&self, caller: &Caller) -> Result<Client<X>> {
+        let process = caller.process;
+        if let Some(client) = &*self.slot(process).0.read()
+            && client.process == process
+        {
+            return Ok(client.clone());
+        }
+        if process.index() < ProcessId::FIRST_DYNAMIC_INDEX as usize && process != ProcessId::NONE {
+            return self.put(process, Record::ROOT);
+        }
+        Err(Error::ESRCH)
+    }
+
+    fn put(&self, process: ProcessId, record: Record) -> Result<Client<X>> {
+        let client = Client { process, record: Arc::new(record), extra: Arc::new(X::default()) };
+        *self.slot(process).0.write() = Some(client.clone());
+        Ok(client)
+    }
+
+    /// `Lifecycle::client_created`.
+    pub fn created(&self, caller: &Caller, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()> {
+        from_process_server(caller)?;
+        self.put(process, Record::new(ids, groups)?).map(drop)
+    }
+
+    /// `Lifecycle::client_forked`: the child starts with the parent's credentials and fresh data of its own.
+    pub fn forked(&self, caller: &Caller, parent: ProcessId, child: ProcessId) -> Result<()> {
+        from_process_server(caller)?;
+        let record = match &*self.slot(parent).0.read() {
+            Some(client) if client.process == parent => client.record.clone(),
+            _ => return Err(Error::ESRCH),
+        };
+        let client = Client { process: child, record, extra: Arc::new(X::default()) };
+        *self.slot(child).0.write() = Some(client);
+        Ok(())
+    }
+
+    /// `Lifecycle::client_ended`: the record, for the server to release what it held; `None` if there was none.
+    pub fn ended(&self, caller: &Caller, process: ProcessId) -> Result<Option<Client<X>>> {
+        from_process_server(caller)?;
+        let mut slot = self.slot(process).0.write();
+        Ok(if slot.as_ref().is_some_and(|client| client.process == process) { slot.take() } else { None })
+    }
+
+    /// `Lifecycle::credentials_changed`.
+    pub fn changed(&self, caller: &Caller, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()> {
+        from_process_server(caller)?;
+        let record = Arc::new(Record::new(ids, groups)?);
+        match &mut *self.slot(process).0.write() {
+            Some(client) if client.process == process => client.record = record,
+            _ => return Err(Error::ESRCH),
+        }
+        Ok(())
+    }
+}
+
+/// Only the process server tells who lives.
+pub fn from_process_server(caller: &Caller) -> Result<()> {
+    if caller.process == ProcessId::PROCESS { Ok(()) } else { Err(Error::EPERM) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k42_ipc::Handle;
+
+    fn caller(process: ProcessId) -> Caller {
+        Caller { process, vp: 0, handle: Handle::ROOT, rights: 0 }
+    }
+
+    #[test]
+    fn life_of_a_client() {
+        let clients = Clients::<()>::new();
+        let server = caller(ProcessId::PROCESS);
+        let (a, b) = (ProcessId::new(20, 1), ProcessId::new(300, 1));
+        let mut ids = Record::ROOT.ids;
+        ids.fsuid = 7;
+        assert_eq!(clients.get(&caller(a)).unwrap_err(), Error::ESRCH);
+        assert_eq!(clients.created(&caller(a), a, ids, &[]), Err(Error::EPERM));
+        clients.created(&server, a, ids, &[9, 0, 0, 0]).unwrap();
+        clients.forked(&server, a, b).unwrap();
+        assert_eq!(clients.get(&caller(b)).unwrap().record.groups, [9]);
+        clients.changed(&server, b, Record::ROOT.ids, &[]).unwrap();
+        assert!(clients.get(&caller(b)).unwrap().record.effective().is_root());
+        assert_eq!(clients.get(&caller(a)).unwrap().record.ids.fsuid, 7);
+        assert!(clients.ended(&server, a).unwrap().is_some());
+        assert!(clients.ended(&server, a).unwrap().is_none());
+        assert_eq!(clients.get(&caller(a)).unwrap_err(), Error::ESRCH);
+        // The same place, used again: an id of the old generation is nobody.
+        let again = ProcessId::new(20, 2);
+        clients.created(&server, again, ids, &[]).unwrap();
+        assert_eq!(clients.get(&caller(a)).unwrap_err(), Error::ESRCH);
+        assert!(clients.get(&caller(again)).is_ok());
+    }
+
+    #[test]
+    fn servers_are_root() {
+        let clients = Clients::<()>::new();
+        assert!(clients.get(&caller(ProcessId::NAME)).unwrap().record.effective().is_root());
+        assert_eq!(clients.get(&caller(ProcessId::NONE)).unwrap_err(), Error::ESRCH);
+    }
+}
