@@ -13,12 +13,22 @@
 //!
 //! Every error ends as one line on standard error and a non-zero status.
 
+mod archive;
+mod bench;
 mod build;
 mod cargo;
 mod cli;
+mod console;
+mod image;
+mod machine;
 mod process;
 mod progress;
+mod qemu;
+mod qmp;
 mod repo;
+mod root;
+mod run;
+mod symbols;
 mod test;
 
 use clap::Parser;
@@ -47,9 +57,9 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> anyhow::Result<u8> {
     let repo = repo::Repo::find()?;
     match command {
-        Command::Run(_) | Command::Bench(_) | Command::Image(_) => {
-            anyhow::bail!("this command is not there yet")
-        }
+        Command::Run(options) => run::run(&repo, &options),
+        Command::Bench(options) => bench::command(&repo, &options),
+        Command::Image(options) => image::command(&repo, &options),
         Command::Build(options) => build::command(&repo, &options),
         Command::Test(options) => test::command(&repo, &options),
     }

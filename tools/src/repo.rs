@@ -65,6 +65,13 @@ impl Repo {
         &self.root
     }
 
+    /// Folder for what the tool makes and keeps; created when missing.
+    pub fn build_dir(&self) -> Result<PathBuf> {
+        let dir = self.root.join("build");
+        std::fs::create_dir_all(&dir)?;
+        Ok(dir)
+    }
+
     /// The target description for a byte order.
     pub fn target_file(&self, order: Order) -> PathBuf {
         self.root

@@ -1,0 +1,401 @@
+//! A running machine: QEMU, its sockets, and who listens on them.
+//!
+//! [`run`] starts QEMU, copies between its terminals and the given ends until the guest is
+//! off, and cleans up whatever happens: sockets lie in a temporary folder, QEMU dies with
+//! this program, and a signal ends the machine instead of leaving it behind.
+
+use crate::console::{self, Input};
+use crate::process;
+use crate::qemu::{self, Machine};
+use crate::qmp::{Event, Qmp};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long QEMU may take to open its sockets.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often the main loop looks at the clock, at QEMU and at signals.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Where the terminals lead.
+pub struct Ends {
+    /// What is typed on the console.
+    pub input: Input,
+    /// The input comes from a terminal in raw mode.
+    pub raw: bool,
+    /// What the console shows.
+    pub console: Box<dyn Write + Send>,
+    /// Standard error of the command.
+    pub errors: Box<dyn Write + Send>,
+    /// The log; called once per line, without its end.
+    pub log: Box<dyn FnMut(&str) + Send>,
+}
+
+/// Why the machine ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The guest powered off.
+    PowerOff,
+    /// The guest gave up; QEMU's word for how.
+    Guest(String),
+    /// Its time was over.
+    Timeout,
+    /// A signal to this program.
+    Signal(i32),
+    /// The user's Ctrl-].
+    User,
+    /// QEMU failed; what it said.
+    Qemu(String),
+}
+
+/// What is known at the end.
+#[derive(Debug)]
+pub struct End {
+    /// Why it ended.
+    pub reason: Reason,
+    /// The status that the guest reported.
+    pub status: Option<i32>,
+    /// The JSON of its `counts` lines.
+    pub counts: Vec<String>,
+    /// Whether the trace was saved, if it was asked for.
+    pub trace: Option<Result<()>>,
+}
+
+/// What the threads tell the main loop.
+enum Message {
+    Control(String),
+    Off(Event, Qmp),
+    User,
+}
+
+/// Starts the machine and stays with it to its end. `trace`: where to save the guest's
+/// trace buffers.
+pub fn run(
+    machine: &Machine,
+    ends: Ends,
+    limit: Option<Duration>,
+    trace: Option<PathBuf>,
+) -> Result<End> {
+    let signals = Signals::catch()?;
+    let dir = tempfile::Builder::new().prefix("k42-").tempdir()?;
+    let mut listeners = Vec::new();
+    for name in qemu::TERMINALS.iter().chain([&qemu::QMP]) {
+        let listener = UnixListener::bind(dir.path().join(name))?;
+        listener.set_nonblocking(true)?;
+        listeners.push(listener);
+    }
+    let mut command = machine.command(dir.path());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    end_with_parent(&mut command);
+    let child = command.spawn().map_err(|e| process::not_started(&command, &e))?;
+    let mut qemu = Guard(child);
+    let complaints = collect(qemu.0.stderr.take().context("QEMU's standard error")?);
+
+    let mut streams = Vec::new();
+    for listener in &listeners {
+        match accept(listener, &mut qemu.0)? {
+            Some(stream) => streams.push(stream),
+            None => bail!("QEMU did not start: {}", joined(complaints).trim()),
+        }
+    }
+    let [console, log, errors, control, qmp] =
+        <[UnixStream; 5]>::try_from(streams).map_err(|_| anyhow::anyhow!("sockets missing"))?;
+
+    let (sender, receiver) = mpsc::channel();
+    let typed = console.try_clone()?;
+    let readers = [
+        copy(console, ends.console),
+        copy(errors, ends.errors),
+        lines(log, ends.log),
+        relay_control(control, sender.clone()),
+    ];
+    feed(ends.input, typed, ends.raw, sender.clone());
+    watch(qmp, sender);
+
+    let mut end = follow(&receiver, &mut qemu.0, &signals, limit, trace)?;
+    drop(qemu);
+    // The readers end with QEMU; only then has everything been delivered.
+    for reader in readers {
+        let _ = reader.join();
+    }
+    while let Ok(message) = receiver.try_recv() {
+        if let Message::Control(line) = message {
+            end.control(&line);
+        }
+    }
+    let said = joined(complaints);
+    if let Reason::Qemu(text) = &mut end.reason {
+        text.push_str(said.trim());
+    }
+    Ok(end.end)
+}
+
+/// The end as it becomes known.
+struct Ending {
+    end: End,
+    trace_region: Option<(u64, u64)>,
+}
+
+impl std::ops::Deref for Ending {
+    type Target = End;
+    fn deref(&self) -> &End {
+        &self.end
+    }
+}
+
+impl std::ops::DerefMut for Ending {
+    fn deref_mut(&mut self) -> &mut End {
+        &mut self.end
+    }
+}
+
+impl Ending {
+    /// Takes one line of the control terminal. An unknown line is left alone, so that an
+    /// older tool can run a newer guest.
+    fn control(&mut self, line: &str) {
+        let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        match word {
+            "exit" => self.end.status = rest.trim().parse().ok().or(self.end.status),
+            "counts" => self.end.counts.push(rest.into()),
+            "trace" => {
+                let mut numbers = rest.split_whitespace().map(number);
+                if let (Some(Some(address)), Some(Some(length))) = (numbers.next(), numbers.next())
+                {
+                    self.trace_region = Some((address, length));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A number in decimal, or in hexadecimal after `0x`.
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// Waits for the end of the machine.
+fn follow(
+    receiver: &Receiver<Message>,
+    qemu: &mut Child,
+    signals: &Signals,
+    limit: Option<Duration>,
+    trace: Option<PathBuf>,
+) -> Result<Ending> {
+    let start = Instant::now();
+    let end = End { reason: Reason::PowerOff, status: None, counts: Vec::new(), trace: None };
+    let mut ending = Ending { end, trace_region: None };
+    ending.reason = loop {
+        match receiver.recv_timeout(TICK) {
+            Ok(Message::Control(line)) => ending.control(&line),
+            Ok(Message::User) => break Reason::User,
+            Ok(Message::Off(Event::Shutdown(why), mut qmp)) => {
+                // Control lines were written before the machine stopped, by another thread.
+                while let Ok(message) = receiver.recv_timeout(TICK) {
+                    if let Message::Control(line) = message {
+                        ending.control(&line);
+                    }
+                }
+                ending.end.trace = trace.map(|file| match ending.trace_region {
+                    Some((address, length)) => qmp.save_memory(address, length, &file),
+                    None => bail!("the guest did not say where its trace is"),
+                });
+                if qmp.quit().is_ok() {
+                    wait_a_little(qemu);
+                }
+                break if why == "guest-shutdown" { Reason::PowerOff } else { Reason::Guest(why) };
+            }
+            Ok(Message::Off(Event::Gone, _)) | Err(RecvTimeoutError::Disconnected) => {
+                let status = wait_a_little(qemu);
+                break Reason::Qemu(status.map_or_else(String::new, |s| format!("{s} ")));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(signal) = signals.caught() {
+            break Reason::Signal(signal);
+        }
+        if limit.is_some_and(|limit| start.elapsed() > limit) {
+            break Reason::Timeout;
+        }
+    };
+    Ok(ending)
+}
+
+/// Gives QEMU a moment to end by itself.
+fn wait_a_little(qemu: &mut Child) -> Option<ExitStatus> {
+    for _ in 0..100 {
+        if let Ok(Some(status)) = qemu.try_wait() {
+            return Some(status);
+        }
+        thread::sleep(TICK);
+    }
+    None
+}
+
+/// Kills and reaps QEMU when it goes out of scope.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks the kernel to kill the child when the thread that started it ends, however that
+/// comes about. That thread stays in [`run`] for as long as the child lives.
+#[allow(unsafe_code, reason = "the standard library marks code that runs after fork so")]
+fn end_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let set = || {
+        let signal = Some(rustix::process::Signal::KILL);
+        rustix::process::set_parent_process_death_signal(signal).map_err(Into::into)
+    };
+    // SAFETY: the closure makes one system call; it allocates nothing and takes no lock,
+    // which is all that is asked of code between fork and exec.
+    unsafe {
+        command.pre_exec(set);
+    }
+}
+
+/// Accepts QEMU's connection; `None` if QEMU ended or does not come.
+fn accept(listener: &UnixListener, qemu: &mut Child) -> Result<Option<UnixStream>> {
+    let start = Instant::now();
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                return Ok(Some(stream));
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e.into()),
+        }
+        if qemu.try_wait()?.is_some() || start.elapsed() > START_LIMIT {
+            qemu.kill()?;
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Reads a stream to its end in the background.
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn joined(thread: JoinHandle<String>) -> String {
+    thread.join().unwrap_or_default()
+}
+
+/// Copies what the guest writes, at once. If the receiver is gone, goes on reading, so
+/// that the guest is not blocked.
+fn copy(mut from: UnixStream, mut to: Box<dyn Write + Send>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        let mut open = true;
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            open = open && to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_ok();
+        }
+    })
+}
+
+/// Hands over what the guest writes line by line.
+fn lines(from: UnixStream, mut to: Box<dyn FnMut(&str) + Send>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut reader = BufReader::new(from);
+        let mut line = Vec::new();
+        while let Ok(1..) = reader.read_until(b'\n', &mut line) {
+            to(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+            line.clear();
+        }
+    })
+}
+
+fn relay_control(from: UnixStream, sender: Sender<Message>) -> JoinHandle<()> {
+    let to = move |line: &str| {
+        let _ = sender.send(Message::Control(line.into()));
+    };
+    lines(from, Box::new(to))
+}
+
+fn feed(input: Input, guest: UnixStream, raw: bool, sender: Sender<Message>) {
+    thread::spawn(move || {
+        if console::feed(input, guest, raw) {
+            let _ = sender.send(Message::User);
+        }
+    });
+}
+
+fn watch(stream: UnixStream, sender: Sender<Message>) {
+    thread::spawn(move || {
+        if let Ok(mut qmp) = Qmp::new(stream) {
+            let event = qmp.wait_for_end();
+            let _ = sender.send(Message::Off(event, qmp));
+        }
+    });
+}
+
+/// Signals that end the machine, for as long as this lives.
+struct Signals {
+    caught: Arc<AtomicUsize>,
+    ids: Vec<signal_hook::SigId>,
+}
+
+impl Signals {
+    fn catch() -> Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+        let caught = Arc::new(AtomicUsize::new(0));
+        let mut ids = Vec::new();
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            let number = usize::try_from(signal)?;
+            ids.push(signal_hook::flag::register_usize(signal, caught.clone(), number)?);
+        }
+        Ok(Signals { caught, ids })
+    }
+
+    fn caught(&self) -> Option<i32> {
+        i32::try_from(self.caught.load(Ordering::Relaxed)).ok().filter(|&n| n > 0)
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for &id in &self.ids {
+            signal_hook::low_level::unregister(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_lines() {
+        let end = End { reason: Reason::PowerOff, status: None, counts: vec![], trace: None };
+        let mut ending = Ending { end, trace_region: None };
+        for line in ["exit 3", "trace 0x2000000 65536", "counts {\"frames\": 1}", "later"] {
+            ending.control(line);
+        }
+        assert_eq!(ending.status, Some(3));
+        assert_eq!(ending.trace_region, Some((0x200_0000, 65536)));
+        assert_eq!(ending.counts, ["{\"frames\": 1}"]);
+        ending.control("exit nonsense");
+        assert_eq!(ending.status, Some(3));
+    }
+}

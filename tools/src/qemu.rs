@@ -1,0 +1,113 @@
+//! QEMU's command line: the one place that knows it.
+//!
+//! The machine is `pseries` with a POWER9. The `cap-…=broken` settings say that the
+//! hardware has no mitigation to offer, so that neither K42 nor a Linux beside it pays for
+//! one. There are four virtual terminals, told apart by the number that the guest gives
+//! to the hypervisor:
+//!
+//! | number | carries |
+//! |---|---|
+//! | 0x71000000 | the console |
+//! | 0x71000001 | the log of kernel and servers |
+//! | 0x71000002 | standard error of the command of `--exec` |
+//! | 0x71000003 | lines for the host: `exit N`, `trace ADDRESS LENGTH`, `counts JSON` |
+//!
+//! Each is a socket on which this program listens before QEMU starts, so nothing that
+//! the guest writes is lost. When the guest powers off, QEMU stops and keeps its memory,
+//! until it is told over QMP to end.
+
+use crate::cli::Firmware;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names of the terminals' sockets, in the order of their numbers.
+pub const TERMINALS: [&str; 4] = ["console", "log", "errors", "control"];
+
+/// Name of the QMP socket.
+pub const QMP: &str = "qmp";
+
+/// Number of the first terminal.
+const FIRST_TERMINAL: u32 = 0x7100_0000;
+
+/// The machine to start.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Kernel, or whole bootable image.
+    pub kernel: PathBuf,
+    /// Boot archive, unless the kernel carries it.
+    pub archive: Option<PathBuf>,
+    /// Number of CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// Count instructions.
+    pub icount: bool,
+    /// Wait for a debugger.
+    pub gdb: bool,
+    /// What starts the kernel.
+    pub firmware: Firmware,
+}
+
+impl Machine {
+    /// The command that starts it, with its sockets in `dir`.
+    pub fn command(&self, dir: &Path) -> Command {
+        let mut qemu = Command::new("qemu-system-ppc64");
+        let vof = match self.firmware {
+            Firmware::Vof => ",x-vof=on",
+            Firmware::Slof => "",
+        };
+        qemu.arg("-M").arg(format!(
+            "pseries{vof},cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"
+        ));
+        qemu.args(["-cpu", "power9", "-smp", &self.cpus.to_string()]);
+        qemu.args(["-m", &format!("{}M", self.memory)]);
+        qemu.args(["-nodefaults", "-vga", "none", "-net", "none", "-display", "none"]);
+        qemu.args(["-action", "reboot=shutdown,shutdown=pause", "-seed", "1"]);
+        if self.icount {
+            qemu.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]);
+        }
+        if self.gdb {
+            qemu.args(["-gdb", "tcp:127.0.0.1:1234", "-S"]);
+        }
+        for (name, number) in TERMINALS.iter().zip(FIRST_TERMINAL..) {
+            qemu.arg("-chardev").arg(socket(name, dir));
+            qemu.arg("-device").arg(format!("spapr-vty,chardev={name},reg={number:#x}"));
+        }
+        qemu.arg("-chardev").arg(socket(QMP, dir));
+        qemu.args(["-mon", &format!("chardev={QMP},mode=control")]);
+        qemu.arg("-kernel").arg(&self.kernel);
+        if let Some(archive) = &self.archive {
+            qemu.arg("-initrd").arg(archive);
+        }
+        qemu
+    }
+}
+
+/// A chardev that connects to a socket in `dir`. QEMU reads a doubled comma as one.
+fn socket(name: &str, dir: &Path) -> String {
+    let path = dir.join(name).display().to_string().replace(',', ",,");
+    format!("socket,id={name},path={path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_have_their_numbers() {
+        let machine = Machine {
+            kernel: "k".into(),
+            archive: Some("a".into()),
+            cpus: 4,
+            memory: 512,
+            icount: true,
+            gdb: false,
+            firmware: Firmware::Vof,
+        };
+        let command = machine.command(Path::new("/tmp/a,b"));
+        let args: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+        assert!(args.iter().any(|a| a == "spapr-vty,chardev=control,reg=0x71000003"));
+        assert!(args.iter().any(|a| a == "socket,id=log,path=/tmp/a,,b/log"));
+        assert!(args.windows(2).any(|w| w[0] == "-smp" && w[1] == "4"));
+    }
+}

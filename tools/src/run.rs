@@ -1,0 +1,152 @@
+//! `run`: build, make the root, boot, and be the guest's terminal.
+
+use crate::archive::{self, Init};
+use crate::build::{self, Built};
+use crate::cli::RunOptions;
+use crate::console::{self, Input, RawMode};
+use crate::machine::{self, End, Ends, Reason};
+use crate::progress::Progress;
+use crate::qemu::Machine;
+use crate::repo::{Order, Repo};
+use crate::root;
+use crate::symbols::Symbols;
+use anyhow::{Context, Result, bail};
+use std::fs::File;
+use std::io::{self, IsTerminal, LineWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Status after `--timeout`, as of the command `timeout`.
+pub const TIMED_OUT: u8 = 124;
+
+/// Status when the guest ended without giving one.
+pub const NO_STATUS: u8 = 125;
+
+/// Variables of the host that are handed on to the guest's first process when set.
+const HANDED_ON: [&str; 2] = ["TERM", "K42_STRACE"];
+
+/// Carries out `run`.
+pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
+    let progress = Progress::new(options.exec.is_some());
+    // What the user named is looked at before anything takes time.
+    let log = options.log.as_deref().map(create).transpose()?;
+    if let Some(trace) = &options.trace {
+        create(trace)?;
+    }
+    let tree = root::prepare(repo, &options.root, progress)?;
+    let built = build::build(repo, Order::from_flag(options.big_endian), progress)?;
+    let scratch = tempfile::Builder::new().prefix("k42-boot-").tempdir()?;
+    let boot_archive = scratch.path().join("boot.tar");
+    let init = Init {
+        exec: options.exec.clone(),
+        env: environment(options.exec.is_some()),
+        size: console::size(),
+    };
+    archive::write(&boot_archive, &built, &init, &tree)?;
+    let machine = Machine {
+        kernel: kernel(&built)?,
+        archive: Some(boot_archive),
+        cpus: options.cpus,
+        memory: options.memory,
+        icount: options.icount,
+        gdb: options.gdb,
+        firmware: options.firmware,
+    };
+    if options.gdb {
+        eprintln!("waiting for a debugger: gdb-multiarch -ex 'target remote :1234'");
+    }
+    let interactive = options.exec.is_none();
+    let raw = if interactive { RawMode::enter()? } else { None };
+    let ends = Ends {
+        input: if interactive || options.stdin { Input::Stdin } else { Input::None },
+        raw: raw.is_some(),
+        console: Box::new(io::stdout()),
+        errors: Box::new(io::stderr()),
+        log: log_sink(log, interactive, raw.is_some(), Symbols::new(&built)),
+    };
+    let trace = options.trace.as_deref().map(std::path::absolute).transpose()?;
+    let end = machine::run(&machine, ends, options.timeout, trace);
+    drop(raw);
+    let end = end?;
+    if let Some(saved) = &end.trace
+        && let Err(e) = saved
+    {
+        eprintln!("k42: the trace could not be saved: {e:#}");
+    }
+    Ok(status(&end, interactive))
+}
+
+/// The kernel of a build.
+pub fn kernel(built: &Built) -> Result<PathBuf> {
+    built.kernel.clone().context("this workspace has no kernel")
+}
+
+/// Says what went wrong, if anything did, and gives the status to end with.
+fn status(end: &End, interactive: bool) -> u8 {
+    match (&end.reason, end.status) {
+        (Reason::PowerOff, _) if interactive => 0,
+        (Reason::PowerOff, Some(status)) => u8::try_from(status & 0xff).unwrap_or(NO_STATUS),
+        (Reason::PowerOff, None) => {
+            eprintln!("k42: the machine went off and the command gave no status");
+            NO_STATUS
+        }
+        (Reason::Guest(why), _) => {
+            eprintln!("k42: K42 stopped ({why}); the log says why (--log FILE)");
+            NO_STATUS
+        }
+        (Reason::Timeout, _) => {
+            eprintln!("k42: the time is over; the machine was ended");
+            TIMED_OUT
+        }
+        (Reason::User, _) => {
+            eprintln!("k42: ended by Ctrl-]");
+            1
+        }
+        (Reason::Signal(signal), _) => {
+            eprintln!("k42: ended by signal {signal}");
+            u8::try_from(128 + signal).unwrap_or(NO_STATUS)
+        }
+        (Reason::Qemu(said), _) => {
+            eprintln!("k42: QEMU ended unexpectedly: {said}");
+            NO_STATUS
+        }
+    }
+}
+
+/// Environment for the first process, beyond the fixed part.
+fn environment(exec: bool) -> Vec<String> {
+    HANDED_ON
+        .iter()
+        .filter(|&&name| !(exec && name == "TERM"))
+        .filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)))
+        .collect()
+}
+
+/// Creates a file that the user named.
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Where log lines go: to the file, or to standard error of an interactive run, or
+/// nowhere. Backtraces are explained on the way.
+fn log_sink(
+    file: Option<File>,
+    interactive: bool,
+    raw: bool,
+    symbols: Symbols,
+) -> Box<dyn FnMut(&str) + Send> {
+    let mut out: Box<dyn Write + Send> = match file {
+        Some(file) => Box::new(LineWriter::new(file)),
+        None if interactive => Box::new(io::stderr()),
+        None => return Box::new(|_| {}),
+    };
+    // A raw terminal does not return the carriage by itself.
+    let end = if raw && io::stderr().is_terminal() { "\r\n" } else { "\n" };
+    Box::new(move |line| {
+        let mut text = format!("{line}{end}");
+        for explanation in symbols.explain(line) {
+            text.push_str(&format!("{explanation}{end}"));
+        }
+        // A log that cannot be written must not end the guest.
+        let _ = out.write_all(text.as_bytes());
+    })
+}
