@@ -50,12 +50,19 @@ impl Init {
             "LOGNAME=root",
             "SHELL=/bin/sh",
         ];
-        let all = standard.iter().copied().chain(self.env.iter().map(String::as_str));
+        let all = standard
+            .iter()
+            .copied()
+            .chain(self.env.iter().map(String::as_str));
         all.flat_map(|v| v.bytes().chain([0])).collect()
     }
 
     fn mode(&self) -> &'static str {
-        if self.exec.is_some() { "exec" } else { "console" }
+        if self.exec.is_some() {
+            "exec"
+        } else {
+            "console"
+        }
     }
 }
 
@@ -70,7 +77,12 @@ pub fn write(to: &Path, built: &Built, init: &Init, root: &Tree) -> Result<()> {
     member(&mut builder, "init.env", 0o644, &init.environment())?;
     member(&mut builder, "init.mode", 0o644, init.mode().as_bytes())?;
     let (rows, columns) = init.size;
-    member(&mut builder, "winsize", 0o644, format!("{rows} {columns}").as_bytes())?;
+    member(
+        &mut builder,
+        "winsize",
+        0o644,
+        format!("{rows} {columns}").as_bytes(),
+    )?;
     let mut tar = Vec::new();
     root.write_tar(&mut tar)?;
     member(&mut builder, "root.tar", 0o644, &tar)?;
@@ -92,7 +104,13 @@ fn stripped(program: &Path) -> Result<PathBuf> {
     let to = program.with_extension("stripped");
     let time = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
     if time(&to).is_none() || time(&to) < time(program) {
-        process::check(Command::new(llvm_strip()?).arg("--strip-all").arg("-o").arg(&to).arg(program))?;
+        process::check(
+            Command::new(llvm_strip()?)
+                .arg("--strip-all")
+                .arg("-o")
+                .arg(&to)
+                .arg(program),
+        )?;
     }
     Ok(to)
 }
@@ -110,7 +128,11 @@ mod tests {
 
     #[test]
     fn texts_for_the_first_process() {
-        let mut init = Init { exec: None, env: vec!["A=b c".into()], size: (24, 80) };
+        let mut init = Init {
+            exec: None,
+            env: vec!["A=b c".into()],
+            size: (24, 80),
+        };
         assert_eq!(init.args(), b"-sh\0");
         assert_eq!(init.mode(), "console");
         assert!(init.environment().ends_with(b"SHELL=/bin/sh\0A=b c\0"));

@@ -87,7 +87,7 @@ pub struct RootOptions {
 }
 
 /// Firmware of the pseries machine.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Firmware {
     /// QEMU's own small Open Firmware: starts at once
     Vof,

@@ -34,7 +34,11 @@ pub fn command(repo: &Repo, options: &ImageOptions) -> Result<u8> {
     let built = build::build(repo, Order::from_flag(options.big_endian), progress)?;
     let scratch = tempfile::Builder::new().prefix("k42-image-").tempdir()?;
     let boot_archive = scratch.path().join("boot.tar");
-    let init = Init { exec: None, env: vec!["TERM=vt100".into()], size: (24, 80) };
+    let init = Init {
+        exec: None,
+        env: vec!["TERM=vt100".into()],
+        size: (24, 80),
+    };
     archive::write(&boot_archive, &built, &init, &tree)?;
     let path = run::kernel(&built)?;
     let kernel = fs::read(&path)?;
@@ -59,7 +63,10 @@ pub fn join(kernel: &[u8], archive: &[u8]) -> Result<Vec<u8>> {
         .position(|s| s.p_type(endian) == PT_NULL && s.p_flags(endian) == MARK)
         .context("it has no program header for one")?;
     let loaded = segments.iter().filter(|s| s.p_type(endian) == PT_LOAD);
-    let end = loaded.map(|s| s.p_vaddr(endian) + s.p_memsz(endian)).max().unwrap_or(0);
+    let end = loaded
+        .map(|s| s.p_vaddr(endian) + s.p_memsz(endian))
+        .max()
+        .unwrap_or(0);
     let address = end.next_multiple_of(ALIGN);
     let size = archive.len() as u64;
 
@@ -82,7 +89,10 @@ pub fn join(kernel: &[u8], archive: &[u8]) -> Result<Vec<u8>> {
     image[at..at + size_of_val(&segment)].copy_from_slice(object::pod::bytes_of(&segment));
 
     let at = usize::try_from(payload_offset(header, endian, kernel)?)?;
-    ensure!(at + 16 <= kernel.len(), "its k42_payload lies outside the file");
+    ensure!(
+        at + 16 <= kernel.len(),
+        "its k42_payload lies outside the file"
+    );
     image[at..at + 8].copy_from_slice(&address.to_be_bytes());
     image[at + 8..at + 16].copy_from_slice(&size.to_be_bytes());
     Ok(image)
@@ -94,7 +104,11 @@ fn payload_offset<E: Endian>(header: &FileHeader64<E>, endian: E, kernel: &[u8])
     let symbols = sections.symbols(endian, kernel, object::elf::SHT_SYMTAB)?;
     let symbol = symbols
         .iter()
-        .find(|s| symbols.symbol_name(endian, s).is_ok_and(|name| name == PAYLOAD))
+        .find(|s| {
+            symbols
+                .symbol_name(endian, s)
+                .is_ok_and(|name| name == PAYLOAD)
+        })
         .context("it has no symbol k42_payload")?;
     let address = symbol.st_value(endian);
     header

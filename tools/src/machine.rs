@@ -4,19 +4,21 @@
 //! off, and cleans up whatever happens: sockets lie in a temporary folder, QEMU dies with
 //! this program, and a signal ends the machine instead of leaving it behind.
 
-use crate::console::{self, Input};
+mod child;
+mod relay;
+
+use crate::console::Input;
 use crate::process;
 use crate::qemu::{self, Machine};
 use crate::qmp::{Event, Qmp};
 use anyhow::{Context, Result, bail};
-use std::io::{BufRead, BufReader, Read, Write};
+use child::{Guard, Signals, accept, end_with_parent, wait_a_little};
+use relay::{collect, copy, feed, joined, lines, relay_control, watch};
+use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// How long QEMU may take to open its sockets.
@@ -93,9 +95,14 @@ pub fn run(
         listeners.push(listener);
     }
     let mut command = machine.command(dir.path());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     end_with_parent(&mut command);
-    let child = command.spawn().map_err(|e| process::not_started(&command, &e))?;
+    let child = command
+        .spawn()
+        .map_err(|e| process::not_started(&command, &e))?;
     let mut qemu = Guard(child);
     let complaints = collect(qemu.0.stderr.take().context("QEMU's standard error")?);
 
@@ -118,7 +125,19 @@ pub fn run(
         relay_control(control, sender.clone()),
     ];
     feed(ends.input, typed, ends.raw, sender.clone());
-    watch(qmp, sender);
+    let started = Qmp::new(qmp).and_then(|mut qmp| {
+        if !machine.gdb {
+            qmp.resume()?;
+        }
+        Ok(qmp)
+    });
+    match started {
+        Ok(qmp) => watch(qmp, sender),
+        Err(e) => {
+            drop(qemu);
+            bail!("QEMU did not start: {e}: {}", joined(complaints).trim());
+        }
+    }
 
     let mut end = follow(&receiver, &mut qemu.0, &signals, limit, trace)?;
     drop(qemu);
@@ -194,8 +213,16 @@ fn follow(
     trace: Option<PathBuf>,
 ) -> Result<Ending> {
     let start = Instant::now();
-    let end = End { reason: Reason::PowerOff, status: None, counts: Vec::new(), trace: None };
-    let mut ending = Ending { end, trace_region: None };
+    let end = End {
+        reason: Reason::PowerOff,
+        status: None,
+        counts: Vec::new(),
+        trace: None,
+    };
+    let mut ending = Ending {
+        end,
+        trace_region: None,
+    };
     ending.reason = loop {
         match receiver.recv_timeout(TICK) {
             Ok(Message::Control(line)) => ending.control(&line),
@@ -214,7 +241,11 @@ fn follow(
                 if qmp.quit().is_ok() {
                     wait_a_little(qemu);
                 }
-                break if why == "guest-shutdown" { Reason::PowerOff } else { Reason::Guest(why) };
+                break if why == "guest-shutdown" {
+                    Reason::PowerOff
+                } else {
+                    Reason::Guest(why)
+                };
             }
             Ok(Message::Off(Event::Gone, _)) | Err(RecvTimeoutError::Disconnected) => {
                 let status = wait_a_little(qemu);
@@ -232,170 +263,5 @@ fn follow(
     Ok(ending)
 }
 
-/// Gives QEMU a moment to end by itself.
-fn wait_a_little(qemu: &mut Child) -> Option<ExitStatus> {
-    for _ in 0..100 {
-        if let Ok(Some(status)) = qemu.try_wait() {
-            return Some(status);
-        }
-        thread::sleep(TICK);
-    }
-    None
-}
-
-/// Kills and reaps QEMU when it goes out of scope.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Asks the kernel to kill the child when the thread that started it ends, however that
-/// comes about. That thread stays in [`run`] for as long as the child lives.
-#[allow(unsafe_code, reason = "the standard library marks code that runs after fork so")]
-fn end_with_parent(command: &mut std::process::Command) {
-    use std::os::unix::process::CommandExt;
-    let set = || {
-        let signal = Some(rustix::process::Signal::KILL);
-        rustix::process::set_parent_process_death_signal(signal).map_err(Into::into)
-    };
-    // SAFETY: the closure makes one system call; it allocates nothing and takes no lock,
-    // which is all that is asked of code between fork and exec.
-    unsafe {
-        command.pre_exec(set);
-    }
-}
-
-/// Accepts QEMU's connection; `None` if QEMU ended or does not come.
-fn accept(listener: &UnixListener, qemu: &mut Child) -> Result<Option<UnixStream>> {
-    let start = Instant::now();
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false)?;
-                return Ok(Some(stream));
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(e.into()),
-        }
-        if qemu.try_wait()?.is_some() || start.elapsed() > START_LIMIT {
-            qemu.kill()?;
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Reads a stream to its end in the background.
-fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
-fn joined(thread: JoinHandle<String>) -> String {
-    thread.join().unwrap_or_default()
-}
-
-/// Copies what the guest writes, at once. If the receiver is gone, goes on reading, so
-/// that the guest is not blocked.
-fn copy(mut from: UnixStream, mut to: Box<dyn Write + Send>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        let mut buffer = [0; 8192];
-        let mut open = true;
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
-            open = open && to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_ok();
-        }
-    })
-}
-
-/// Hands over what the guest writes line by line.
-fn lines(from: UnixStream, mut to: Box<dyn FnMut(&str) + Send>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        let mut reader = BufReader::new(from);
-        let mut line = Vec::new();
-        while let Ok(1..) = reader.read_until(b'\n', &mut line) {
-            to(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
-            line.clear();
-        }
-    })
-}
-
-fn relay_control(from: UnixStream, sender: Sender<Message>) -> JoinHandle<()> {
-    let to = move |line: &str| {
-        let _ = sender.send(Message::Control(line.into()));
-    };
-    lines(from, Box::new(to))
-}
-
-fn feed(input: Input, guest: UnixStream, raw: bool, sender: Sender<Message>) {
-    thread::spawn(move || {
-        if console::feed(input, guest, raw) {
-            let _ = sender.send(Message::User);
-        }
-    });
-}
-
-fn watch(stream: UnixStream, sender: Sender<Message>) {
-    thread::spawn(move || {
-        if let Ok(mut qmp) = Qmp::new(stream) {
-            let event = qmp.wait_for_end();
-            let _ = sender.send(Message::Off(event, qmp));
-        }
-    });
-}
-
-/// Signals that end the machine, for as long as this lives.
-struct Signals {
-    caught: Arc<AtomicUsize>,
-    ids: Vec<signal_hook::SigId>,
-}
-
-impl Signals {
-    fn catch() -> Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-        let caught = Arc::new(AtomicUsize::new(0));
-        let mut ids = Vec::new();
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-            let number = usize::try_from(signal)?;
-            ids.push(signal_hook::flag::register_usize(signal, caught.clone(), number)?);
-        }
-        Ok(Signals { caught, ids })
-    }
-
-    fn caught(&self) -> Option<i32> {
-        i32::try_from(self.caught.load(Ordering::Relaxed)).ok().filter(|&n| n > 0)
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        for &id in &self.ids {
-            signal_hook::low_level::unregister(id);
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_lines() {
-        let end = End { reason: Reason::PowerOff, status: None, counts: vec![], trace: None };
-        let mut ending = Ending { end, trace_region: None };
-        for line in ["exit 3", "trace 0x2000000 65536", "counts {\"frames\": 1}", "later"] {
-            ending.control(line);
-        }
-        assert_eq!(ending.status, Some(3));
-        assert_eq!(ending.trace_region, Some((0x200_0000, 65536)));
-        assert_eq!(ending.counts, ["{\"frames\": 1}"]);
-        ending.control("exit nonsense");
-        assert_eq!(ending.status, Some(3));
-    }
-}
+mod tests;

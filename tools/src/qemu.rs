@@ -20,14 +20,11 @@ use crate::cli::Firmware;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Names of the terminals' sockets, in the order of their numbers.
+/// Names of the terminals' sockets; QEMU numbers them in the order of its command line.
 pub const TERMINALS: [&str; 4] = ["console", "log", "errors", "control"];
 
 /// Name of the QMP socket.
 pub const QMP: &str = "qmp";
-
-/// Number of the first terminal.
-const FIRST_TERMINAL: u32 = 0x7100_0000;
 
 /// The machine to start.
 #[derive(Clone, Debug)]
@@ -61,17 +58,34 @@ impl Machine {
         ));
         qemu.args(["-cpu", "power9", "-smp", &self.cpus.to_string()]);
         qemu.args(["-m", &format!("{}M", self.memory)]);
-        qemu.args(["-nodefaults", "-vga", "none", "-net", "none", "-display", "none"]);
+        qemu.args([
+            "-nodefaults",
+            "-vga",
+            "none",
+            "-net",
+            "none",
+            "-display",
+            "none",
+        ]);
         qemu.args(["-action", "reboot=shutdown,shutdown=pause", "-seed", "1"]);
         if self.icount {
-            qemu.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]);
+            qemu.args([
+                "-icount",
+                "shift=0,sleep=off",
+                "-rtc",
+                "base=2026-01-01,clock=vm",
+            ]);
         }
+        // Halted at first: QMP tells of nothing that happens before it is listened to.
+        qemu.arg("-S");
         if self.gdb {
-            qemu.args(["-gdb", "tcp:127.0.0.1:1234", "-S"]);
+            qemu.args(["-gdb", "tcp:127.0.0.1:1234"]);
         }
-        for (name, number) in TERMINALS.iter().zip(FIRST_TERMINAL..) {
+        // As "serial ports", and not as devices, they come before the machine's NVRAM,
+        // which otherwise takes the first number.
+        for name in TERMINALS {
             qemu.arg("-chardev").arg(socket(name, dir));
-            qemu.arg("-device").arg(format!("spapr-vty,chardev={name},reg={number:#x}"));
+            qemu.args(["-serial", &format!("chardev:{name}")]);
         }
         qemu.arg("-chardev").arg(socket(QMP, dir));
         qemu.args(["-mon", &format!("chardev={QMP},mode=control")]);
@@ -94,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terminals_have_their_numbers() {
+    fn terminals_are_in_order() {
         let machine = Machine {
             kernel: "k".into(),
             archive: Some("a".into()),
@@ -106,7 +120,11 @@ mod tests {
         };
         let command = machine.command(Path::new("/tmp/a,b"));
         let args: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
-        assert!(args.iter().any(|a| a == "spapr-vty,chardev=control,reg=0x71000003"));
+        let terminals: Vec<_> = args
+            .iter()
+            .filter_map(|a| a.strip_prefix("chardev:"))
+            .collect();
+        assert_eq!(terminals, TERMINALS);
         assert!(args.iter().any(|a| a == "socket,id=log,path=/tmp/a,,b/log"));
         assert!(args.windows(2).any(|w| w[0] == "-smp" && w[1] == "4"));
     }

@@ -25,13 +25,21 @@ pub struct Qmp {
 impl Qmp {
     /// Takes over the connection: reads the greeting, switches to command mode.
     pub fn new(stream: UnixStream) -> Result<Self> {
-        let mut qmp = Qmp { reader: BufReader::new(stream.try_clone()?), writer: stream };
+        let mut qmp = Qmp {
+            reader: BufReader::new(stream.try_clone()?),
+            writer: stream,
+        };
         let greeting = qmp.read()?.context("QEMU's monitor said nothing")?;
         if greeting.get("QMP").is_none() {
             bail!("QEMU's monitor greeted with {greeting}");
         }
         qmp.execute("qmp_capabilities", json!({}))?;
         Ok(qmp)
+    }
+
+    /// Lets the guest run.
+    pub fn resume(&mut self) -> Result<()> {
+        self.execute("cont", json!({}))
     }
 
     /// Waits until the guest is off or QEMU gone.
@@ -65,7 +73,10 @@ impl Qmp {
                 return Ok(());
             }
             if let Some(error) = answer.get("error") {
-                bail!("QEMU refused {command}: {}", error["desc"].as_str().unwrap_or("?"));
+                bail!(
+                    "QEMU refused {command}: {}",
+                    error["desc"].as_str().unwrap_or("?")
+                );
             }
         }
         bail!("QEMU ended before it answered {command}")

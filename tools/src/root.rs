@@ -45,7 +45,8 @@ fn given(path: &Path) -> Result<Tree> {
         fs::metadata(path).with_context(|| format!("cannot read the root {}", path.display()))?;
     if metadata.is_dir() {
         let mut tree = Tree::default();
-        tree.add(path, "").with_context(|| format!("cannot read the root {}", path.display()))?;
+        tree.add(path, "")
+            .with_context(|| format!("cannot read the root {}", path.display()))?;
         return Ok(tree);
     }
     let bytes =

@@ -10,7 +10,7 @@ use crate::qemu::Machine;
 use crate::repo::{Order, Repo};
 use crate::root;
 use crate::symbols::Symbols;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, IsTerminal, LineWriter, Write};
 use std::path::{Path, PathBuf};
@@ -57,13 +57,21 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
     let interactive = options.exec.is_none();
     let raw = if interactive { RawMode::enter()? } else { None };
     let ends = Ends {
-        input: if interactive || options.stdin { Input::Stdin } else { Input::None },
+        input: if interactive || options.stdin {
+            Input::Stdin
+        } else {
+            Input::None
+        },
         raw: raw.is_some(),
         console: Box::new(io::stdout()),
         errors: Box::new(io::stderr()),
         log: log_sink(log, interactive, raw.is_some(), Symbols::new(&built)),
     };
-    let trace = options.trace.as_deref().map(std::path::absolute).transpose()?;
+    let trace = options
+        .trace
+        .as_deref()
+        .map(std::path::absolute)
+        .transpose()?;
     let end = machine::run(&machine, ends, options.timeout, trace);
     drop(raw);
     let end = end?;
@@ -140,7 +148,11 @@ fn log_sink(
         None => return Box::new(|_| {}),
     };
     // A raw terminal does not return the carriage by itself.
-    let end = if raw && io::stderr().is_terminal() { "\r\n" } else { "\n" };
+    let end = if raw && io::stderr().is_terminal() {
+        "\r\n"
+    } else {
+        "\n"
+    };
     Box::new(move |line| {
         let mut text = format!("{line}{end}");
         for explanation in symbols.explain(line) {

@@ -26,10 +26,14 @@ struct Program {
 impl Symbols {
     /// For these programs.
     pub fn new(built: &Built) -> Self {
-        let kernel = built.kernel.iter().map(|path| (KERNEL.trim_start_matches("k42-"), path));
-        let others = built.programs.iter().map(|(name, path)| {
-            (name.trim_start_matches("servers/"), path)
-        });
+        let kernel = built
+            .kernel
+            .iter()
+            .map(|path| (KERNEL.trim_start_matches("k42-"), path));
+        let others = built
+            .programs
+            .iter()
+            .map(|(name, path)| (name.trim_start_matches("servers/"), path));
         let programs = kernel
             .chain(others)
             .map(|(name, path)| Program {
@@ -43,7 +47,9 @@ impl Symbols {
 
     /// The lines that explain a line of the log; none for most.
     pub fn explain(&self, line: &str) -> Vec<String> {
-        let Some((before, addresses)) = line.split_once(MARK) else { return Vec::new() };
+        let Some((before, addresses)) = line.split_once(MARK) else {
+            return Vec::new();
+        };
         let named = |p: &&Program| before.split([' ', ':', '[', ']']).any(|w| w == p.name);
         let Some(program) = self.programs.iter().find(named).or(self.programs.first()) else {
             return Vec::new();
@@ -60,7 +66,9 @@ impl Program {
     /// One line per function, inlined ones first, as they were called inmost to outmost.
     fn frames(&self, address: u64) -> Vec<String> {
         let loader = self.loader.get_or_init(|| Loader::new(&self.path).ok());
-        let Some(loader) = loader else { return Vec::new() };
+        let Some(loader) = loader else {
+            return Vec::new();
+        };
         let mut lines = Vec::new();
         if let Ok(mut frames) = loader.find_frames(address) {
             while let Ok(Some(frame)) = frames.next() {
@@ -74,7 +82,10 @@ impl Program {
         }
         if lines.is_empty() {
             let symbol = loader.find_symbol(address).unwrap_or("?");
-            lines.push(format!("    {address:#x}  {}", addr2line::demangle_auto(symbol.into(), None)));
+            lines.push(format!(
+                "    {address:#x}  {}",
+                addr2line::demangle_auto(symbol.into(), None)
+            ));
         }
         lines
     }
@@ -87,7 +98,10 @@ mod tests {
     /// The test program stands in for the kernel: it has symbols and line numbers.
     fn symbols() -> Symbols {
         let path = std::env::current_exe().expect("a test program has a path");
-        Symbols::new(&Built { kernel: Some(path), programs: Vec::new() })
+        Symbols::new(&Built {
+            kernel: Some(path),
+            programs: Vec::new(),
+        })
     }
 
     #[test]

@@ -1,0 +1,141 @@
+//! The machine with a guest of a few instructions: all four terminals, power-off, the
+//! status, saved memory; and ends that are not good.
+
+use super::*;
+use crate::cli::Firmware;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+#[test]
+fn control_lines() {
+    let end = End {
+        reason: Reason::PowerOff,
+        status: None,
+        counts: vec![],
+        trace: None,
+    };
+    let mut ending = Ending {
+        end,
+        trace_region: None,
+    };
+    for line in [
+        "exit 3",
+        "trace 0x2000000 65536",
+        "counts {\"frames\": 1}",
+        "later",
+    ] {
+        ending.control(line);
+    }
+    assert_eq!(ending.status, Some(3));
+    assert_eq!(ending.trace_region, Some((0x200_0000, 65536)));
+    assert_eq!(ending.counts, ["{\"frames\": 1}"]);
+    ending.control("exit nonsense");
+    assert_eq!(ending.status, Some(3));
+}
+
+/// Builds `tests/tiny-guest.S` with extra assembler options.
+fn tiny_guest(dir: &Path, options: &[&str]) -> PathBuf {
+    let kernel = dir.join("guest.elf");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny-guest.S");
+    let link = ["-nostdlib", "-static", "-Wl,-N,-Ttext=0,--build-id=none"];
+    let mut command = Command::new("powerpc64-linux-gnu-gcc");
+    command
+        .args(link)
+        .args(options)
+        .arg("-o")
+        .arg(&kernel)
+        .arg(source);
+    process::check(&mut command).expect("the cross compiler builds the guest");
+    kernel
+}
+
+fn machine(kernel: PathBuf, icount: bool) -> Machine {
+    let firmware = Firmware::Vof;
+    Machine {
+        kernel,
+        archive: None,
+        cpus: 1,
+        memory: 256,
+        icount,
+        gdb: false,
+        firmware,
+    }
+}
+
+/// An end of a terminal that remembers.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0
+            .lock()
+            .expect("not poisoned")
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("text")
+    }
+}
+
+fn ends(console: &Memory, errors: &Memory, log: &Memory) -> Ends {
+    let mut log = log.clone();
+    Ends {
+        input: Input::Bytes(b"x".to_vec()),
+        raw: false,
+        console: Box::new(console.clone()),
+        errors: Box::new(errors.clone()),
+        log: Box::new(move |line| writeln!(log, "<{line}>").expect("memory takes it")),
+    }
+}
+
+const LIMIT: Option<Duration> = Some(Duration::from_secs(60));
+
+#[test]
+fn a_guest_is_heard_on_all_terminals() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let machine = machine(tiny_guest(dir.path(), &[]), true);
+    let [console, errors, log] = [(); 3].map(|()| Memory::default());
+    let trace = dir.path().join("trace");
+    let ends = ends(&console, &errors, &log);
+    let end = run(&machine, ends, LIMIT, Some(trace.clone())).expect("runs");
+    assert_eq!(end.reason, Reason::PowerOff);
+    assert_eq!(end.status, Some(7));
+    assert_eq!(console.text(), "to out\n");
+    assert_eq!(errors.text(), "err\n");
+    assert_eq!(log.text(), "<log line 1>\n");
+    end.trace.expect("was asked for").expect("was saved");
+    assert_eq!(std::fs::metadata(trace).expect("exists").len(), 128);
+}
+
+#[test]
+fn a_guest_that_hangs_is_ended() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let machine = machine(tiny_guest(dir.path(), &["-DHANG"]), false);
+    let [console, errors, log] = [(); 3].map(|()| Memory::default());
+    let limit = Some(Duration::from_secs(2));
+    let end = run(&machine, ends(&console, &errors, &log), limit, None).expect("runs");
+    assert_eq!((end.reason, end.status), (Reason::Timeout, Some(7)));
+    assert_eq!(console.text(), "to out\n");
+}
+
+#[test]
+fn qemu_says_why_it_does_not_start() {
+    let [console, errors, log] = [(); 3].map(|()| Memory::default());
+    let machine = machine("no/such/kernel".into(), false);
+    let error = run(&machine, ends(&console, &errors, &log), LIMIT, None).expect_err("fails");
+    let text = format!("{error:#}");
+    assert!(
+        text.starts_with("QEMU did not start: ") && text.contains("no/such/kernel"),
+        "{text}"
+    );
+}
