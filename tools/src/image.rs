@@ -1,10 +1,10 @@
 //! `image`: one bootable file with kernel, servers, library and root.
 //!
-//! The kernel's ELF file has room for this: its last program header is unused
-//! (`PT_NULL`, with a mark in its flags). The image is the kernel's file with the boot
-//! archive after it; the unused header becomes one that loads the archive behind the
-//! kernel in memory, and the symbol `k42_payload` in the kernel's data is given the
-//! archive's address and size as two big-endian words.
+//! The kernel's ELF file has room for this: a program header that is unused (`PT_NULL`,
+//! see `boot/kernel.ld`). The image is the kernel's file with the boot archive after it;
+//! the unused header becomes one that loads the archive right behind the kernel, and the
+//! symbol `k42_payload` in the kernel's data is given the archive's distance from the start
+//! of the image and its size, as two big-endian words.
 
 use crate::archive::{self, Init};
 use crate::build;
@@ -17,9 +17,6 @@ use object::elf::{FileHeader64, PT_LOAD, PT_NULL, ProgramHeader64};
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
 use object::{Endian, Endianness, U32, U64};
 use std::fs;
-
-/// Mark of the unused program header: "K42P".
-const MARK: u32 = 0x4b34_3250;
 
 /// Symbol that tells the kernel where its archive is.
 const PAYLOAD: &[u8] = b"k42_payload";
@@ -60,14 +57,19 @@ pub fn join(kernel: &[u8], archive: &[u8]) -> Result<Vec<u8>> {
     let segments = header.program_headers(endian, kernel)?;
     let index = segments
         .iter()
-        .position(|s| s.p_type(endian) == PT_NULL && s.p_flags(endian) == MARK)
+        .position(|s| s.p_type(endian) == PT_NULL)
         .context("it has no program header for one")?;
+    // `p_paddr` is the distance from the start of the image, wherever that is loaded.
     let loaded = segments.iter().filter(|s| s.p_type(endian) == PT_LOAD);
-    let end = loaded
-        .map(|s| s.p_vaddr(endian) + s.p_memsz(endian))
-        .max()
-        .unwrap_or(0);
-    let address = end.next_multiple_of(ALIGN);
+    let last = loaded
+        .max_by_key(|s| s.p_paddr(endian))
+        .context("it loads nothing")?;
+    let behind = |start: u64| {
+        let end = start.checked_add(last.p_memsz(endian))?;
+        end.checked_next_multiple_of(ALIGN)
+    };
+    let distance = behind(last.p_paddr(endian)).context("its segments make no sense")?;
+    let address = behind(last.p_vaddr(endian)).context("its segments make no sense")?;
     let size = archive.len() as u64;
 
     let mut image = kernel.to_vec();
@@ -80,7 +82,7 @@ pub fn join(kernel: &[u8], archive: &[u8]) -> Result<Vec<u8>> {
         p_flags: U32::new(endian, object::elf::PF_R),
         p_offset: U64::new(endian, place as u64),
         p_vaddr: U64::new(endian, address),
-        p_paddr: U64::new(endian, address),
+        p_paddr: U64::new(endian, distance),
         p_filesz: U64::new(endian, size),
         p_memsz: U64::new(endian, size),
         p_align: U64::new(endian, ALIGN),
@@ -93,7 +95,7 @@ pub fn join(kernel: &[u8], archive: &[u8]) -> Result<Vec<u8>> {
         at + 16 <= kernel.len(),
         "its k42_payload lies outside the file"
     );
-    image[at..at + 8].copy_from_slice(&address.to_be_bytes());
+    image[at..at + 8].copy_from_slice(&distance.to_be_bytes());
     image[at + 8..at + 16].copy_from_slice(&size.to_be_bytes());
     Ok(image)
 }

@@ -9,6 +9,7 @@
 //! * [`root`] makes the root archive from Debian packages, [`archive`] wraps it with the
 //!   programs as the boot archive, [`image`] joins that with the kernel in one file;
 //! * [`machine`] boots it, with [`qemu`], [`qmp`], [`console`] and [`symbols`];
+//!   [`run`] is its user's side, [`guest`] that of tests;
 //! * [`test`] and [`bench`] run the tests and the measurements.
 //!
 //! Every error ends as one line on standard error and a non-zero status.
@@ -19,6 +20,7 @@ mod build;
 mod cargo;
 mod cli;
 mod console;
+mod guest;
 mod image;
 mod machine;
 mod process;

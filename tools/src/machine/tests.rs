@@ -3,9 +3,9 @@
 
 use super::*;
 use crate::cli::Firmware;
+use crate::guest::Kept;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 
 #[test]
 fn control_lines() {
@@ -63,31 +63,7 @@ fn machine(kernel: PathBuf, icount: bool) -> Machine {
     }
 }
 
-/// An end of a terminal that remembers.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0
-            .lock()
-            .expect("not poisoned")
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Memory {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("text")
-    }
-}
-
-fn ends(console: &Memory, errors: &Memory, log: &Memory) -> Ends {
+fn ends(console: &Kept, errors: &Kept, log: &Kept) -> Ends {
     let mut log = log.clone();
     Ends {
         input: Input::Bytes(b"x".to_vec()),
@@ -104,7 +80,7 @@ const LIMIT: Option<Duration> = Some(Duration::from_secs(60));
 fn a_guest_is_heard_on_all_terminals() {
     let dir = tempfile::tempdir().expect("a folder");
     let machine = machine(tiny_guest(dir.path(), &[]), true);
-    let [console, errors, log] = [(); 3].map(|()| Memory::default());
+    let [console, errors, log] = [(); 3].map(|()| Kept::default());
     let trace = dir.path().join("trace");
     let ends = ends(&console, &errors, &log);
     let end = run(&machine, ends, LIMIT, Some(trace.clone())).expect("runs");
@@ -121,7 +97,7 @@ fn a_guest_is_heard_on_all_terminals() {
 fn a_guest_that_hangs_is_ended() {
     let dir = tempfile::tempdir().expect("a folder");
     let machine = machine(tiny_guest(dir.path(), &["-DHANG"]), false);
-    let [console, errors, log] = [(); 3].map(|()| Memory::default());
+    let [console, errors, log] = [(); 3].map(|()| Kept::default());
     let limit = Some(Duration::from_secs(2));
     let end = run(&machine, ends(&console, &errors, &log), limit, None).expect("runs");
     assert_eq!((end.reason, end.status), (Reason::Timeout, Some(7)));
@@ -130,7 +106,7 @@ fn a_guest_that_hangs_is_ended() {
 
 #[test]
 fn qemu_says_why_it_does_not_start() {
-    let [console, errors, log] = [(); 3].map(|()| Memory::default());
+    let [console, errors, log] = [(); 3].map(|()| Kept::default());
     let machine = machine("no/such/kernel".into(), false);
     let error = run(&machine, ends(&console, &errors, &log), LIMIT, None).expect_err("fails");
     let text = format!("{error:#}");

@@ -1,10 +1,106 @@
-//! Suite `boot`: the kernel starts on 1, 2 and 4 CPUs, and in the other byte order.
+//! Suite `boot`: whole machines start.
+//!
+//! The example `probe` of the crate `k42-boot` is the smallest kernel: it shows what the
+//! firmware told, starts every CPU and powers off. It runs in both byte orders, under
+//! both firmwares, on 1, 2 and 4 CPUs, and with an archive packed behind it.
 
 use super::Jobs;
-use crate::cargo::Package;
-use crate::repo::Repo;
+use crate::cargo::{self, Package};
+use crate::cli::Firmware;
+use crate::console::Input;
+use crate::guest::{self, Seen};
+use crate::image;
+use crate::machine::Reason;
+use crate::process;
+use crate::qemu::Machine;
+use crate::repo::{Order, Repo};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// The cases that the workspace can run at present.
-pub fn suite(_repo: &Repo, _packages: &[Package]) -> Jobs {
-    Jobs::new("boot")
+/// A boot that takes longer hangs: the slowest takes twenty seconds on an idle host.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The package with the example.
+const BOOT: &str = "k42-boot";
+
+/// The cases that the workspace can run.
+pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
+    let mut jobs = Jobs::new("boot");
+    if !packages.iter().any(|p| p.name == BOOT) {
+        return jobs;
+    }
+    for (order, cpus, firmware, name) in [
+        (Order::Little, 1, Firmware::Vof, "probe-1cpu"),
+        (Order::Little, 2, Firmware::Vof, "probe-2cpu"),
+        (Order::Little, 4, Firmware::Vof, "probe-4cpu"),
+        (Order::Little, 2, Firmware::Slof, "probe-slof"),
+        (Order::Big, 1, Firmware::Vof, "probe-big-endian-1cpu"),
+        (Order::Big, 4, Firmware::Vof, "probe-big-endian-4cpu"),
+    ] {
+        let repo = repo.clone();
+        jobs.case(name, move || {
+            let kernel = probe(&repo, order).map_err(|e| format!("{e:#}"))?;
+            let seen = boot(kernel, cpus, firmware).map_err(|e| format!("{e:#}"))?;
+            let order = order.name();
+            expect(
+                &seen,
+                &[
+                    format!("probe: {order}"),
+                    format!("probe: {cpus} CPUs, all is well"),
+                ],
+            )
+        });
+    }
+    let repo = repo.clone();
+    jobs.case("image", move || {
+        let seen = packed(&repo).map_err(|e| format!("{e:#}"))?;
+        expect(
+            &seen,
+            &["payload Some".into(), "probe: 1 CPUs, all is well".into()],
+        )
+    });
+    jobs
+}
+
+/// Builds the probe.
+fn probe(repo: &Repo, order: Order) -> Result<PathBuf> {
+    let mut command = cargo::cargo(repo, "build");
+    command.args(["-p", BOOT, "--example", "probe"]);
+    cargo::for_k42(&mut command, repo, order);
+    process::check(&mut command)?;
+    Ok(repo.release_dir(order).join("examples/probe"))
+}
+
+/// Boots a kernel without an archive.
+fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware) -> Result<Seen> {
+    let machine = Machine {
+        kernel,
+        archive: None,
+        cpus,
+        memory: 512,
+        icount: false,
+        gdb: false,
+        firmware,
+    };
+    guest::observe(&machine, Input::None, LIMIT, None)
+}
+
+/// Boots the probe with a payload behind it.
+fn packed(repo: &Repo) -> Result<Seen> {
+    let kernel = std::fs::read(probe(repo, Order::Little)?)?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("image.elf");
+    std::fs::write(&file, image::join(&kernel, &[0x5a; 100_000])?)?;
+    boot(file, 1, Firmware::Vof)
+}
+
+/// The guest must have powered off and shown each text.
+fn expect(seen: &Seen, texts: &[String]) -> Result<(), String> {
+    let missing = texts.iter().find(|t| !seen.console.contains(t.as_str()));
+    match (missing, &seen.end.reason) {
+        (None, Reason::PowerOff) => Ok(()),
+        (Some(text), _) => Err(format!("not shown: {text}\n{}", seen.tail())),
+        (None, _) => Err(seen.tail()),
+    }
 }
