@@ -1,33 +1,42 @@
-//! `#[interface]`: checks a trait that describes an IPC interface and strips its method attributes.
+//! `#[interface(id = N)]`: one trait in; the trait, its client stub and its server skeleton out.
+//!
+//! For a trait `Foo` it makes
+//!
+//! * the trait itself, without the `#[method]` marks;
+//! * `FooClient { target, handle }` with the same methods minus `caller`. A parameter
+//!   `out: &mut OutBuf<'_>` becomes `out: &mut [u8]`, and the result becomes
+//!   `Result<(T, usize), (Error, usize)>`: the number of bytes in `out`, also beside an error;
+//! * `foo_dispatch(object, incoming) -> Reply`, which checks method, rights, lengths, text and
+//!   ranges before it calls the object, and answers anything malformed with an error.
+//!
+//! The method number on the wire is `id << 8 | number`, so that one object can offer several interfaces.
+//!
+//! ```text
+//! #[method(3)]                      number 1 to 255 within the interface
+//! #[method(3, rights = READ)]       the handle must carry all of these bits
+//! ```
 
-use proc_macro::{Group, TokenStream, TokenTree};
+mod client;
+mod model;
+mod server;
 
-/// Marks a trait as an IPC interface; each method carries `#[method(NUMBER)]`.
+use proc_macro::TokenStream;
+use quote::quote;
+use syn::parse_macro_input;
+
+/// Marks a trait as an IPC interface; see the crate's documentation.
 #[proc_macro_attribute]
-pub fn interface(_arguments: TokenStream, item: TokenStream) -> TokenStream {
-    strip(item)
-}
-
-/// Removes every `#[method(..)]`.
-fn strip(stream: TokenStream) -> TokenStream {
-    let mut out = Vec::new();
-    let mut tokens = stream.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match &token {
-            TokenTree::Punct(p) if p.as_char() == '#' => {
-                let is_method = matches!(tokens.peek(), Some(TokenTree::Group(g))
-                    if g.stream().to_string().starts_with("method"));
-                if is_method {
-                    tokens.next();
-                } else {
-                    out.push(token);
-                }
-            }
-            TokenTree::Group(g) => {
-                out.push(TokenTree::Group(Group::new(g.delimiter(), strip(g.stream()))));
-            }
-            _ => out.push(token),
+pub fn interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let id = parse_macro_input!(arguments as model::InterfaceId);
+    let mut item = parse_macro_input!(item as syn::ItemTrait);
+    let interface = match model::Interface::take(id, &mut item) {
+        Ok(interface) => interface,
+        Err(error) => {
+            let error = error.to_compile_error();
+            return quote! { #item #error }.into();
         }
-    }
-    out.into_iter().collect()
+    };
+    let client = client::generate(&interface);
+    let server = server::generate(&interface);
+    quote! { #item #client #server }.into()
 }

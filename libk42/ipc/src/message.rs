@@ -1,0 +1,135 @@
+//! A call as the server sees it: registers, and a slot with the payload.
+
+use crate::{Error, Handle, OutBuf, ProcessId, Result};
+use k42_abi::message::REGISTER_WORDS;
+
+/// Who makes a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The process, as the kernel vouches for it.
+    pub process: ProcessId,
+    /// Its dispatcher that made the call; the place to send asynchronous messages to.
+    pub vp: u32,
+    /// The handle that was used.
+    pub handle: Handle,
+    /// Rights that the handle carries.
+    pub rights: u32,
+}
+
+/// A call that has arrived.
+pub struct Incoming<'a> {
+    /// Who calls.
+    pub caller: Caller,
+    /// Interface and method (`id << 8 | number`).
+    pub method: u16,
+    /// The words that came in registers.
+    pub words: [u64; REGISTER_WORDS],
+    /// The message slot, whole; its first `length` bytes are the request's payload.
+    pub slot: &'a mut [u8],
+    /// Length of the payload. Never more than the slot has.
+    pub length: usize,
+}
+
+/// What goes back in registers. The payload, `length` bytes, is in the slot of the call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// Zero or positive for success, else an error's status.
+    pub status: i64,
+    /// Result words.
+    pub words: [u64; REGISTER_WORDS],
+    /// Bytes of payload.
+    pub length: usize,
+}
+
+impl Reply {
+    /// Success with nothing to say.
+    pub const OK: Self = Self { status: 0, words: [0; REGISTER_WORDS], length: 0 };
+
+    /// A bare error.
+    pub const fn error(error: Error) -> Self {
+        Self { status: error.status(), words: [0; REGISTER_WORDS], length: 0 }
+    }
+    /// Whether the object did not know the method, so that another interface may be tried.
+    pub fn is_no_method(&self) -> bool {
+        self.status == Error::NO_METHOD.status()
+    }
+}
+
+/// Where the bulk data of a reply starts: behind the request, on a word.
+pub(crate) const fn reply_base(request_length: usize) -> usize {
+    request_length.next_multiple_of(8)
+}
+
+/// Bytes that `words` words need beyond the registers.
+pub(crate) const fn extra_bytes(words: usize) -> usize {
+    words.saturating_sub(REGISTER_WORDS) * 8
+}
+
+impl Incoming<'_> {
+    /// Checks the lengths and takes the message apart: `words` gets the `count` argument words.
+    pub fn open(&mut self, words: &mut [u64], count: usize) -> Result<Request<'_>> {
+        let extra = extra_bytes(count);
+        if self.length > self.slot.len() || extra > self.length {
+            return Err(Error::BAD_MESSAGE);
+        }
+        words[..REGISTER_WORDS].copy_from_slice(&self.words);
+        let base = reply_base(self.length).min(self.slot.len());
+        let (request, rest) = self.slot.split_at_mut(base);
+        let request = &request[..self.length];
+        let (extra, pieces) = request.split_at(extra);
+        get_words(words.get_mut(REGISTER_WORDS..).unwrap_or_default(), extra);
+        Ok(Request { pieces: Pieces(pieces), rest })
+    }
+}
+
+/// Reads words in the kernel's order from the start of `bytes`, as many as there are.
+pub(crate) fn get_words(words: &mut [u64], bytes: &[u8]) {
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+}
+
+/// Writes words to the start of `bytes`, as many as fit.
+pub(crate) fn put_words(bytes: &mut [u8], words: &[u64]) {
+    for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+        *bytes = word.to_ne_bytes();
+    }
+}
+
+/// A message taken apart.
+pub struct Request<'a> {
+    /// The slices and texts.
+    pub pieces: Pieces<'a>,
+    rest: &'a mut [u8],
+}
+
+impl<'a> Request<'a> {
+    /// The room for bulk data behind the request and the result's `result_words`, at most `room`.
+    pub fn out(&mut self, room: u64, result_words: usize) -> Result<OutBuf<'a>> {
+        let rest = core::mem::take(&mut self.rest);
+        let (_, out) = rest.split_at_mut_checked(extra_bytes(result_words)).ok_or(Error::BAD_MESSAGE)?;
+        let room = usize::try_from(room).map_err(|_| Error::BAD_MESSAGE)?.min(out.len());
+        Ok(OutBuf::new(&mut out[..room]))
+    }
+}
+
+/// The bytes of a request that are slices and texts, taken one after the other.
+pub struct Pieces<'a>(&'a [u8]);
+
+impl<'a> Pieces<'a> {
+    /// The next slice.
+    pub fn bytes(&mut self, length: u64) -> Result<&'a [u8]> {
+        let length = usize::try_from(length).map_err(|_| Error::BAD_MESSAGE)?;
+        let (piece, rest) = self.0.split_at_checked(length).ok_or(Error::BAD_MESSAGE)?;
+        self.0 = rest;
+        Ok(piece)
+    }
+    /// The next slice, as text.
+    pub fn text(&mut self, length: u64) -> Result<&'a str> {
+        core::str::from_utf8(self.bytes(length)?).map_err(|_| Error::BAD_MESSAGE)
+    }
+    /// Nothing may be left over.
+    pub fn finish(&self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::BAD_MESSAGE) }
+    }
+}

@@ -1,0 +1,247 @@
+//! Handle tables: what a server has given to each of its client processes.
+//!
+//! A handle is valid only for the process that it was given to, so there is one table per client, and
+//! the tables of different clients have nothing in common: no lock, no counter, no list. The caller's
+//! process index finds its table through two levels of pointers that are written once.
+//!
+//! After a fork the child has the same handles. Both processes then share one table, which is copied
+//! when one of them changes it, and then only the chunk that it changes: most forks are followed by an exec
+//! or an exit, which want nothing but a look or two.
+
+use crate::{Error, Handle, Incoming, ProcessId, Reply, Result};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use k42_sched::Mutex;
+
+/// An object that clients can call.
+pub trait Exported: Send + Sync {
+    /// Answers a call. The rights of the handle are in `incoming.caller`.
+    fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply;
+}
+
+/// Entries in a chunk; one bit each in a word.
+const CHUNK: usize = 64;
+/// Processes per second-level block, and blocks.
+const BLOCK: usize = 256;
+
+#[derive(Clone)]
+struct Entry {
+    rights: u32,
+    object: Arc<dyn Exported>,
+}
+
+/// Sixty-four slots. Sequence numbers stay when an entry goes, so that its old handle stays dead.
+#[derive(Clone)]
+struct Chunk {
+    used: u64,
+    sequences: [u32; CHUNK],
+    entries: [Option<Entry>; CHUNK],
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self { used: 0, sequences: [1; CHUNK], entries: [const { None }; CHUNK] }
+    }
+}
+
+/// One process's handles. Slot 0 is never used: it stands for the server's root object.
+#[derive(Clone, Default)]
+struct Table {
+    chunks: Vec<Arc<Chunk>>,
+    count: usize,
+    /// No chunk before this one has a free slot.
+    first_free: usize,
+}
+
+impl Table {
+    fn entry(&self, handle: Handle) -> Result<&Entry> {
+        let slot = handle.slot() as usize;
+        let chunk = self.chunks.get(slot / CHUNK).ok_or(Error::BAD_HANDLE)?;
+        let at = slot % CHUNK;
+        match &chunk.entries[at] {
+            Some(entry) if chunk.sequences[at] == handle.sequence() => Ok(entry),
+            _ => Err(Error::BAD_HANDLE),
+        }
+    }
+
+    fn insert(&mut self, entry: Entry) -> Result<Handle> {
+        let mut number = self.first_free;
+        while self.chunks.get(number).is_some_and(|chunk| chunk.used == u64::MAX) {
+            number += 1;
+        }
+        if number == self.chunks.len() {
+            self.chunks.try_reserve(1).map_err(|_| Error::ENFILE)?;
+            let mut chunk = Chunk::new();
+            // Slot 0 of the whole table is the root object's.
+            chunk.used = u64::from(number == 0);
+            self.chunks.push(Arc::new(chunk));
+        }
+        self.first_free = number;
+        let chunk = Arc::make_mut(&mut self.chunks[number]);
+        let at = chunk.used.trailing_ones() as usize;
+        chunk.used |= 1 << at;
+        chunk.entries[at] = Some(entry);
+        self.count += 1;
+        let slot = u32::try_from(number * CHUNK + at).map_err(|_| Error::ENFILE)?;
+        Ok(Handle::new(slot, chunk.sequences[at]))
+    }
+
+    fn remove(&mut self, handle: Handle) -> Result<Entry> {
+        self.entry(handle)?;
+        let slot = handle.slot() as usize;
+        let (number, at) = (slot / CHUNK, slot % CHUNK);
+        let chunk = Arc::make_mut(&mut self.chunks[number]);
+        let entry = chunk.entries[at].take().ok_or(Error::BAD_HANDLE)?;
+        chunk.used &= !(1 << at);
+        // A sequence of zero is skipped, so that no handle but the root's is all zero.
+        chunk.sequences[at] = chunk.sequences[at].wrapping_add(1).max(1);
+        self.count -= 1;
+        self.first_free = self.first_free.min(number);
+        Ok(entry)
+    }
+}
+
+/// What is kept at one process index.
+#[derive(Default)]
+struct Client {
+    /// The process that the table is for; an index is used again with another generation.
+    process: Option<ProcessId>,
+    /// Nothing until the first handle.
+    table: Option<Arc<Table>>,
+}
+
+impl Client {
+    const EMPTY: Self = Self { process: None, table: None };
+
+    /// The table, if this is `process`.
+    fn of(&self, process: ProcessId) -> Option<&Arc<Table>> {
+        if self.process == Some(process) { self.table.as_ref() } else { None }
+    }
+}
+
+struct Block([Mutex<Client>; BLOCK]);
+
+/// The handle tables of a server, one per client process.
+pub struct ClientTables {
+    blocks: [AtomicPtr<Block>; BLOCK],
+    quota: usize,
+}
+
+impl ClientTables {
+    /// No clients yet; each may have at most `quota` handles.
+    pub const fn new(quota: usize) -> Self {
+        Self { blocks: [const { AtomicPtr::new(core::ptr::null_mut()) }; BLOCK], quota }
+    }
+
+    /// Gives `process` a handle on `object`. EMFILE: it has as many as it may have.
+    pub fn insert(&self, process: ProcessId, object: Arc<dyn Exported>, rights: u32) -> Result<Handle> {
+        let mut old = None;
+        let mut client = self.client_or_new(process)?.lock();
+        if client.process != Some(process) {
+            // The index was another process's, whose end we have not been told of.
+            old = Some(core::mem::take(&mut *client));
+            client.process = Some(process);
+        }
+        let table = client.table.get_or_insert_default();
+        let result = if table.count >= self.quota {
+            Err(Error::EMFILE)
+        } else {
+            Arc::make_mut(table).insert(Entry { rights, object })
+        };
+        // Objects end outside the lock: their end may call this table again.
+        drop(client);
+        drop(old);
+        result
+    }
+
+    /// The object behind a handle of `caller`, and the rights that the handle carries.
+    pub fn lookup(&self, caller: ProcessId, handle: Handle) -> Result<(Arc<dyn Exported>, u32)> {
+        let client = self.client(caller)?.lock();
+        let entry = client.of(caller).ok_or(Error::BAD_HANDLE)?.entry(handle)?;
+        Ok((entry.object.clone(), entry.rights))
+    }
+
+    /// Takes a handle away; the object that it named.
+    pub fn remove(&self, caller: ProcessId, handle: Handle) -> Result<Arc<dyn Exported>> {
+        let mut client = self.client(caller)?.lock();
+        // Looked at first: a bad handle must not cost a copy of a shared table.
+        client.of(caller).ok_or(Error::BAD_HANDLE)?.entry(handle)?;
+        let removed = client.table.as_mut().map(|table| Arc::make_mut(table).remove(handle)).ok_or(Error::BAD_HANDLE)?;
+        drop(client);
+        Ok(removed?.object)
+    }
+
+    /// The child gets the parent's handles, with the same values. Costs the same however many there are.
+    pub fn fork(&self, parent: ProcessId, child: ProcessId) -> Result<()> {
+        let table = self.table_of(parent);
+        let new = Client { process: Some(child), table };
+        let old = core::mem::replace(&mut *self.client_or_new(child)?.lock(), new);
+        drop(old);
+        Ok(())
+    }
+
+    /// `process` has ended: all its handles go.
+    pub fn end(&self, process: ProcessId) {
+        let Ok(client) = self.client(process) else { return };
+        let mut client = client.lock();
+        let old = (client.process == Some(process)).then(|| core::mem::take(&mut *client));
+        drop(client);
+        drop(old);
+    }
+
+    /// How many handles `process` has.
+    pub fn count(&self, process: ProcessId) -> usize {
+        self.table_of(process).map_or(0, |table| table.count)
+    }
+
+    /// Calls `visit` with every handle of `process`; without the lock, on the table as it is now.
+    pub fn for_each(&self, process: ProcessId, mut visit: impl FnMut(Handle, &Arc<dyn Exported>, u32)) {
+        let Some(table) = self.table_of(process) else { return };
+        for (number, chunk) in table.chunks.iter().enumerate() {
+            for (at, entry) in chunk.entries.iter().enumerate() {
+                if let Some(entry) = entry {
+                    visit(Handle::new((number * CHUNK + at) as u32, chunk.sequences[at]), &entry.object, entry.rights);
+                }
+            }
+        }
+    }
+
+    /// The table of `process` as it is now.
+    fn table_of(&self, process: ProcessId) -> Option<Arc<Table>> {
+        self.client(process).ok()?.lock().of(process).cloned()
+    }
+
+    fn client(&self, process: ProcessId) -> Result<&Mutex<Client>> {
+        let block = self.blocks[process.index() / BLOCK].load(Ordering::Acquire);
+        // SAFETY: a block is published whole and lives as long as the tables.
+        let block = unsafe { block.as_ref() }.ok_or(Error::BAD_HANDLE)?;
+        Ok(&block.0[process.index() % BLOCK])
+    }
+
+    fn client_or_new(&self, process: ProcessId) -> Result<&Mutex<Client>> {
+        if let Ok(client) = self.client(process) {
+            return Ok(client);
+        }
+        let new = Box::into_raw(Box::new(Block([const { Mutex::new(Client::EMPTY) }; BLOCK])));
+        let slot = &self.blocks[process.index() / BLOCK];
+        if slot.compare_exchange(core::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: ours alone, since it was not published: another thread came first.
+            drop(unsafe { Box::from_raw(new) });
+        }
+        self.client(process)
+    }
+}
+
+impl Drop for ClientTables {
+    fn drop(&mut self) {
+        for block in &mut self.blocks {
+            let block = *block.get_mut();
+            if !block.is_null() {
+                // SAFETY: made by `client_or_new`, and nobody can use it any more.
+                drop(unsafe { Box::from_raw(block) });
+            }
+        }
+    }
+}
