@@ -13,8 +13,10 @@ fn main() {
 #[cfg(target_os = "none")]
 mod kernel {
     use core::sync::atomic::{AtomicUsize, Ordering};
+    use k42_boot::info::Machine;
+    use k42_boot::papr::hcall;
     use k42_boot::secondary::{SecondaryRecord, start_secondary};
-    use k42_boot::{BootInfo, early_println};
+    use k42_boot::{BootInfo, early_println, physical};
 
     const MOST: usize = 8;
     const STACK: usize = 16 << 10;
@@ -89,6 +91,9 @@ mod kernel {
                 pause();
             }
         }
+        if info.machine == Machine::Pseries {
+            hypervisor(info);
+        }
         early_println!(
             "probe: {} CPUs, all is well",
             ARRIVED.load(Ordering::Acquire)
@@ -106,6 +111,36 @@ mod kernel {
         loop {
             pause();
         }
+    }
+
+    /// A process table: aligned to its size.
+    #[repr(align(65536))]
+    struct Table(#[allow(dead_code, reason = "the hardware's")] [u64; 8192]);
+
+    /// Tries the calls that every kernel on this machine depends on.
+    fn hypervisor(info: &BootInfo) {
+        static mut TABLE: Table = Table([0; 8192]);
+        early_println!("random {:?}", hcall::random().map(|_| ()));
+        // An interrupt to ourselves, taken by asking for it: interrupts are off.
+        let me = info.boot_cpu().map_or(0, |cpu| cpu.hw_id);
+        let open = hcall::set_cppr(0xff);
+        let sent = hcall::ipi(me, 4);
+        let taken = hcall::xirr();
+        let withdrawn = hcall::ipi(me, 0xff);
+        let ended = hcall::eoi(taken.unwrap_or(0));
+        early_println!("ipi {open:?} {sent:?} {taken:x?} {withdrawn:?} {ended:?}");
+        if info.mmu.radix {
+            let place = physical(&raw const TABLE);
+            // SAFETY: the table is ours for good; it is empty, and translation stays off.
+            let outcome = unsafe { hcall::register_radix_process_table(place, 16) };
+            early_println!("process table {outcome:?}");
+        }
+        let little = cfg!(target_endian = "little");
+        // SAFETY: interrupts are off, and no vectors are in use.
+        let order = unsafe { hcall::set_interrupt_order(little) };
+        // SAFETY: as above.
+        let relocation = unsafe { hcall::set_interrupt_relocation(true) };
+        early_println!("interrupt order {order:?} relocation {relocation:?}");
     }
 
     fn pause() {

@@ -82,7 +82,7 @@ pub fn read(blob: &'static [u8], placement: &Placement) -> Result<BootInfo, Tree
     cpus(&tree, &mut info)?;
     consoles(&tree, chosen, &mut info)?;
     info.interrupts = interrupts(&tree);
-    translation(chosen, &mut info);
+    translation(&tree, chosen, &mut info);
     Ok(info)
 }
 
@@ -264,15 +264,11 @@ fn consoles(
         .and_then(|node| string(node, "linux,stdout-path").or_else(|| string(node, "stdout-path")))
         .and_then(|path| path.rsplit('@').next())
         .and_then(|unit| u32::from_str_radix(unit, 16).ok());
-    let Some(bus) = tree.find_node("/vdevice") else {
-        return Ok(());
-    };
-    for node in bus.children() {
-        let terminal = bytes(node, "compatible").is_some_and(|names| {
-            names
-                .split(|byte| *byte == 0)
-                .any(|name| name == b"hvterm1")
-        });
+    for node in tree.all_nodes() {
+        let compatible = bytes(node, "compatible").unwrap_or_default();
+        let terminal = compatible
+            .split(|byte| *byte == 0)
+            .any(|name| matches!(name, b"hvterm1" | b"ibm,opal-console-raw"));
         if let (true, Some(unit)) = (terminal, number(node, "reg")) {
             let unit = unit as u32;
             let interrupt = Cells(bytes(node, "interrupts").unwrap_or_default()).take(1);
@@ -306,18 +302,22 @@ fn interrupts(tree: &Fdt) -> InterruptController {
     InterruptController::Unknown
 }
 
-/// What was agreed about translation: `ibm,architecture-vec-5`, the hypervisor's answer to
-/// [`crate::of::cas`]. Its first byte is a length, and byte n of the vector is at index n.
-fn translation(chosen: Option<FdtNode<'_, 'static>>, info: &mut BootInfo) {
-    if info.machine != Machine::Pseries {
-        return;
+/// Which translation there is. A partition's hypervisor says what was agreed in
+/// `ibm,architecture-vec-5`, its answer to [`crate::of::cas`]: the first byte is a length,
+/// and byte n of the vector is at index n. On a bare machine the CPU's features tell.
+fn translation(tree: &Fdt, chosen: Option<FdtNode<'_, 'static>>, info: &mut BootInfo) {
+    match info.machine {
+        Machine::Pseries => {
+            let agreed = chosen.and_then(|node| bytes(node, "ibm,architecture-vec-5"));
+            let byte = |index: usize| *agreed.and_then(|agreed| agreed.get(index)).unwrap_or(&0);
+            info.mmu.radix &= byte(24) & 0xc0 == 0x40;
+            info.mmu.gtse = info.mmu.radix && byte(26) & 0x40 != 0;
+        }
+        Machine::PowerNv => {
+            info.mmu.radix = tree.all_nodes().any(|node| node.name == "mmu-radix");
+        }
+        Machine::PowerMac | Machine::Unknown => {}
     }
-    let agreed = chosen
-        .and_then(|node| bytes(node, "ibm,architecture-vec-5"))
-        .unwrap_or_default();
-    let byte = |index: usize| agreed.get(index).copied().unwrap_or(0);
-    info.mmu.radix &= byte(24) & 0xc0 == 0x40;
-    info.mmu.gtse = info.mmu.radix && byte(26) & 0x40 != 0;
 }
 
 fn initrd(chosen: FdtNode<'_, 'static>) -> Option<Range> {

@@ -1,11 +1,11 @@
 //! Reading a `BootInfo` from trees that QEMU dumped, and from small ones made here.
 
-use k42_boot::info::{InterruptController, Machine, Range, Use, VECTORS_END};
+use k42_boot::info::{ConsoleDevice, InterruptController, Machine, Range, Use, VECTORS_END};
 use k42_boot::tree::{Placement, TreeError, read};
 
 /// `-M pseries,x-vof=on -cpu power9 -smp 4 -m 512`, two terminals, a command line.
 const PSERIES: &[u8] = include_bytes!("trees/pseries.dtb");
-/// `-M powernv9 -smp 2 -m 1G`, as QEMU hands it to skiboot.
+/// `-M powernv9 -smp 2 -m 1G`, as skiboot hands it to the kernel.
 const POWERNV: &[u8] = include_bytes!("trees/powernv9.dtb");
 
 fn range(start: u64, size: u64) -> Range {
@@ -65,8 +65,21 @@ fn powernv() {
     let info = read(POWERNV, &placement()).unwrap();
     assert_eq!(info.machine, Machine::PowerNv);
     assert_eq!(info.memory[..], [range(0, 1 << 30)]);
-    assert_eq!(info.cpus.len(), 2);
-    assert!(info.consoles.is_empty() && info.rtas.is_none());
+    assert_eq!(
+        info.cpus.iter().map(|cpu| cpu.hw_id).collect::<Vec<_>>(),
+        [0, 4]
+    );
+    assert!(info.rtas.is_none() && info.mmu.radix);
+    let console = ConsoleDevice {
+        unit: 0,
+        interrupt: None,
+        stdout: true,
+    };
+    assert_eq!(info.consoles[..], [console]);
+    // The firmware's own memory is named in two ways; what counts is that it is not free.
+    let firmware = range(0x3000_0000, 0x2c2_2000);
+    let apart = |free: Range| free.end() <= firmware.start || firmware.end() <= free.start;
+    assert!(info.free(0x1000).all(apart));
 }
 
 #[test]
