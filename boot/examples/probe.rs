@@ -69,6 +69,7 @@ mod kernel {
         );
         early_println!("{:x?}", info.rtas);
 
+        let mut running = 1;
         for (index, cpu) in info.cpus.iter().enumerate().filter(|(_, cpu)| !cpu.boot) {
             if index >= MOST {
                 break;
@@ -87,7 +88,8 @@ mod kernel {
                 early_println!("cpu {index}: {error:?}");
                 continue;
             }
-            while ARRIVED.load(Ordering::Acquire) <= index {
+            running += 1;
+            while ARRIVED.load(Ordering::Acquire) < running {
                 pause();
             }
         }

@@ -88,7 +88,7 @@ pub struct Cpu {
     pub hw_id: u32,
     /// Number of its core (`reg` of the node): threads of one core share this.
     pub core: u32,
-    /// Whether `kernel_main` runs on it.
+    /// Whether `kernel_main` runs on it. Not always the first.
     pub boot: bool,
 }
 

@@ -22,6 +22,16 @@
 //! → read the tree → `kernel_main`. On a bare POWER server OPAL hands over a flattened tree
 //! and stays for calls ([`opal`]).
 //!
+//! What the kernel supplies:
+//!
+//! * `#[unsafe(no_mangle)] extern "C" fn kernel_main(info: &'static BootInfo) -> !`: the boot
+//!   CPU, real mode, interrupts off, on a stack of 64 KiB within the image;
+//! * `#[unsafe(no_mangle)] extern "C" fn kernel_secondary(cpu_index: u64) -> !`: each CPU that
+//!   [`secondary::start_secondary`] started, in the same state, on the stack of its record;
+//! * in its build script, for targets with `os = "none"`, the link arguments
+//!   `-T<this folder>/kernel.ld` and `-zmax-page-size=65536`;
+//! * a panic handler. [`early_println!`] works from the first instruction on.
+//!
 //! All code runs in the linear map: an address is [`LINEAR_BASE`] plus the physical
 //! address, with translation off as well as on, because real mode ignores the top bits.
 

@@ -3,13 +3,15 @@
 //! and stays in memory for calls: token in r0, base in r2, arguments from r3, big-endian and
 //! in real mode, addresses physical ("OPAL API" in skiboot's documents).
 //!
-//! Only the console and switching off are here: enough to see the kernel start.
+//! Only the console, starting CPUs and switching off are here: enough to see the kernel
+//! start. The calls in use write to nothing but the words that they name.
 
 use crate::physical;
 
 const CONSOLE_WRITE: u64 = 1;
 const POWER_DOWN: u64 = 5;
 const POLL_EVENTS: u64 = 10;
+const START_CPU: u64 = 41;
 
 const SUCCESS: i64 = 0;
 const BUSY: i64 = -2;
@@ -83,6 +85,17 @@ impl Opal {
             }
             self.poll();
         }
+    }
+
+    /// Starts CPU `hw_cpu` at physical address `entry`.
+    ///
+    /// # Errors
+    /// What OPAL answers when there is no such CPU or it runs already.
+    ///
+    /// # Safety
+    /// At `entry` must be code for a CPU in OPAL's state (big-endian, real mode, no stack).
+    pub unsafe fn start_cpu(&self, hw_cpu: u32, entry: u64) -> Result<(), OpalError> {
+        self.call(START_CPU, [u64::from(hw_cpu), entry, 0, 0])
     }
 
     fn call(&self, token: u64, args: [u64; 4]) -> Result<(), OpalError> {

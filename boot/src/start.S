@@ -115,6 +115,30 @@ _start:
     .size   _start, . - _start
 
 # ---------------------------------------------------------------------------------
+# The other CPUs under OPAL, which starts them with no word of ours: each finds its record
+# in a table by the number that the hardware gave it (PIR).
+# ---------------------------------------------------------------------------------
+    .globl  _secondary_start_opal
+    .type   _secondary_start_opal, @function
+_secondary_start_opal:
+    in_own_order
+    image_base
+    ld      11, .Lrecords - _start(31)
+    add     11, 11, 31
+    mfspr   12, 1023                # PIR
+    clrldi  12, 12, 32
+    addi    12, 12, 1               # the table counts from 1: 0 is an empty entry
+1:  ld      10, 0(11)
+    ld      3, 8(11)
+    cmpd    10, 12
+    beq     _secondary_start
+    cmpdi   10, 0
+    addi    11, 11, 16
+    bne     1b
+    b       .                       # nobody has asked for this CPU
+    .size   _secondary_start_opal, . - _secondary_start_opal
+
+# ---------------------------------------------------------------------------------
 # The other CPUs: r3 = physical address of a SecondaryRecord (secondary.rs).
 # ---------------------------------------------------------------------------------
     .globl  _secondary_start
@@ -234,6 +258,7 @@ k42_opal_call:
 .Lrela_start:   .quad __rela_start - _start
 .Lrela_end:     .quad __rela_end - _start
 .Ltoc:          .quad .TOC. - _start
+.Lrecords:      .quad k42_opal_records - _start
 .Lstack:        .quad .Lstack_top - _start
 
     .section .bss.k42_boot_stack, "aw", @nobits

@@ -188,7 +188,7 @@ fn flat_tree(
         // SAFETY: the firmware gave us this memory; it is in reach of the linear map.
         let buffer =
             unsafe { core::slice::from_raw_parts_mut(linear::<u8>(address), size as usize) };
-        match flatten(client, 0, buffer) {
+        match flatten(client, client.running_cpu().unwrap_or(0), buffer) {
             Ok(length) => {
                 let used = length.next_multiple_of(PAGE as usize) as u64;
                 return Ok((

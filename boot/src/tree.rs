@@ -230,7 +230,7 @@ fn cpus(tree: &Fdt, info: &mut BootInfo) -> Result<(), TreeError> {
         let alone = core.to_be_bytes();
         let mut threads = Cells(bytes(node, "ibm,ppc-interrupt-server#s").unwrap_or(&alone));
         while let Some(hw_id) = threads.take(1) {
-            let boot = info.cpus.is_empty();
+            let boot = false;
             let cpu = Cpu {
                 hw_id: hw_id as u32,
                 core,
@@ -241,11 +241,19 @@ fn cpus(tree: &Fdt, info: &mut BootInfo) -> Result<(), TreeError> {
                 .map_err(|_| TreeError::TooMany("CPUs"))?;
         }
     }
-    if info.cpus.is_empty() {
-        Err(TreeError::Missing("CPUs"))
-    } else {
-        Ok(())
-    }
+    let running = boot_cpu(info.device_tree);
+    let running = info.cpus.iter().position(|cpu| Some(cpu.hw_id) == running);
+    let running = info.cpus.get_mut(running.unwrap_or(0));
+    running.ok_or(TreeError::Missing("CPUs"))?.boot = true;
+    Ok(())
+}
+
+/// The number of the running CPU, from the tree's header. Any CPU may win the race for that
+/// on a bare machine.
+fn boot_cpu(blob: &[u8]) -> Option<u32> {
+    let mut header = Cells(blob);
+    header.take(7)?;
+    header.take(1).map(|number| number as u32)
 }
 
 fn cache_block(node: FdtNode, block: &str, line: &str) -> u32 {

@@ -121,7 +121,8 @@ fn flattening_keeps_everything() {
     for blob in [PSERIES, POWERNV] {
         let source = Played::new(blob);
         let mut buffer = vec![0xaa; 1 << 20];
-        let length = flatten(&source, 0, &mut buffer).unwrap();
+        let length = flatten(&source, 3, &mut buffer).unwrap();
+        assert_eq!(buffer[28..32], [0, 0, 0, 3]);
         let copy = Played::new(&buffer[..length]);
         assert_eq!(copy.0.len(), source.0.len());
         for (ours, theirs) in copy.0.iter().zip(&source.0) {

@@ -69,6 +69,7 @@ fn powernv() {
         info.cpus.iter().map(|cpu| cpu.hw_id).collect::<Vec<_>>(),
         [0, 4]
     );
+    assert_eq!(info.boot_cpu().unwrap().hw_id, u32::from(POWERNV[31]));
     assert!(info.rtas.is_none() && info.mmu.radix);
     let console = ConsoleDevice {
         unit: 0,

@@ -93,6 +93,18 @@ impl Client {
         }
     }
 
+    /// The number (`reg`) of the CPU that runs, where the firmware tells.
+    pub fn running_cpu(&self) -> Option<u32> {
+        let chosen = some(self.call1(c"finddevice", &[reach(c"/chosen".as_ptr()).ok()?]))?;
+        let mut cell = [0; 4];
+        self.property(chosen, c"cpu", &mut cell)
+            .filter(|length| *length == 4)?;
+        let cpu = some(self.call1(c"instance-to-package", &[u32::from_be_bytes(cell)]))?;
+        self.property(cpu, c"reg", &mut cell)
+            .filter(|length| *length == 4)?;
+        Some(u32::from_be_bytes(cell))
+    }
+
     /// Claims `size` bytes of memory anywhere, aligned to `align` (a power of two), and
     /// returns their physical address.
     ///
