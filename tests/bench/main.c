@@ -85,6 +85,9 @@ int main(int argc, char **argv)
         default: return 2;
         }
     }
+    /* A console may have something on its first line already. */
+    if (!list)
+        puts("");
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
         for (const struct row *row = tables[t]; row->name; row++) {
             int wanted = optind >= argc;

@@ -14,6 +14,7 @@
 //! | `root.tar` | the root archive |
 
 use crate::build::Built;
+use crate::cargo;
 use crate::process;
 use crate::root::Tree;
 use anyhow::{Context, Result};
@@ -117,9 +118,9 @@ fn stripped(program: &Path) -> Result<PathBuf> {
 
 /// `llvm-strip` of the pinned toolchain, which knows both byte orders.
 fn llvm_strip() -> Result<PathBuf> {
-    let libraries = process::stdout_of(Command::new("rustc").args(["--print", "target-libdir"]))?;
-    let programs = Path::new(&libraries).with_file_name("bin");
-    Ok(programs.join("llvm-strip"))
+    Ok(cargo::target_libdir()?
+        .with_file_name("bin")
+        .join("llvm-strip"))
 }
 
 #[cfg(test)]

@@ -1,10 +1,254 @@
 //! `bench`: guest instructions per operation, beside Linux's.
+//!
+//! The programs of `tests/bench` are compiled once, for Linux, and run in one boot. With
+//! counted instructions a nanosecond of guest time is one instruction, so what they print
+//! as time is read as instructions. Linux's figures were taken in the same way and stand
+//! in `tests/bench/baseline.json`, with the targets; `--linux` takes them anew.
 
 use crate::cli::BenchOptions;
+use crate::process;
+use crate::progress::Progress;
 use crate::repo::Repo;
-use anyhow::{Result, bail};
+use crate::system::K42;
+use anyhow::{Context, Result, bail, ensure};
+use k42_tests::archive::Tree;
+use k42_tests::linux::Linux;
+use k42_tests::machine::Machine;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// All rows together take a few minutes; a row that hangs must not hold up a test run.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// Compiler of the programs.
+const COMPILER: &str = "powerpc64le-linux-gnu-gcc";
+
+/// What a machine measured: instructions, or why there is no figure.
+type Figures = BTreeMap<String, Result<f64, String>>;
 
 /// Carries out `bench`.
-pub fn command(_repo: &Repo, _options: &BenchOptions) -> Result<u8> {
-    bail!("there is nothing to measure yet: no shell runs on this kernel")
+pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
+    let progress = Progress::new(false);
+    let baseline: Value =
+        serde_json::from_slice(&fs::read(repo.root().join("tests/bench/baseline.json"))?)
+            .context("tests/bench/baseline.json")?;
+    let programs = compile(repo)?;
+    let filter = options.filter.as_deref().unwrap_or("");
+    let rows: Vec<String> = rows(&programs)?
+        .into_iter()
+        .filter(|row| row.contains(filter))
+        .collect();
+    ensure!(!rows.is_empty(), "no row matches '{filter}'");
+
+    let linux = if options.linux {
+        let step = progress.step("measuring Linux");
+        let linux = Linux::prepare(repo.root())?;
+        let figures = measure(&linux, &programs, &rows)?;
+        drop(step);
+        Some(figures)
+    } else {
+        None
+    };
+    let system = K42::prepare(repo, progress)?;
+    let step = progress.step("measuring K42");
+    let figures = measure(&system, &programs, &rows)?;
+    drop(step);
+
+    let mut failed = false;
+    println!(
+        "{:<20} {:>14} {:>14} {:>8}  target",
+        "row", "instructions", "linux", "ratio"
+    );
+    for row in &rows {
+        let figure = figures.get(row);
+        failed |= !matches!(figure, Some(Ok(_)));
+        let beside = match &linux {
+            Some(measured) => measured.get(row).and_then(|f| f.as_ref().ok()).copied(),
+            None => baseline[row]["linux"].as_f64(),
+        };
+        println!(
+            "{}",
+            line(row, figure, beside, baseline[row]["target"].as_f64())
+        );
+    }
+    if let Some(path) = &options.json {
+        fs::write(path, to_json(&figures))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(u8::from(failed))
+}
+
+/// One line of the table.
+fn line(
+    row: &str,
+    figure: Option<&Result<f64, String>>,
+    linux: Option<f64>,
+    target: Option<f64>,
+) -> String {
+    let beside = linux.map_or_else(|| "-".into(), number);
+    let value = match figure {
+        Some(Ok(value)) => *value,
+        Some(Err(why)) => return format!("{row:<20} {why}"),
+        None => return format!("{row:<20} not measured"),
+    };
+    let ratio = match linux {
+        Some(linux) if linux > 0.0 => format!("{:.2}", value / linux),
+        _ => "-".into(),
+    };
+    let judged = match target {
+        Some(target) if value <= target => format!("{} met", number(target)),
+        Some(target) => format!("{} missed by {}", number(target), number(value - target)),
+        None => String::new(),
+    };
+    let value = number(value);
+    format!("{row:<20} {value:>14} {beside:>14} {ratio:>8}  {judged}")
+        .trim_end()
+        .into()
+}
+
+/// A number with commas, and one decimal if it is small.
+fn number(value: f64) -> String {
+    if value < 100.0 && value.fract() >= 0.05 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The figures as one JSON object, row to instructions; rows without a figure are null.
+fn to_json(figures: &Figures) -> String {
+    let object: Map<String, Value> = figures
+        .iter()
+        .map(|(row, f)| (row.clone(), json!(f.as_ref().ok())))
+        .collect();
+    format!("{:#}\n", Value::Object(object))
+}
+
+/// The compiled programs.
+struct Programs {
+    bench: PathBuf,
+    tiny: PathBuf,
+}
+
+/// Compiles the programs if a source is newer.
+fn compile(repo: &Repo) -> Result<Programs> {
+    let folder = repo.root().join("tests/bench");
+    let to = repo.build_dir()?.join("bench");
+    fs::create_dir_all(&to)?;
+    let (mut sources, mut newest) = (Vec::new(), None);
+    for entry in fs::read_dir(&folder).context("tests/bench")? {
+        let path = entry?.path();
+        newest = newest.max(fs::metadata(&path)?.modified().ok());
+        if path.extension().is_some_and(|e| e == "c") && !path.ends_with("tiny.c") {
+            sources.push(path);
+        }
+    }
+    sources.sort();
+    let programs = Programs {
+        bench: to.join("bench"),
+        tiny: to.join("tiny"),
+    };
+    let made = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
+    if made(&programs.bench) <= newest || made(&programs.tiny) <= newest {
+        let flags = ["-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o"];
+        let mut bench = Command::new(COMPILER);
+        process::check(
+            bench
+                .args(flags)
+                .arg(&programs.bench)
+                .arg("-pthread")
+                .args(&sources),
+        )?;
+        let mut tiny = Command::new(COMPILER);
+        tiny.args(flags)
+            .arg(&programs.tiny)
+            .args(["-nostdlib", "-nostartfiles"]);
+        process::check(tiny.arg(folder.join("tiny.c")))?;
+    }
+    Ok(programs)
+}
+
+/// The names of all rows, told by the program.
+fn rows(programs: &Programs) -> Result<Vec<String>> {
+    let list = process::stdout_of(Command::new("qemu-ppc64le").arg(&programs.bench).arg("-l"))?;
+    Ok(list.lines().map(String::from).collect())
+}
+
+/// Runs rows on a machine.
+fn measure(machine: &dyn Machine, programs: &Programs, rows: &[String]) -> Result<Figures> {
+    let mut files = Tree::default();
+    files.file("bench/bench", 0o755, fs::read(&programs.bench)?);
+    files.file("bench/tiny", 0o755, fs::read(&programs.tiny)?);
+    let console = machine.run(&files, &format!("/bench/bench {}", rows.join(" ")), LIMIT)?;
+    let figures = parse(&console, rows);
+    if figures.values().all(Result::is_err) {
+        bail!(
+            "{} measured nothing:\n{}",
+            machine.name(),
+            process::tail(&console, 20)
+        );
+    }
+    Ok(figures)
+}
+
+/// Reads the program's lines, `ROW TENTHS` or `ROW failed: WHY`, from a console.
+fn parse(console: &str, rows: &[String]) -> Figures {
+    let mut figures: Figures = rows
+        .iter()
+        .map(|row| (row.clone(), Err("no figure".into())))
+        .collect();
+    for line in console.lines() {
+        let Some((row, rest)) = line.trim().split_once(' ') else {
+            continue;
+        };
+        if let Some(figure) = figures.get_mut(row) {
+            *figure = match rest.parse::<f64>() {
+                Ok(tenths) => Ok(tenths / 10.0),
+                Err(_) => Err(rest.into()),
+            };
+        }
+    }
+    figures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_console() {
+        let rows = ["a", "b", "c"].map(String::from);
+        let figures = parse("noise\r\na 3600\r\nb failed: fork: no\nd 1\n", &rows);
+        assert_eq!(figures["a"], Ok(360.0));
+        assert_eq!(figures["b"], Err("failed: fork: no".into()));
+        assert_eq!(figures["c"], Err("no figure".into()));
+        assert_eq!(
+            to_json(&figures),
+            "{\n  \"a\": 360.0,\n  \"b\": null,\n  \"c\": null\n}\n"
+        );
+    }
+
+    #[test]
+    fn writes_the_table() {
+        let text = line("getpid", Some(&Ok(250.0)), Some(360.0), Some(300.0));
+        assert_eq!(
+            text.split_whitespace().collect::<Vec<_>>(),
+            ["getpid", "250", "360", "0.69", "300", "met"]
+        );
+        let text = line("x", Some(&Ok(1234.0)), None, Some(1000.0));
+        assert!(text.ends_with("1,000 missed by 234"), "{text}");
+        assert_eq!(number(1_234_567.0), "1,234,567");
+        assert_eq!(number(0.5), "0.5");
+    }
 }

@@ -95,6 +95,12 @@ pub fn cargo(repo: &Repo, verb: &str) -> Command {
     command
 }
 
+/// Where the compiler's libraries for the host lie; its programs are beside that folder.
+pub fn target_libdir() -> Result<PathBuf> {
+    let path = process::stdout_of(Command::new("rustc").args(["--print", "target-libdir"]))?;
+    Ok(PathBuf::from(path))
+}
+
 /// Adds the arguments that build for K42 itself: our target, and the core library built
 /// for it from source, with the memory functions that no C library provides there.
 pub fn for_k42(command: &mut Command, repo: &Repo, order: Order) {

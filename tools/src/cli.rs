@@ -118,6 +118,9 @@ pub struct TestOptions {
 pub struct BenchOptions {
     /// Run only the rows whose name contains this text
     pub filter: Option<String>,
+    /// Measure Debian's Linux too, instead of quoting recorded figures
+    #[arg(long)]
+    pub linux: bool,
     /// Write the figures as JSON, {"row": instructions}
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -9,7 +9,7 @@
 //! * [`root`] makes the root archive from Debian packages, [`archive`] wraps it with the
 //!   programs as the boot archive, [`image`] joins that with the kernel in one file;
 //! * [`machine`] boots it, with [`qemu`], [`qmp`], [`console`] and [`symbols`];
-//!   [`run`] is its user's side, [`guest`] that of tests;
+//!   [`run`] is its user's side, [`guest`] and [`system`] are that of tests;
 //! * [`test`] and [`bench`] run the tests and the measurements.
 //!
 //! Every error ends as one line on standard error and a non-zero status.
@@ -31,6 +31,7 @@ mod repo;
 mod root;
 mod run;
 mod symbols;
+mod system;
 mod test;
 
 use clap::Parser;

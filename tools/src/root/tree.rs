@@ -158,6 +158,16 @@ impl Tree {
         Ok(())
     }
 
+    /// Puts all of another tree on top.
+    pub fn merge(&mut self, other: Tree) {
+        for (path, entry) in other.entries {
+            match entry.kind {
+                Kind::Directory => self.directory(&path, entry.mode),
+                _ => self.insert(&path, entry),
+            }
+        }
+    }
+
     /// The entry at a path.
     pub fn get(&self, path: &str) -> Option<&Entry> {
         self.entries.get(path)

@@ -14,7 +14,7 @@ use crate::machine::Reason;
 use crate::process;
 use crate::qemu::Machine;
 use crate::repo::{Order, Repo};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
     ] {
         let repo = repo.clone();
         jobs.case(name, move || {
-            let kernel = probe(&repo, order).map_err(|e| format!("{e:#}"))?;
-            let seen = boot(kernel, cpus, firmware).map_err(|e| format!("{e:#}"))?;
+            let kernel = probe(&repo, order)?;
+            let seen = boot(kernel, cpus, firmware)?;
             let order = order.name();
             expect(
                 &seen,
@@ -54,7 +54,7 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
     }
     let repo = repo.clone();
     jobs.case("image", move || {
-        let seen = packed(&repo).map_err(|e| format!("{e:#}"))?;
+        let seen = packed(&repo)?;
         expect(
             &seen,
             &["payload Some".into(), "probe: 1 CPUs, all is well".into()],
@@ -96,11 +96,11 @@ fn packed(repo: &Repo) -> Result<Seen> {
 }
 
 /// The guest must have powered off and shown each text.
-fn expect(seen: &Seen, texts: &[String]) -> Result<(), String> {
+fn expect(seen: &Seen, texts: &[String]) -> Result<()> {
     let missing = texts.iter().find(|t| !seen.console.contains(t.as_str()));
     match (missing, &seen.end.reason) {
         (None, Reason::PowerOff) => Ok(()),
-        (Some(text), _) => Err(format!("not shown: {text}\n{}", seen.tail())),
-        (None, _) => Err(seen.tail()),
+        (Some(text), _) => bail!("not shown: {text}\n{}", seen.tail()),
+        (None, _) => bail!(seen.tail()),
     }
 }

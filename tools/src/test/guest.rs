@@ -1,10 +1,119 @@
-//! The suites that run programs inside a booted K42.
+//! The suites that run programs inside a booted K42: the folders of `tests/`.
+//!
+//! All chosen cases of a suite run in one boot (`k42-tests` does that), and what each
+//! shows is compared with what it showed on Linux. `tests/enabled` names the suites that
+//! are expected to pass at present; the others are listed and skipped with that reason.
 
-use super::Jobs;
+use super::{Jobs, Report, Suite, Verdict};
+use crate::build::{KERNEL, PROGRAMS};
+use crate::cargo::Package;
+use crate::progress::Progress;
 use crate::repo::Repo;
+use crate::system::K42;
 use anyhow::Result;
+use k42_tests::archive::Tree;
+use k42_tests::compile::Compiler;
+use k42_tests::suite::{self, Case};
+use std::fs;
 
-/// The suites of `tests/` that K42 can run at present.
-pub fn suites(_repo: &Repo) -> Result<Vec<Jobs>> {
-    Ok(Vec::new())
+/// The folders of `tests/` that hold cases.
+const FOLDERS: [&str; 3] = ["diff", "hostile", "stress"];
+
+/// The suites that `tests/` holds.
+pub fn suites(repo: &Repo, packages: &[Package]) -> Result<Vec<Box<dyn Suite>>> {
+    let enabled = fs::read_to_string(repo.root().join("tests/enabled")).unwrap_or_default();
+    let missing = [KERNEL]
+        .into_iter()
+        .chain(PROGRAMS.map(|(package, _)| package))
+        .find(|name| !packages.iter().any(|p| p.name == *name));
+    let mut suites: Vec<Box<dyn Suite>> = Vec::new();
+    for folder in FOLDERS {
+        if !repo.root().join("tests").join(folder).is_dir() {
+            continue;
+        }
+        let reason = match missing {
+            Some(package) => Some(format!("the workspace has no {package} yet")),
+            None if !enabled.lines().any(|l| l.trim() == folder) => {
+                Some("not in tests/enabled: K42 does not pass it yet".into())
+            }
+            None => None,
+        };
+        match reason {
+            Some(reason) => suites.push(Box::new(skipped(folder, reason))),
+            None => {
+                let suite = suite::Suite::find(repo.root(), folder)?;
+                suites.push(Box::new(Guest {
+                    repo: repo.clone(),
+                    suite,
+                }));
+            }
+        }
+    }
+    Ok(suites)
+}
+
+/// A suite that stands for one that is not run.
+fn skipped(folder: &str, reason: String) -> Jobs {
+    let mut jobs = Jobs::new(folder);
+    jobs.job("all", move |report| {
+        report.record("all", Verdict::Skip(reason))
+    });
+    jobs
+}
+
+/// A folder of cases.
+struct Guest {
+    repo: Repo,
+    suite: suite::Suite,
+}
+
+impl Suite for Guest {
+    fn name(&self) -> &str {
+        &self.suite.folder
+    }
+
+    fn cases(&self) -> Vec<String> {
+        self.suite
+            .cases
+            .iter()
+            .map(|case| case.name.clone())
+            .collect()
+    }
+
+    fn run(self: Box<Self>, chosen: &dyn Fn(&str) -> bool, report: &mut Report) {
+        let cases: Vec<&Case> = self
+            .suite
+            .cases
+            .iter()
+            .filter(|c| chosen(&c.name))
+            .collect();
+        let step = Progress::new(true).step(format!("{}: {} cases", self.name(), cases.len()));
+        if let Err(e) = self.run_all(&cases, report) {
+            report.record("boot", Verdict::Fail(format!("{e:#}")));
+        }
+        drop(step);
+    }
+}
+
+impl Guest {
+    fn run_all(&self, cases: &[&Case], report: &mut Report) -> Result<()> {
+        let compiler = Compiler::new("powerpc64le-linux-gnu-", self.repo.root())?;
+        let mut tree = Tree::default();
+        suite::install_runner(self.repo.root(), &compiler, &mut tree)?;
+        self.suite.install(&compiler, &mut tree)?;
+        let system = K42::prepare(&self.repo, Progress::new(true))?;
+        let outcomes = k42_tests::run_cases(&system, &tree, cases)?;
+        for case in cases {
+            let verdict = match k42_tests::judge(&self.suite, &case.name, outcomes.get(&case.name))
+            {
+                k42_tests::Verdict::Pass => Verdict::Pass,
+                k42_tests::Verdict::NoRecord => {
+                    Verdict::Fail("no record of what Linux shows".into())
+                }
+                k42_tests::Verdict::Differs(lines) => Verdict::Fail(lines),
+            };
+            report.record(&case.name, verdict);
+        }
+        Ok(())
+    }
 }

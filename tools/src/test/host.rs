@@ -52,7 +52,14 @@ fn run_package(
 ) -> Result<()> {
     for (target, program) in build_tests(repo, package, machine)? {
         let mut command = match machine {
-            Machine::Native => Command::new(&program),
+            Machine::Native => {
+                let mut command = Command::new(&program);
+                // Tests of a procedural macro are linked with the compiler's own libraries.
+                if package.proc_macro {
+                    command.env("LD_LIBRARY_PATH", cargo::target_libdir()?);
+                }
+                command
+            }
             Machine::BigEndian => {
                 let mut command = Command::new(cargo::EMULATOR[0]);
                 command.args(&cargo::EMULATOR[1..]).arg(&program);

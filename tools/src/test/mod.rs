@@ -1,8 +1,8 @@
 //! `test`: runs the suites and counts.
 //!
-//! A suite is a name and a list of cases ([`Jobs`]). Most cases are one test; a
-//! case that runs a test binary of cargo reports each test in it (see [`Report`]). Every
-//! failure is printed as one line with its detail below; the last line of all is
+//! A [`Suite`] is a name and a list of cases. Most cases are one test; a case that runs a
+//! test program of cargo's reports each test in it (see [`Report`]). Every failure is
+//! printed as one line with its detail below; the last line of all is
 //! `N passed, N failed`, with `, N skipped` when some were.
 
 mod boot;
@@ -19,17 +19,25 @@ use anyhow::Result;
 pub use report::{Report, Verdict};
 use std::time::Instant;
 
-/// A job of a suite: when run, it records one or more verdicts under its suite's name.
-pub struct Job {
-    /// Name within the suite.
-    pub name: String,
-    run: Box<dyn FnOnce(&mut Report)>,
+/// A suite: a name, names of cases, and a way to run some of them.
+trait Suite {
+    /// Its name, the first part of every case's full name.
+    fn name(&self) -> &str;
+
+    /// The names of its cases, in order.
+    fn cases(&self) -> Vec<String>;
+
+    /// Runs the cases that are `chosen`, and records how each ended.
+    fn run(self: Box<Self>, chosen: &dyn Fn(&str) -> bool, report: &mut Report);
 }
 
-/// A suite as the runner sees it.
-pub struct Jobs {
+/// What a job does: it records one or more verdicts.
+type JobFn = Box<dyn FnOnce(&mut Report)>;
+
+/// A suite whose cases have nothing to do with each other.
+struct Jobs {
     name: String,
-    jobs: Vec<Job>,
+    jobs: Vec<(String, JobFn)>,
 }
 
 impl Jobs {
@@ -43,18 +51,11 @@ impl Jobs {
 
     /// Adds a job that records its own verdicts.
     fn job(&mut self, name: impl Into<String>, run: impl FnOnce(&mut Report) + 'static) {
-        self.jobs.push(Job {
-            name: name.into(),
-            run: Box::new(run),
-        });
+        self.jobs.push((name.into(), Box::new(run)));
     }
 
     /// Adds a job that passes or fails as one case.
-    fn case(
-        &mut self,
-        name: impl Into<String>,
-        run: impl FnOnce() -> Result<(), String> + 'static,
-    ) {
+    fn case(&mut self, name: impl Into<String>, run: impl FnOnce() -> Result<()> + 'static) {
         let name = name.into();
         let record = name.clone();
         self.job(name, move |report| {
@@ -63,45 +64,58 @@ impl Jobs {
     }
 }
 
+impl Suite for Jobs {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn cases(&self) -> Vec<String> {
+        self.jobs.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn run(self: Box<Self>, chosen: &dyn Fn(&str) -> bool, report: &mut Report) {
+        let progress = Progress::new(true);
+        for (name, job) in self.jobs.into_iter().filter(|(name, _)| chosen(name)) {
+            let _step = progress.step(format!("{}/{name}", self.name));
+            job(report);
+        }
+    }
+}
+
 /// Carries out `test`.
 pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
     let packages = cargo::packages(repo)?;
-    let suites = [
-        source::suite(repo, &packages),
-        host::suite(repo, &packages, host::Machine::Native),
-        host::suite(repo, &packages, host::Machine::BigEndian),
-        source::build_suite(repo, &packages),
-        boot::suite(repo, &packages),
-    ]
-    .into_iter()
-    .chain(guest::suites(repo)?);
+    let mut suites: Vec<Box<dyn Suite>> = vec![
+        Box::new(source::lint_suite(repo, &packages)),
+        Box::new(host::suite(repo, &packages, host::Machine::Native)),
+        Box::new(host::suite(repo, &packages, host::Machine::BigEndian)),
+        Box::new(source::build_suite(repo, &packages)),
+        Box::new(boot::suite(repo, &packages)),
+    ];
+    suites.extend(guest::suites(repo, &packages)?);
 
-    let progress = Progress::new(true);
+    let filter = options.filter.as_deref().unwrap_or("");
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     let mut found = false;
     for suite in suites {
-        let filter = options.filter.as_deref().unwrap_or("");
-        let chosen: Vec<Job> = suite
-            .jobs
+        let name = suite.name().to_string();
+        let chosen = |case: &str| format!("{name}/{case}").contains(filter);
+        let cases: Vec<String> = suite
+            .cases()
             .into_iter()
-            .filter(|job| format!("{}/{}", suite.name, job.name).contains(filter))
+            .filter(|case| chosen(case))
             .collect();
-        if chosen.is_empty() {
+        if cases.is_empty() {
             continue;
         }
         found = true;
         if options.list {
-            chosen
-                .iter()
-                .for_each(|job| println!("{}/{}", suite.name, job.name));
+            cases.iter().for_each(|case| println!("{name}/{case}"));
             continue;
         }
         let start = Instant::now();
-        let mut report = Report::new(&suite.name);
-        for job in chosen {
-            let _step = progress.step(format!("{}/{}", suite.name, job.name));
-            (job.run)(&mut report);
-        }
+        let mut report = Report::new(&name);
+        suite.run(&chosen, &mut report);
         println!(
             "{} ({:.1} s)",
             report.summary(),
@@ -111,14 +125,11 @@ pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
         failed += report.failed();
         skipped += report.skipped();
     }
+    if !found {
+        anyhow::bail!("no test matches '{filter}'");
+    }
     if options.list {
         return Ok(0);
-    }
-    if !found {
-        anyhow::bail!(
-            "no test matches '{}'",
-            options.filter.as_deref().unwrap_or("")
-        );
     }
     let skips = if skipped > 0 {
         format!(", {skipped} skipped")

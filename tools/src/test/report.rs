@@ -10,11 +10,11 @@ pub enum Verdict {
     Skip(String),
 }
 
-impl From<Result<(), String>> for Verdict {
-    fn from(result: Result<(), String>) -> Self {
+impl From<anyhow::Result<()>> for Verdict {
+    fn from(result: anyhow::Result<()>) -> Self {
         match result {
             Ok(()) => Verdict::Pass,
-            Err(detail) => Verdict::Fail(detail),
+            Err(e) => Verdict::Fail(format!("{e:#}")),
         }
     }
 }

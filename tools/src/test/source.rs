@@ -6,10 +6,11 @@ use crate::cargo::{self, Package};
 use crate::process;
 use crate::repo::{Order, Repo};
 use crate::{build, build::KERNEL};
+use anyhow::Result;
 use std::process::Command;
 
 /// `lint`: formatting; clippy without a warning on the host and for both targets.
-pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
+pub fn lint_suite(repo: &Repo, packages: &[Package]) -> Jobs {
     let mut jobs = Jobs::new("lint");
     let format = repo.clone();
     jobs.case("format", move || {
@@ -57,7 +58,7 @@ pub fn build_suite(repo: &Repo, packages: &[Package]) -> Jobs {
                 .filter(|g| !g.is_empty())
                 .try_for_each(|group| {
                     let group: Vec<&Package> = group.iter().collect();
-                    build::build_packages(&repo, order, &group).map_err(|e| format!("{e:#}"))
+                    build::build_packages(&repo, order, &group)
                 })
         });
     }
@@ -71,8 +72,6 @@ fn groups(packages: &[Package]) -> [Vec<Package>; 2] {
     [kernel, rest]
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
-    process::check(command)
-        .map(drop)
-        .map_err(|e| format!("{e:#}"))
+fn run(command: &mut Command) -> Result<()> {
+    process::check(command).map(drop)
 }

@@ -1,0 +1,92 @@
+//! K42 as a machine that takes files and a command, for the guest tests and the benchmark:
+//! built once, booted as often as asked.
+
+use crate::archive::{self, Init};
+use crate::build::{self, Built};
+use crate::cli::{Firmware, RootOptions};
+use crate::console::Input;
+use crate::guest::{self, Seen};
+use crate::machine::Reason;
+use crate::progress::Progress;
+use crate::qemu::Machine;
+use crate::repo::{Order, Repo};
+use crate::root::{self, Tree};
+use crate::run;
+use crate::symbols::Symbols;
+use anyhow::{Result, bail};
+use k42_tests::archive::Tree as Files;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// K42 with a root of Debian's busybox, ready to boot.
+pub struct K42 {
+    built: Built,
+    kernel: PathBuf,
+    root: Tree,
+}
+
+impl K42 {
+    /// Builds everything.
+    pub fn prepare(repo: &Repo, progress: Progress) -> Result<Self> {
+        let built = build::build(repo, Order::Little, progress)?;
+        let kernel = run::kernel(&built)?;
+        let options = RootOptions {
+            packages: vec!["busybox-static".into()],
+            root: None,
+            add: Vec::new(),
+        };
+        Ok(K42 {
+            kernel,
+            root: root::prepare(repo, &options, progress)?,
+            built,
+        })
+    }
+
+    /// Boots with `files` added to the root, runs `command` with the shell and waits for
+    /// the end. Instructions are counted, so that a run repeats.
+    pub fn exec(&self, files: &Files, command: &str, limit: Duration) -> Result<Seen> {
+        let mut root = self.root.clone();
+        root.merge(Tree::from_tar(&files.to_tar()?)?);
+        let scratch = tempfile::Builder::new().prefix("k42-boot-").tempdir()?;
+        let boot_archive = scratch.path().join("boot.tar");
+        let init = Init {
+            exec: Some(command.into()),
+            env: Vec::new(),
+            size: (24, 80),
+        };
+        archive::write(&boot_archive, &self.built, &init, &root)?;
+        let machine = Machine {
+            kernel: self.kernel.clone(),
+            archive: Some(boot_archive),
+            cpus: 1,
+            memory: 2048,
+            icount: true,
+            gdb: false,
+            firmware: Firmware::Vof,
+        };
+        guest::observe(
+            &machine,
+            Input::None,
+            limit,
+            Some(Symbols::new(&self.built)),
+        )
+    }
+}
+
+impl k42_tests::machine::Machine for K42 {
+    fn name(&self) -> &'static str {
+        "k42"
+    }
+
+    fn run(&self, extra: &Files, command: &str, limit: Duration) -> Result<String> {
+        let seen = self.exec(extra, command, limit)?;
+        let mut console = seen.console.clone();
+        match (&seen.end.reason, seen.end.status) {
+            (Reason::PowerOff, Some(_)) => {}
+            (Reason::Signal(signal), _) => bail!("ended by signal {signal}"),
+            // The caller reads how far it came; the log says why no further.
+            _ => console.push_str(&format!("\n{}", seen.tail())),
+        }
+        Ok(console)
+    }
+}
