@@ -40,10 +40,7 @@ mod kernel {
         } else {
             "big"
         };
-        early_println!(
-            "probe: {order}-endian, kernel_main at {:p}",
-            kernel_main as *const ()
-        );
+        early_println!("probe: kernel_main at {:p}", kernel_main as *const ());
         early_println!(
             "machine {:?} command line {:?}",
             info.machine,
@@ -97,7 +94,7 @@ mod kernel {
             hypervisor(info);
         }
         early_println!(
-            "probe: {} CPUs, all is well",
+            "probe: {order}-endian, {} CPUs, all is well",
             ARRIVED.load(Ordering::Acquire)
         );
         info.power_off();

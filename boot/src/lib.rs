@@ -22,6 +22,13 @@
 //! → read the tree → `kernel_main`. On a bare POWER server OPAL hands over a flattened tree
 //! and stays for calls ([`opal`]).
 //!
+//! | machine | way in | state |
+//! |---|---|---|
+//! | QEMU pseries (POWER8 to 10, 970MP), SLOF or VOF | Open Firmware | works, all CPUs |
+//! | QEMU powernv9 | OPAL | works, all CPUs; no wall clock |
+//! | PowerVM | Open Firmware | not tried; services need H_RTAS, which it lacks |
+//! | QEMU mac99, Apple G5 | OpenBIOS | not yet: entered with translation on, and has no console here |
+//!
 //! What the kernel supplies:
 //!
 //! * `#[unsafe(no_mangle)] extern "C" fn kernel_main(info: &'static BootInfo) -> !`: the boot
