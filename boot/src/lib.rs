@@ -17,7 +17,7 @@
 //! 3. **Logic runs on the host.** Only `start.S`, the firmware call and the hypervisor call
 //!    need the machine; flattening and reading are tested with trees dumped from QEMU.
 //!
-//! The path on QEMU pseries: `_start` → [`start`] → Open Firmware: negotiate
+//! The path on QEMU pseries: `_start` → `start` → Open Firmware: negotiate
 //! (`ibm,client-architecture-support`: [`of::cas`]), then flatten the tree, then `quiesce`
 //! → read the tree → `kernel_main`. On a bare POWER server OPAL hands over a flattened tree
 //! and stays for calls ([`opal`]).
@@ -34,7 +34,7 @@
 //! * `#[unsafe(no_mangle)] extern "C" fn kernel_main(info: &'static BootInfo) -> !`: the boot
 //!   CPU, real mode, interrupts off, on a stack of 64 KiB within the image;
 //! * `#[unsafe(no_mangle)] extern "C" fn kernel_secondary(cpu_index: u64) -> !`: each CPU that
-//!   [`secondary::start_secondary`] started, in the same state, on the stack of its record;
+//!   `secondary::start_secondary` started, in the same state, on the stack of its record;
 //! * in its build script, for targets with `os = "none"`, the link arguments
 //!   `-T<this folder>/kernel.ld` and `-zmax-page-size=65536`;
 //! * a panic handler. [`early_println!`] works from the first instruction on.

@@ -53,7 +53,7 @@ pub trait TreeSource {
 pub enum FlattenError {
     /// The buffer is too small.
     Full,
-    /// The tree is deeper than [`DEPTH`] levels.
+    /// The tree is deeper than 32 levels.
     TooDeep,
     /// There is no root.
     Empty,
