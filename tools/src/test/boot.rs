@@ -42,25 +42,20 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
         jobs.case(name, move || {
             let kernel = probe(&repo, order)?;
             let seen = boot(kernel, cpus, firmware)?;
-            let order = order.name();
-            expect(
-                &seen,
-                &[
-                    format!("probe: {order}"),
-                    format!("probe: {cpus} CPUs, all is well"),
-                ],
-            )
+            expect(&seen, &[verdict(order, cpus)])
         });
     }
     let repo = repo.clone();
     jobs.case("image", move || {
         let seen = packed(&repo)?;
-        expect(
-            &seen,
-            &["payload Some".into(), "probe: 1 CPUs, all is well".into()],
-        )
+        expect(&seen, &["payload Some".into(), verdict(Order::Little, 1)])
     });
     jobs
+}
+
+/// The probe's last line when it has found everything.
+fn verdict(order: Order, cpus: u32) -> String {
+    format!("probe: {}, {cpus} CPUs, all is well", order.name())
 }
 
 /// Builds the probe.
