@@ -156,15 +156,16 @@ fn quietly(command: &mut Command) -> Result<()> {
 pub struct Linux {
     debian: Debian,
     kernel: PathBuf,
+    cpus: u32,
     build: PathBuf,
 }
 
 impl Linux {
     /// Everything that a boot needs, fetched if it is missing.
-    pub fn prepare(root: &Path) -> Result<Self> {
+    pub fn prepare(root: &Path, cpus: u32) -> Result<Self> {
         let debian = Debian::prepare(root)?;
         let kernel = debian.kernel()?;
-        Ok(Self { debian, kernel, build: root.join("build/tests") })
+        Ok(Self { debian, kernel, cpus, build: root.join("build/tests") })
     }
 }
 
@@ -203,7 +204,7 @@ impl Machine for Linux {
         tree.merge(extra);
         let initrd = self.build.join(format!("linux-{}.cpio", std::process::id()));
         fs::write(&initrd, tree.to_cpio())?;
-        let mut qemu = machine::pseries("2G", 1);
+        let mut qemu = machine::pseries("2G", self.cpus);
         qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&initrd);
         qemu.args(["-append", "console=hvc0 quiet loglevel=1 panic=-1 mitigations=off"]);
         let console = machine::console(&mut qemu, limit);
