@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use k42_abi::dispatcher::{DispatcherPage, Entry, RegisterFrame};
+use k42_abi::dispatcher::{DispatcherPage, Entry, RegisterFrame, offset};
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::message::{ASYNC_RING, AsyncMessage, MAX_SLOTS, SLOT_SIZE};
 use k42_abi::{CommId, Error};
@@ -70,6 +70,8 @@ pub struct Dispatcher {
     page: Owned<*mut DispatcherPage>,
     /// Where the process sees its page.
     pub page_address: Owned<u64>,
+    /// r3 of the RUN entry: where the process finds its boot words.
+    pub boot_argument: Owned<u64>,
     /// Slots for calls that it makes: the first ones.
     pub client_slots: Owned<usize>,
     /// All slots.
@@ -151,6 +153,7 @@ impl Pooled for Dispatcher {
             cpu: Owned::new(0),
             page: Owned::new(core::ptr::null_mut()),
             page_address: Owned::new(0),
+            boot_argument: Owned::new(0),
             client_slots: Owned::new(0),
             slots: Owned::new(0),
             life: Owned::new(Life::Free),
@@ -219,6 +222,7 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
     new.cpu.set(plan.cpu);
     new.page.set(k42_boot::linear(plan.area));
     new.page_address.set(plan.address);
+    new.boot_argument.set(plan.address + offset::LIBRARY as u64);
     new.client_slots.set(plan.client_slots);
     new.slots.set(plan.client_slots + plan.server_slots);
     new.frame.set(RegisterFrame::ZERO);
@@ -350,7 +354,7 @@ impl Dispatcher {
         self.queue_position.cell()
     }
     /// Puts a message into the ring; from any CPU.
-    pub fn put_message(&self, message: AsyncMessage) -> core::result::Result<(), Error> {
+    pub fn put_message(&self, message: AsyncMessage) -> k42_abi::Result<()> {
         let mut put = self.ring.lock();
         let taken = self.page().async_taken.load(Ordering::Relaxed);
         // What user level wrote is only ever a reason to refuse.

@@ -2,4 +2,5 @@
 
 #![cfg_attr(not(test), no_std)]
 
+pub mod carve;
 pub mod heap;

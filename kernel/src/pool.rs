@@ -65,7 +65,7 @@ struct FreeList<T: 'static> {
 }
 
 /// An object that an [`Arena`] can link while it is free.
-pub trait Pooled: 'static {
+pub trait Pooled: Sized + 'static {
     /// The link; used by the arena only while the object is free.
     fn link(&self) -> &AtomicPtr<Self>;
     /// A new object.

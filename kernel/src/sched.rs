@@ -15,7 +15,7 @@ use k42_abi::{Error, Result};
 use crate::arch::{self, msr};
 use crate::dispatcher::{Dispatcher, Life, Outgoing, Timer};
 use crate::heap::{Entry as _, Heap};
-use crate::percpu::{self, PerCpu};
+use crate::percpu::PerCpu;
 use crate::{ipc, remote, trap};
 
 /// Length of a time slice, microseconds.
@@ -261,8 +261,7 @@ pub fn enter(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
         deliver_answer(cpu, who);
     }
     who.set_disabled(true);
-    let argument = who.page_address.get() + k42_abi::dispatcher::offset::LIBRARY as u64;
-    upcall(cpu, who, Entry::Run, [argument, 0, 0, 0, 0, 0, 0, 0])
+    upcall(cpu, who, Entry::Run, [who.boot_argument.get(), 0, 0, 0, 0, 0, 0, 0])
 }
 
 /// Enters an entry point.
@@ -384,9 +383,4 @@ pub fn end(cpu: &PerCpu, who: &'static Dispatcher) {
         cpu.float_owner.set(None);
     }
     ipc::abandon(cpu, who);
-}
-
-/// Block of the CPU that `who` belongs to.
-pub fn home(who: &'static Dispatcher) -> &'static PerCpu {
-    percpu::block(who.cpu.get())
 }

@@ -49,14 +49,6 @@ macro_rules! special_register {
     ($(#[$doc:meta])* $name:ident = $number:literal) => {
         $(#[$doc])*
         pub mod $name {
-            /// Reads the register.
-            #[inline(always)]
-            pub fn read() -> u64 {
-                let value: u64;
-                // SAFETY: reading this register has no effect.
-                unsafe { core::arch::asm!(concat!("mfspr {}, ", $number), out(reg) value, options(nomem, nostack)) };
-                value
-            }
             /// Writes the register.
             ///
             /// # Safety
