@@ -12,7 +12,10 @@ pub struct Carver {
 impl Carver {
     /// The ranges given, as start and end. Those beyond what fits are not used.
     pub fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Self {
-        let mut new = Self { ranges: [(0, 0); MAX_RANGES], count: 0 };
+        let mut new = Self {
+            ranges: [(0, 0); MAX_RANGES],
+            count: 0,
+        };
         for (start, end) in ranges {
             new.add(start, end);
         }
@@ -44,7 +47,13 @@ impl Carver {
     pub fn take_last(&mut self, bytes: u64, align: u64) -> Result<u64> {
         for index in (0..self.count).rev() {
             let (start, end) = self.ranges[index];
-            let Some(at) = end.checked_sub(bytes).map(|at| at & !(align - 1)).filter(|at| *at >= start) else { continue };
+            let Some(at) = end
+                .checked_sub(bytes)
+                .map(|at| at & !(align - 1))
+                .filter(|at| *at >= start)
+            else {
+                continue;
+            };
             self.ranges[index] = (start, at);
             self.add(at + bytes, end);
             return Ok(at);
@@ -57,7 +66,10 @@ impl Carver {
         self.ranges[..self.count]
             .iter()
             .filter(|(start, end)| start < end)
-            .map(|&(start, end)| RealRange { start, bytes: end - start })
+            .map(|&(start, end)| RealRange {
+                start,
+                bytes: end - start,
+            })
     }
 }
 

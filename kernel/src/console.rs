@@ -27,7 +27,11 @@ struct Console {
 }
 
 static CONSOLES: [Console; MAX_CONSOLES] = [const {
-    Console { unit: AtomicU32::new(0), interrupt: AtomicU32::new(0), bound: AtomicPtr::new(core::ptr::null_mut()) }
+    Console {
+        unit: AtomicU32::new(0),
+        interrupt: AtomicU32::new(0),
+        bound: AtomicPtr::new(core::ptr::null_mut()),
+    }
 }; MAX_CONSOLES];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// One line at a time.
@@ -37,7 +41,9 @@ static LINE: SpinMutex<()> = SpinMutex::new(());
 pub fn initialise(info: &BootInfo) {
     for (console, device) in CONSOLES.iter().zip(&info.consoles) {
         console.unit.store(device.unit, Ordering::Relaxed);
-        console.interrupt.store(device.interrupt.unwrap_or(0), Ordering::Relaxed);
+        console
+            .interrupt
+            .store(device.interrupt.unwrap_or(0), Ordering::Relaxed);
     }
     COUNT.store(info.consoles.len().min(MAX_CONSOLES), Ordering::Relaxed);
 }
@@ -69,7 +75,9 @@ pub fn get(index: usize) -> Result<([u8; 16], usize)> {
 /// Posts CONSOLE to `who` from now on when console `index` has input.
 pub fn bind(cpu: &PerCpu, who: &'static Dispatcher, index: usize) -> Result<u64> {
     let console = console(index)?;
-    console.bound.store((&raw const *who).cast_mut(), Ordering::Release);
+    console
+        .bound
+        .store((&raw const *who).cast_mut(), Ordering::Release);
     let source = console.interrupt.load(Ordering::Relaxed);
     if source == 0 {
         return Err(Error::ENODEV);
@@ -87,11 +95,10 @@ pub fn interrupt(cpu: &PerCpu, source: u32) {
             continue;
         }
         // SAFETY: null or a dispatcher, and those live for ever.
-        if let Some(who) = unsafe { console.bound.load(Ordering::Acquire).as_ref() } {
-            if who.life.get() == Life::Alive {
+        if let Some(who) = unsafe { console.bound.load(Ordering::Acquire).as_ref() }
+            && who.life.get() == Life::Alive {
                 crate::trap::console_ready(cpu, who);
             }
-        }
     }
 }
 
@@ -123,7 +130,11 @@ pub fn log_line(from: ProcessId, line: &[u8]) {
         _ => "",
     };
     // Writing to the log cannot fail.
-    let _ = if name.is_empty() { write!(text, "[{:x}] ", from.0) } else { write!(text, "[{name}] ") };
+    let _ = if name.is_empty() {
+        write!(text, "[{:x}] ", from.0)
+    } else {
+        write!(text, "[{name}] ")
+    };
     write(LOG, line);
     write(LOG, b"\n");
 }

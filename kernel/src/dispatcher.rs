@@ -183,7 +183,10 @@ impl Pooled for Dispatcher {
             ring: SpinMutex::new(0),
             outgoing: [const { Owned::new(Outgoing::None) }; MAX_SLOTS],
             incoming: [const { Owned::new(Incoming::Free) }; MAX_SLOTS],
-            log: Owned::new(LogLine { bytes: [0; 256], length: 0 }),
+            log: Owned::new(LogLine {
+                bytes: [0; 256],
+                length: 0,
+            }),
             link: AtomicPtr::new(core::ptr::null_mut()),
         }
     }
@@ -217,8 +220,10 @@ pub const fn area_bytes(slots: usize) -> u64 {
 /// Makes a dispatcher, stopped, and adds it to `process`.
 pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'static Dispatcher> {
     let new = ARENA.take()?;
-    new.process.store((&raw const *process).cast_mut(), Ordering::Relaxed);
-    new.comm_id.store(CommId::new(process.id(), plan.vp).0, Ordering::Relaxed);
+    new.process
+        .store((&raw const *process).cast_mut(), Ordering::Relaxed);
+    new.comm_id
+        .store(CommId::new(process.id(), plan.vp).0, Ordering::Relaxed);
     new.cpu.set(plan.cpu);
     new.page.set(k42_boot::linear(plan.area));
     new.page_address.set(plan.address);
@@ -232,8 +237,15 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
     new.in_trap.set(false);
     new.faulting.set(false);
     new.fault_answer.set(None);
-    let all = |slots: usize| if slots == 64 { u64::MAX } else { (1u64 << slots) - 1 };
-    new.free_incoming.set(all(new.slots.get()) & !all(plan.client_slots));
+    let all = |slots: usize| {
+        if slots == 64 {
+            u64::MAX
+        } else {
+            (1u64 << slots) - 1
+        }
+    };
+    new.free_incoming
+        .set(all(new.slots.get()) & !all(plan.client_slots));
     new.answers.set(0);
     new.class.set(plan.class);
     new.weight.set(plan.weight);
@@ -259,8 +271,10 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
     page.cpu.store(plan.cpu as u32, Ordering::Relaxed);
     page.vp.store(plan.vp, Ordering::Relaxed);
     page.comm_id.store(new.comm_id().0, Ordering::Relaxed);
-    page.client_slots.store(plan.client_slots as u32, Ordering::Relaxed);
-    page.server_slots.store(plan.server_slots as u32, Ordering::Relaxed);
+    page.client_slots
+        .store(plan.client_slots as u32, Ordering::Relaxed);
+    page.server_slots
+        .store(plan.server_slots as u32, Ordering::Relaxed);
     new.life.set(Life::Stopped);
     if let Err(error) = process.add(new, plan.cpu, plan.vp) {
         new.release();
@@ -307,7 +321,12 @@ impl Dispatcher {
     pub fn slot(&self, slot: usize) -> *mut u8 {
         debug_assert!(slot < self.slots.get());
         // SAFETY: the area holds the page and `slots` slots.
-        unsafe { self.page.get().cast::<u8>().add(PAGE_SIZE + slot * SLOT_SIZE) }
+        unsafe {
+            self.page
+                .get()
+                .cast::<u8>()
+                .add(PAGE_SIZE + slot * SLOT_SIZE)
+        }
     }
     /// Whether its process, not the kernel, keeps it from running upcalls.
     #[inline]
@@ -317,7 +336,9 @@ impl Dispatcher {
     /// Sets or clears `disabled`.
     #[inline]
     pub fn set_disabled(&self, disabled: bool) {
-        self.page().disabled.store(u64::from(disabled), Ordering::Relaxed);
+        self.page()
+            .disabled
+            .store(u64::from(disabled), Ordering::Relaxed);
     }
     /// Pending soft interrupts.
     #[inline]
@@ -385,7 +406,10 @@ impl Dispatcher {
     }
     /// Calls that it made and that are not answered.
     pub fn calls_outstanding(&self) -> u64 {
-        self.outgoing.iter().filter(|record| matches!(record.get(), Outgoing::Waiting(..))).count() as u64
+        self.outgoing
+            .iter()
+            .filter(|record| matches!(record.get(), Outgoing::Waiting(..)))
+            .count() as u64
     }
     /// Back to the arena.
     pub fn release(&'static self) {

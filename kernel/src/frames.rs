@@ -50,7 +50,8 @@ pub fn initialise(top: u64) -> Result<()> {
 fn entry(index: u32) -> Option<&'static Frame> {
     let base = core::ptr::with_exposed_provenance::<Frame>(TABLE.load(Ordering::Relaxed));
     // SAFETY: the table has COUNT entries and lives for ever.
-    ((index as usize) < COUNT.load(Ordering::Relaxed)).then(|| unsafe { &*base.add(index as usize) })
+    ((index as usize) < COUNT.load(Ordering::Relaxed))
+        .then(|| unsafe { &*base.add(index as usize) })
 }
 
 fn known(address: u64) -> Result<&'static Frame> {
@@ -70,10 +71,13 @@ pub fn declare(start: u64, bytes: u64, kind: Kind) {
 /// Whether all of the range is the memory server's.
 pub fn is_server(start: u64, pages: u64) -> bool {
     let first = start >> PAGE_SHIFT;
-    let Some(end) = first.checked_add(pages) else { return false };
+    let Some(end) = first.checked_add(pages) else {
+        return false;
+    };
     end <= COUNT.load(Ordering::Relaxed) as u64
         && (first..end).all(|index| {
-            entry(index as u32).is_some_and(|f| f.kind.load(Ordering::Relaxed) == Kind::Server as u8)
+            entry(index as u32)
+                .is_some_and(|f| f.kind.load(Ordering::Relaxed) == Kind::Server as u8)
         })
 }
 
@@ -97,7 +101,10 @@ pub struct List {
 
 impl List {
     /// No frames.
-    pub const EMPTY: Self = Self { first: NONE, count: 0 };
+    pub const EMPTY: Self = Self {
+        first: NONE,
+        count: 0,
+    };
 
     /// Number of frames.
     pub fn len(&self) -> u32 {

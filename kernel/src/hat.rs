@@ -42,7 +42,12 @@ impl Space {
     /// No translations, no tree.
     pub const fn none() -> Self {
         Self {
-            tree: SpinMutex::new(Tree { root: 0, pid: 0, used: List::EMPTY, spare: List::EMPTY }),
+            tree: SpinMutex::new(Tree {
+                root: 0,
+                pid: 0,
+                used: List::EMPTY,
+                spare: List::EMPTY,
+            }),
         }
     }
 
@@ -95,10 +100,18 @@ impl Space {
     }
 
     /// Maps the frame at `frame`. On `NEED_FRAMES` the number is how many are missing.
-    pub fn map(&self, address: u64, frame: u64, flags: MapFlags) -> core::result::Result<(), (Error, u64)> {
-        let (size, last) =
-            if flags.contains(MapFlags::LARGE) { (LARGE_PAGE, LAST_LEVEL - 1) } else { (PAGE_SIZE as u64, LAST_LEVEL) };
-        if address >= USER_TOP || address % size != 0 || frame % size != 0 {
+    pub fn map(
+        &self,
+        address: u64,
+        frame: u64,
+        flags: MapFlags,
+    ) -> core::result::Result<(), (Error, u64)> {
+        let (size, last) = if flags.contains(MapFlags::LARGE) {
+            (LARGE_PAGE, LAST_LEVEL - 1)
+        } else {
+            (PAGE_SIZE as u64, LAST_LEVEL)
+        };
+        if address >= USER_TOP || !address.is_multiple_of(size) || !frame.is_multiple_of(size) {
             return Err((Error::EINVAL, 0));
         }
         if !frames::is_server(frame, size >> PAGE_SHIFT) {
@@ -120,7 +133,11 @@ impl Space {
                 }
                 table.set(index, Entry::page(frame, flags));
                 if entry.is_valid() {
-                    let size = if last == LAST_LEVEL { tlb::PageSize::Small } else { tlb::PageSize::Large };
+                    let size = if last == LAST_LEVEL {
+                        tlb::PageSize::Small
+                    } else {
+                        tlb::PageSize::Large
+                    };
                     tlb::invalidate_page(tree.pid, address, size);
                     tlb::sync();
                 } else {
@@ -140,7 +157,9 @@ impl Space {
                 }
                 let next = tree.spare.pop().ok_or((Error::NEED_FRAMES, missing))?;
                 // SAFETY: a table frame is the kernel's; this one was on the spare list.
-                unsafe { crate::arch::zero_pages(k42_boot::linear::<u8>(next) as u64, PAGE_SIZE as u64) };
+                unsafe {
+                    crate::arch::zero_pages(k42_boot::linear::<u8>(next) as u64, PAGE_SIZE as u64)
+                };
                 tree.used.push(next);
                 table.set(index, Entry::table(next));
                 next
@@ -156,7 +175,11 @@ impl Space {
         if tree.root == 0 {
             return Err(Error::ESRCH);
         }
-        let mut removal = Removal { pages: 0, freed: List::EMPTY, singles: [0; INVALIDATE_SINGLY as usize] };
+        let mut removal = Removal {
+            pages: 0,
+            freed: List::EMPTY,
+            singles: [0; INVALIDATE_SINGLY as usize],
+        };
         let root = tree.root;
         remove(&mut tree, root, 0, start, end, &mut removal);
         tree.forget(&removal);
@@ -171,7 +194,11 @@ impl Space {
         if tree.root == 0 {
             return Err(Error::ESRCH);
         }
-        let mut removal = Removal { pages: 0, freed: List::EMPTY, singles: [0; INVALIDATE_SINGLY as usize] };
+        let mut removal = Removal {
+            pages: 0,
+            freed: List::EMPTY,
+            singles: [0; INVALIDATE_SINGLY as usize],
+        };
         change(tree.root, 0, start, end, flags, &mut removal);
         tree.forget(&removal);
         Ok(())
@@ -185,7 +212,11 @@ impl Tree {
         }
         if removal.freed.len() == 0 && removal.pages <= INVALIDATE_SINGLY {
             for &address in &removal.singles[..removal.pages as usize] {
-                let size = if address & 1 == 0 { tlb::PageSize::Small } else { tlb::PageSize::Large };
+                let size = if address & 1 == 0 {
+                    tlb::PageSize::Small
+                } else {
+                    tlb::PageSize::Large
+                };
                 tlb::invalidate_page(self.pid, address & !1, size);
             }
         } else {
@@ -206,8 +237,12 @@ impl Removal {
 }
 
 fn check_range(start: u64, end: u64) -> Result<()> {
-    let aligned = (start | end) % PAGE_SIZE as u64 == 0;
-    if aligned && start <= end && end <= USER_TOP { Ok(()) } else { Err(Error::EINVAL) }
+    let aligned = (start | end).is_multiple_of(PAGE_SIZE as u64);
+    if aligned && start <= end && end <= USER_TOP {
+        Ok(())
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 /// The entries of a table at `level`, which covers addresses from `base`, that meet `start..end`.
@@ -217,7 +252,11 @@ fn covered(level: u32, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, 
     core::iter::from_fn(move || {
         (at < end).then(|| {
             let next = ((at & !(span - 1)) + span).min(end);
-            let item = (at >> radix::span_shift(level) & (radix::entries(level) - 1), at, next);
+            let item = (
+                at >> radix::span_shift(level) & (radix::entries(level) - 1),
+                at,
+                next,
+            );
             at = next;
             item
         })

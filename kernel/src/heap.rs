@@ -45,7 +45,9 @@ impl<'a, T: Entry> Heap<'a, T> {
 
     /// Adds `entry`, which is in no heap; false if there is no room.
     pub fn insert(&mut self, entry: T) -> bool {
-        let Some(place) = self.storage.get_mut(self.length) else { return false };
+        let Some(place) = self.storage.get_mut(self.length) else {
+            return false;
+        };
         *place = Some(entry);
         self.length += 1;
         self.rise(self.length - 1);
@@ -134,8 +136,9 @@ mod tests {
 
     #[test]
     fn comes_out_in_order_whatever_is_removed() {
-        let items: Vec<Item> =
-            (0..200u64).map(|n| Item(n * 7919 % 211, Cell::new(ABSENT))).collect();
+        let items: Vec<Item> = (0..200u64)
+            .map(|n| Item(n * 7919 % 211, Cell::new(ABSENT)))
+            .collect();
         let mut storage = vec![None; 200];
         let mut heap = Heap::new(&mut storage);
         for item in &items {
@@ -145,8 +148,12 @@ mod tests {
             heap.remove(item);
             heap.remove(item);
         }
-        let mut expected: Vec<u64> =
-            items.iter().enumerate().filter(|(n, _)| n % 3 != 0).map(|(_, i)| i.0).collect();
+        let mut expected: Vec<u64> = items
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| n % 3 != 0)
+            .map(|(_, i)| i.0)
+            .collect();
         expected.sort();
         let mut found = vec![];
         while let Some(item) = heap.pop() {

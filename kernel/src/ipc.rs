@@ -19,9 +19,20 @@ use crate::{process, sched, trap};
 
 /// CALL. Comes back only if the call is refused for what the caller did wrong in making it; other failures go
 /// to the caller's CallFailed entry.
-pub extern "C" fn call(target: u64, handle: u64, word: u64, a: u64, b: u64, c: u64, d: u64, e: u64) -> i64 {
+pub extern "C" fn call(
+    target: u64,
+    handle: u64,
+    word: u64,
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+    e: u64,
+) -> i64 {
     let cpu = arch::per_cpu();
-    let Some(caller) = cpu.current.get() else { return Error::EINVAL.status() };
+    let Some(caller) = cpu.current.get() else {
+        return Error::EINVAL.status();
+    };
     let word = CallWord(word);
     let slot = word.slot();
     let length = word.length();
@@ -32,8 +43,12 @@ pub extern "C" fn call(target: u64, handle: u64, word: u64, a: u64, b: u64, c: u
         return Error::EINVAL.status();
     }
     let target = CommId(target);
-    let Some(process) = process::find(target.process()) else { fail(cpu, caller, slot, Error::DEAD) };
-    let Some(callee) = process.on_cpu(cpu.index.get()) else { fail(cpu, caller, slot, Error::NO_DISPATCHER) };
+    let Some(process) = process::find(target.process()) else {
+        fail(cpu, caller, slot, Error::DEAD)
+    };
+    let Some(callee) = process.on_cpu(cpu.index.get()) else {
+        fail(cpu, caller, slot, Error::NO_DISPATCHER)
+    };
     if target.vp() != CommId::ANY && target.vp() != callee.vp() {
         fail(cpu, caller, slot, Error::NO_DISPATCHER);
     }
@@ -57,11 +72,23 @@ pub extern "C" fn call(target: u64, handle: u64, word: u64, a: u64, b: u64, c: u
     callee.incoming[into].set(Incoming::From(caller, slot));
     caller.in_trap.set(false);
     caller.set_disabled(false);
-    cpu.calls_made.store(cpu.calls_made.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    cpu.calls_made.store(
+        cpu.calls_made.load(Ordering::Relaxed) + 1,
+        Ordering::Relaxed,
+    );
     lend(cpu, callee);
     sched::switch_to(cpu, callee);
     callee.set_disabled(true);
-    let words = [caller.comm_id().0, handle, word.with_slot(into).0, a, b, c, d, e];
+    let words = [
+        caller.comm_id().0,
+        handle,
+        word.with_slot(into).0,
+        a,
+        b,
+        c,
+        d,
+        e,
+    ];
     sched::upcall(cpu, callee, Entry::CallIn, words)
 }
 
@@ -84,20 +111,40 @@ fn copy(from: *const u8, to: *mut u8, length: usize) {
     for index in 0..words {
         // SAFETY: both are slots of SLOT_SIZE bytes, 8-byte aligned and pinned, and length was checked.
         // Volatile, because user level may write the source meanwhile; any mixture is as good as any other.
-        unsafe { to.cast::<u64>().add(index).write_volatile(from.cast::<u64>().add(index).read_volatile()) };
+        unsafe {
+            to.cast::<u64>()
+                .add(index)
+                .write_volatile(from.cast::<u64>().add(index).read_volatile())
+        };
     }
 }
 
 /// Tells the current dispatcher that its call failed.
 fn fail(cpu: &PerCpu, caller: &'static Dispatcher, slot: usize, error: Error) -> ! {
     caller.set_disabled(true);
-    sched::upcall(cpu, caller, Entry::CallFailed, [slot as u64, error.status() as u64, 0, 0, 0, 0, 0, 0])
+    sched::upcall(
+        cpu,
+        caller,
+        Entry::CallFailed,
+        [slot as u64, error.status() as u64, 0, 0, 0, 0, 0, 0],
+    )
 }
 
 /// RETURN. Comes back only if there was no such call.
-pub extern "C" fn ret(status: u64, word: u64, _: u64, a: u64, b: u64, c: u64, d: u64, e: u64) -> i64 {
+pub extern "C" fn ret(
+    status: u64,
+    word: u64,
+    _: u64,
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+    e: u64,
+) -> i64 {
     let cpu = arch::per_cpu();
-    let Some(server) = cpu.current.get() else { return Error::EINVAL.status() };
+    let Some(server) = cpu.current.get() else {
+        return Error::EINVAL.status();
+    };
     let word = CallWord(word);
     let slot = word.slot();
     if slot < server.client_slots.get() || slot >= server.slots.get() || word.length() > SLOT_SIZE {
@@ -110,7 +157,9 @@ pub extern "C" fn ret(status: u64, word: u64, _: u64, a: u64, b: u64, c: u64, d:
 
     // No way back.
     server.incoming[slot].set(Incoming::Free);
-    server.free_incoming.set(server.free_incoming.get() | 1 << slot);
+    server
+        .free_incoming
+        .set(server.free_incoming.get() | 1 << slot);
     server.in_trap.set(false);
     server.set_disabled(false);
     if server.waiters.get().is_some() {
@@ -122,7 +171,9 @@ pub extern "C" fn ret(status: u64, word: u64, _: u64, a: u64, b: u64, c: u64, d:
     };
     let depth = cpu.depth.get();
     let direct = depth >= 2
-        && cpu.chain[depth - 2].get().is_some_and(|other| core::ptr::eq(other, caller))
+        && cpu.chain[depth - 2]
+            .get()
+            .is_some_and(|other| core::ptr::eq(other, caller))
         && !caller.process().frozen.load(Ordering::Relaxed)
         && !(cpu.reschedule.get() && depth == 2);
     if into == FAULT_SLOT {
@@ -158,13 +209,22 @@ fn step_back(cpu: &PerCpu, server: &'static Dispatcher, depth: usize) {
 fn answer_later(cpu: &PerCpu, caller: &'static Dispatcher, slot: usize) {
     caller.answers.set(caller.answers.get() | 1 << slot);
     if caller.has_frame.get() {
-        caller.page().soft_interrupts.fetch_or(soft_interrupt::REPLY, Ordering::Relaxed);
+        caller
+            .page()
+            .soft_interrupts
+            .fetch_or(soft_interrupt::REPLY, Ordering::Relaxed);
     }
     sched::make_ready(cpu, caller);
 }
 
 /// The memory server's answer to a page fault of `caller`.
-fn return_fault(cpu: &'static PerCpu, server: &'static Dispatcher, caller: &'static Dispatcher, status: i64, direct: bool) -> ! {
+fn return_fault(
+    cpu: &'static PerCpu,
+    server: &'static Dispatcher,
+    caller: &'static Dispatcher,
+    status: i64,
+    direct: bool,
+) -> ! {
     if direct {
         let depth = cpu.depth.get();
         step_back(cpu, server, depth);
@@ -179,7 +239,12 @@ fn return_fault(cpu: &'static PerCpu, server: &'static Dispatcher, caller: &'sta
 
 /// Hands a page fault of the current dispatcher, whose registers are in its frame, to `server`. Comes back if it
 /// cannot take it now.
-pub fn fault(cpu: &'static PerCpu, who: &'static Dispatcher, server: &'static Dispatcher, words: [u64; 5]) {
+pub fn fault(
+    cpu: &'static PerCpu,
+    who: &'static Dispatcher,
+    server: &'static Dispatcher,
+    words: [u64; 5],
+) {
     let free = server.free_incoming.get();
     if free == 0 || !server.takes_calls() {
         return;
@@ -200,7 +265,9 @@ pub fn fault(cpu: &'static PerCpu, who: &'static Dispatcher, server: &'static Di
 /// SEND.
 pub extern "C" fn send(target: u64, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, _: u64) -> i64 {
     let cpu = arch::per_cpu();
-    let Some(sender) = cpu.current.get() else { return Error::EINVAL.status() };
+    let Some(sender) = cpu.current.get() else {
+        return Error::EINVAL.status();
+    };
     let target = CommId(target);
     let own = target.process() == sender.comm_id().process();
     if !own && !sender.process().rights().contains(KernelRights::SEND) {
@@ -213,17 +280,35 @@ pub extern "C" fn send(target: u64, a: u64, b: u64, c: u64, d: u64, e: u64, f: u
 }
 
 /// Puts a message into a dispatcher's ring and tells it.
-pub fn send_from(cpu: &PerCpu, sender: CommId, target: CommId, words: [u64; ASYNC_WORDS]) -> k42_abi::Result<()> {
+pub fn send_from(
+    cpu: &PerCpu,
+    sender: CommId,
+    target: CommId,
+    words: [u64; ASYNC_WORDS],
+) -> k42_abi::Result<()> {
     let process = process::find(target.process()).ok_or(Error::ESRCH)?;
     let receiver = if target.vp() == CommId::ANY {
-        process.on_cpu(cpu.index.get()).or_else(|| process.dispatcher(0))
+        process
+            .on_cpu(cpu.index.get())
+            .or_else(|| process.dispatcher(0))
     } else {
-        process.on_cpu(cpu.index.get()).filter(|d| d.vp() == target.vp()).or_else(|| process.dispatcher(target.vp()))
+        process
+            .on_cpu(cpu.index.get())
+            .filter(|d| d.vp() == target.vp())
+            .or_else(|| process.dispatcher(target.vp()))
     };
     let receiver = receiver.ok_or(Error::ESRCH)?;
-    let message = AsyncMessage { sender: sender.0, words, reserved: 0 };
+    let message = AsyncMessage {
+        sender: sender.0,
+        words,
+        reserved: 0,
+    };
     let put = receiver.put_message(message);
-    let bit = if put.is_ok() { soft_interrupt::ASYNC } else { soft_interrupt::OVERFLOW };
+    let bit = if put.is_ok() {
+        soft_interrupt::ASYNC
+    } else {
+        soft_interrupt::OVERFLOW
+    };
     if put.is_err() {
         cpu.messages_dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -257,9 +342,14 @@ pub fn abandon(cpu: &PerCpu, who: &'static Dispatcher) {
 
 /// The fault that `who` has with the memory server: its answer goes nowhere.
 fn orphan_fault(cpu: &PerCpu, who: &'static Dispatcher) {
-    let Some(server) = process::find(k42_abi::ProcessId::MEMORY).and_then(|p| p.on_cpu(cpu.index.get())) else { return };
+    let Some(server) =
+        process::find(k42_abi::ProcessId::MEMORY).and_then(|p| p.on_cpu(cpu.index.get()))
+    else {
+        return;
+    };
     for record in &server.incoming {
-        if matches!(record.get(), Incoming::From(caller, FAULT_SLOT) if core::ptr::eq(caller, who)) {
+        if matches!(record.get(), Incoming::From(caller, FAULT_SLOT) if core::ptr::eq(caller, who))
+        {
             record.set(Incoming::Orphan);
         }
     }
@@ -272,7 +362,9 @@ fn unlink_waiter(cpu: &PerCpu, who: &'static Dispatcher) {
         return;
     }
     for index in 1..process::MAX_PROCESSES {
-        let Some(server) = process::at(index).and_then(|p| p.on_cpu(cpu.index.get())) else { continue };
+        let Some(server) = process::at(index).and_then(|p| p.on_cpu(cpu.index.get())) else {
+            continue;
+        };
         let mut previous: Option<&'static Dispatcher> = None;
         let mut at = server.waiters.get();
         while let Some(waiter) = at {

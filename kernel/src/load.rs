@@ -24,7 +24,12 @@ const PAGE: u64 = PAGE_SIZE as u64;
 const SLOTS: usize = 32;
 
 /// Loads the memory server from the boot archive, gives it the memory that is left, and makes it ready to run.
-pub fn memory_server(info: &'static BootInfo, mut carver: Carver, top: u64, total: u64) -> Result<()> {
+pub fn memory_server(
+    info: &'static BootInfo,
+    mut carver: Carver,
+    top: u64,
+    total: u64,
+) -> Result<()> {
     let Some(archive) = info.initrd.or(info.payload) else {
         log::error!("there is no boot archive: neither an initial ram disk nor a payload");
         return Err(Error::ENOENT);
@@ -59,7 +64,12 @@ pub fn memory_server(info: &'static BootInfo, mut carver: Carver, top: u64, tota
     let area = carver.take(bytes, PAGE)?;
     let address = dispatcher_page(0);
     for offset in (0..bytes).step_by(PAGE_SIZE) {
-        map(server, address + offset, area + offset, MapFlags::READ | MapFlags::WRITE)?;
+        map(
+            server,
+            address + offset,
+            area + offset,
+            MapFlags::READ | MapFlags::WRITE,
+        )?;
     }
     // SAFETY: just taken, whole pages.
     unsafe { arch::zero_pages(linear::<u8>(area) as u64, bytes) };
@@ -77,7 +87,10 @@ pub fn memory_server(info: &'static BootInfo, mut carver: Carver, top: u64, tota
         },
     )?;
     for entry in &who.page().entry {
-        entry.store(elf.header.pt2.entry_point(), core::sync::atomic::Ordering::Relaxed);
+        entry.store(
+            elf.header.pt2.entry_point(),
+            core::sync::atomic::Ordering::Relaxed,
+        );
     }
 
     let boot_page = carver.take(PAGE, PAGE)?;
@@ -85,8 +98,14 @@ pub fn memory_server(info: &'static BootInfo, mut carver: Carver, top: u64, tota
         magic: MEMORY_BOOT_MAGIC,
         free_ranges: 0,
         free: [RealRange::default(); MAX_RANGES],
-        archive: RealRange { start: archive.start, bytes: archive.size },
-        image: RealRange { start: 0, bytes: image_bytes },
+        archive: RealRange {
+            start: archive.start,
+            bytes: archive.size,
+        },
+        image: RealRange {
+            start: 0,
+            bytes: image_bytes,
+        },
         kernel_info,
         trace: RealRange::default(),
         memory_top: top,
@@ -106,12 +125,15 @@ pub fn memory_server(info: &'static BootInfo, mut carver: Carver, top: u64, tota
 /// A member of the boot archive.
 fn member(archive: Range, name: &str) -> Result<&'static [u8]> {
     // SAFETY: the archive's memory is not written by anyone before the memory server has it, and then only read.
-    let bytes = unsafe { core::slice::from_raw_parts(linear::<u8>(archive.start), archive.size as usize) };
+    let bytes =
+        unsafe { core::slice::from_raw_parts(linear::<u8>(archive.start), archive.size as usize) };
     let tar = TarArchiveRef::new(bytes).map_err(|_| {
         log::error!("the boot archive is damaged");
         Error::EINVAL
     })?;
-    let found = tar.entries().find(|entry| entry.filename().as_str() == Ok(name));
+    let found = tar
+        .entries()
+        .find(|entry| entry.filename().as_str() == Ok(name));
     found.map(|entry| entry.data()).ok_or_else(|| {
         log::error!("the boot archive has no {name}");
         Error::ENOENT
@@ -140,8 +162,12 @@ fn map_window(server: &Process, start: u64, bytes: u64) -> Result<()> {
     let flags = MapFlags::READ | MapFlags::WRITE;
     let mut at = start;
     while at < start + bytes {
-        let large = at % LARGE_PAGE == 0 && start + bytes - at >= LARGE_PAGE;
-        let (size, flags) = if large { (LARGE_PAGE, flags | MapFlags::LARGE) } else { (PAGE, flags) };
+        let large = at.is_multiple_of(LARGE_PAGE) && start + bytes - at >= LARGE_PAGE;
+        let (size, flags) = if large {
+            (LARGE_PAGE, flags | MapFlags::LARGE)
+        } else {
+            (PAGE, flags)
+        };
         map(server, MEMORY_WINDOW + at, at, flags)?;
         at += size;
     }
@@ -156,7 +182,9 @@ fn load_segments(server: &Process, elf: &ElfFile<'_>, carver: &mut Carver) -> Re
     };
     let mut used = 0;
     for segment in elf.program_iter() {
-        let ProgramHeader::Ph64(header) = segment else { return Err(bad("not a 64-bit program")) };
+        let ProgramHeader::Ph64(header) = segment else {
+            return Err(bad("not a 64-bit program"));
+        };
         if segment.get_type().map_err(bad)? != Type::Load || header.mem_size == 0 {
             continue;
         }

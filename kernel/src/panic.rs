@@ -33,12 +33,28 @@ fn finish() -> ! {
 fn registers(frame: &RegisterFrame) {
     let mut text = Text;
     for (row, four) in frame.gpr.chunks_exact(4).enumerate() {
-        let _ = writeln!(text, "r{:<2} {:016x} {:016x} {:016x} {:016x}", row * 4, four[0], four[1], four[2], four[3]);
+        let _ = writeln!(
+            text,
+            "r{:<2} {:016x} {:016x} {:016x} {:016x}",
+            row * 4,
+            four[0],
+            four[1],
+            four[2],
+            four[3]
+        );
     }
     let _ = writeln!(
         text,
         "nip {:016x} lr {:016x} ctr {:016x} msr {:016x} cr {:08x} xer {:x} vector {:x} dar {:016x} dsisr {:x}",
-        frame.nip, frame.lr, frame.ctr, frame.msr, frame.cr, frame.xer, frame.vector, frame.dar, frame.dsisr
+        frame.nip,
+        frame.lr,
+        frame.ctr,
+        frame.msr,
+        frame.cr,
+        frame.xer,
+        frame.vector,
+        frame.dar,
+        frame.dsisr
     );
 }
 
@@ -52,7 +68,7 @@ fn backtrace(first: u64, mut pointer: u64) {
     }
     let start = pointer;
     for _ in 0..32 {
-        if pointer == 0 || pointer % 8 != 0 || pointer.abs_diff(start) > STACK_BYTES as u64 {
+        if pointer == 0 || !pointer.is_multiple_of(8) || pointer.abs_diff(start) > STACK_BYTES as u64 {
             break;
         }
         let frame = core::ptr::with_exposed_provenance::<u64>(pointer as usize);
@@ -62,7 +78,15 @@ fn backtrace(first: u64, mut pointer: u64) {
             break;
         }
         // SAFETY: as above: the caller's frame holds the return address into it.
-        let link = if link == 0 { unsafe { core::ptr::with_exposed_provenance::<u64>(next as usize).add(2).read() } } else { link };
+        let link = if link == 0 {
+            unsafe {
+                core::ptr::with_exposed_provenance::<u64>(next as usize)
+                    .add(2)
+                    .read()
+            }
+        } else {
+            link
+        };
         let _ = write!(text, " {:#x}", link.wrapping_sub(base));
         pointer = next;
     }
@@ -80,8 +104,16 @@ fn stack_pointer() -> u64 {
 fn panic(info: &PanicInfo<'_>) -> ! {
     begin();
     let mut text = Text;
-    let place = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
-    let _ = writeln!(text, "kernel panic at {}:{}: {}", place.0, place.1, info.message());
+    let place = info
+        .location()
+        .map_or(("?", 0), |at| (at.file(), at.line()));
+    let _ = writeln!(
+        text,
+        "kernel panic at {}:{}: {}",
+        place.0,
+        place.1,
+        info.message()
+    );
     backtrace(0, stack_pointer());
     finish()
 }
@@ -90,7 +122,11 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn k42_kernel_fault(frame: &RegisterFrame) -> ! {
     begin();
-    let _ = writeln!(Text, "kernel panic: exception {:#x} in the kernel", frame.vector);
+    let _ = writeln!(
+        Text,
+        "kernel panic: exception {:#x} in the kernel",
+        frame.vector
+    );
     registers(frame);
     backtrace(frame.nip, frame.gpr[1]);
     finish()
@@ -100,7 +136,11 @@ extern "C" fn k42_kernel_fault(frame: &RegisterFrame) -> ! {
 pub fn unexpected(what: &str, vector: u64) -> ! {
     begin();
     let cpu = arch::per_cpu();
-    let _ = writeln!(Text, "kernel panic: {what}: vector {vector:#x} on CPU {}", cpu.index.get());
+    let _ = writeln!(
+        Text,
+        "kernel panic: {what}: vector {vector:#x} on CPU {}",
+        cpu.index.get()
+    );
     registers(cpu.panic_frame());
     finish()
 }
@@ -108,7 +148,11 @@ pub fn unexpected(what: &str, vector: u64) -> ! {
 /// A server without which nothing goes on has failed.
 pub fn server(_: &PerCpu, who: &'static Dispatcher, what: &str, address: u64) -> ! {
     begin();
-    let _ = writeln!(Text, "kernel panic: {what}: process {:#x} address {address:#x}", who.comm_id().process().0);
+    let _ = writeln!(
+        Text,
+        "kernel panic: {what}: process {:#x} address {address:#x}",
+        who.comm_id().process().0
+    );
     let frame = who.frame.get();
     registers(&frame);
     let _ = writeln!(Text, "server backtrace: {:#x} {:#x}", frame.nip, frame.lr);

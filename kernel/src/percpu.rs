@@ -106,7 +106,8 @@ unsafe impl Sync for PanicFrame {}
 
 static BLOCKS: [PerCpu; MAX_CPUS] = [const { PerCpu::new() }; MAX_CPUS];
 static STACKS: [Stack; MAX_CPUS] = [const { Stack(UnsafeCell::new([0; STACK_BYTES])) }; MAX_CPUS];
-static PANIC_STACKS: [Stack; MAX_CPUS] = [const { Stack(UnsafeCell::new([0; STACK_BYTES])) }; MAX_CPUS];
+static PANIC_STACKS: [Stack; MAX_CPUS] =
+    [const { Stack(UnsafeCell::new([0; STACK_BYTES])) }; MAX_CPUS];
 static PANIC_FRAMES: [PanicFrame; MAX_CPUS] =
     [const { PanicFrame(UnsafeCell::new(RegisterFrame::ZERO)) }; MAX_CPUS];
 

@@ -75,7 +75,9 @@ pub trait Pooled: Sized + 'static {
 impl<T: Pooled> Arena<T> {
     /// An arena without objects.
     pub const fn new() -> Self {
-        Self { free: SpinMutex::new(FreeList { first: None }) }
+        Self {
+            free: SpinMutex::new(FreeList { first: None }),
+        }
     }
 
     /// An object that nobody uses.
@@ -94,7 +96,9 @@ impl<T: Pooled> Arena<T> {
     /// Gives an object back.
     pub fn give(&self, object: &'static T) {
         let mut free = self.free.lock();
-        let next = free.first.map_or(core::ptr::null_mut(), |next| (&raw const *next).cast_mut());
+        let next = free
+            .first
+            .map_or(core::ptr::null_mut(), |next| (&raw const *next).cast_mut());
         object.link().store(next, Ordering::Relaxed);
         free.first = Some(object);
     }

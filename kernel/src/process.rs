@@ -53,8 +53,11 @@ impl Pooled for Process {
 static ARENA: Arena<Process> = Arena::new();
 static TABLE: [AtomicPtr<Process>; MAX_PROCESSES] =
     [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_PROCESSES];
-static NUMBERS: SpinMutex<Numbers> =
-    SpinMutex::new(Numbers { generation: [0; MAX_PROCESSES], next: ProcessId::FIRST_DYNAMIC_INDEX as usize, count: 0 });
+static NUMBERS: SpinMutex<Numbers> = SpinMutex::new(Numbers {
+    generation: [0; MAX_PROCESSES],
+    next: ProcessId::FIRST_DYNAMIC_INDEX as usize,
+    count: 0,
+});
 static HARDWARE_TABLE: AtomicU64 = AtomicU64::new(0);
 
 /// Table frames of ended processes, until the memory server takes them back.
@@ -167,15 +170,25 @@ pub fn create(root: u64, rights: KernelRights, wanted: usize) -> Result<&'static
     let mut numbers = NUMBERS.lock();
     let free = |index: &usize| TABLE[*index].load(Ordering::Relaxed).is_null();
     let index = if wanted != 0 {
-        (wanted < ProcessId::FIRST_DYNAMIC_INDEX as usize).then_some(wanted).filter(free).ok_or(Error::EEXIST)?
+        (wanted < ProcessId::FIRST_DYNAMIC_INDEX as usize)
+            .then_some(wanted)
+            .filter(free)
+            .ok_or(Error::EEXIST)?
     } else {
         let first = ProcessId::FIRST_DYNAMIC_INDEX as usize;
         let next = numbers.next;
-        (next..MAX_PROCESSES).chain(first..next).find(free).ok_or(Error::EAGAIN)?
+        (next..MAX_PROCESSES)
+            .chain(first..next)
+            .find(free)
+            .ok_or(Error::EAGAIN)?
     };
     let process = ARENA.take()?;
     if wanted == 0 {
-        numbers.next = if index + 1 < MAX_PROCESSES { index + 1 } else { ProcessId::FIRST_DYNAMIC_INDEX as usize };
+        numbers.next = if index + 1 < MAX_PROCESSES {
+            index + 1
+        } else {
+            ProcessId::FIRST_DYNAMIC_INDEX as usize
+        };
     }
     let id = ProcessId::new(index as u16, numbers.generation[index]);
     numbers.count += 1;
@@ -214,6 +227,10 @@ pub fn at(index: usize) -> Option<&'static Process> {
 pub fn reclaim_ended() -> Option<u64> {
     let frame = ENDED.lock().pop()?;
     // A frame on the list is a table; this cannot fail.
-    let _ = crate::frames::convert(frame, crate::frames::Kind::Table, crate::frames::Kind::Server);
+    let _ = crate::frames::convert(
+        frame,
+        crate::frames::Kind::Table,
+        crate::frames::Kind::Server,
+    );
     Some(frame)
 }

@@ -25,7 +25,10 @@ pub fn wake(who: &'static Dispatcher) {
     let mut first = target.wakeups.load(Ordering::Relaxed);
     loop {
         who.wake_next.store(first, Ordering::Relaxed);
-        match target.wakeups.compare_exchange_weak(first, new, Ordering::AcqRel, Ordering::Relaxed) {
+        match target
+            .wakeups
+            .compare_exchange_weak(first, new, Ordering::AcqRel, Ordering::Relaxed)
+        {
             Ok(_) => break,
             Err(other) => first = other,
         }
@@ -63,7 +66,8 @@ pub fn handle(cpu: &PerCpu) {
 /// again: the caller of `handle` finds no current dispatcher and chooses another.
 pub fn let_go(cpu: &PerCpu, process: &Process) {
     let index = cpu.index.get();
-    let ends = |who: &'static Dispatcher| who.cpu.get() == index && core::ptr::eq(who.process(), process);
+    let ends =
+        |who: &'static Dispatcher| who.cpu.get() == index && core::ptr::eq(who.process(), process);
     let on_top = cpu.current.get().is_some_and(ends);
     process.for_each(|who| {
         if ends(who) {
@@ -91,7 +95,12 @@ pub fn end_everywhere(cpu: &PerCpu, process: &'static Process) {
         let word = (&raw const *process).cast_mut();
         while target
             .let_go
-            .compare_exchange(core::ptr::null_mut(), word, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(
+                core::ptr::null_mut(),
+                word,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            )
             .is_err()
         {
             // The other CPU may be asking the same of us.

@@ -32,7 +32,11 @@ pub struct Queues {
 
 impl Queues {
     /// Queues without storage.
-    pub const EMPTY: Self = Self { ready: None, timers: None, floor: [0; class::COUNT] };
+    pub const EMPTY: Self = Self {
+        ready: None,
+        timers: None,
+        floor: [0; class::COUNT],
+    };
 }
 
 /// Most dispatchers that can be ready, or have timers, on one CPU.
@@ -107,7 +111,9 @@ pub fn withdraw(cpu: &PerCpu, who: &'static Dispatcher) {
 /// Sets the timer of the current dispatcher.
 pub fn set_timer(cpu: &PerCpu, who: &'static Dispatcher, deadline: u64) {
     cpu.with_queues(|queues| {
-        let Some(timers) = &mut queues.timers else { return };
+        let Some(timers) = &mut queues.timers else {
+            return;
+        };
         timers.remove(Timer(who));
         who.deadline.set(deadline);
         if deadline != u64::MAX {
@@ -132,7 +138,13 @@ fn expire_timers(cpu: &PerCpu, now: u64) {
 }
 
 fn program_decrementer(cpu: &PerCpu) {
-    let timer = cpu.with_queues(|queues| queues.timers.as_ref().and_then(Heap::first).map_or(u64::MAX, |t| t.key()));
+    let timer = cpu.with_queues(|queues| {
+        queues
+            .timers
+            .as_ref()
+            .and_then(Heap::first)
+            .map_or(u64::MAX, |t| t.key())
+    });
     let deadline = timer.min(cpu.slice_end.get());
     let now = arch::timebase();
     // The decrementer is 32 bits wide and signed; a zero would be taken one tick late, not lost.
@@ -143,12 +155,17 @@ fn program_decrementer(cpu: &PerCpu) {
 
 /// Charges the time since the last charge to whoever is on its own time.
 fn charge(cpu: &PerCpu, now: u64) {
-    let Some(base) = cpu.chain[0].get() else { return };
+    let Some(base) = cpu.chain[0].get() else {
+        return;
+    };
     let ran = now - cpu.charged.replace(now);
     base.run_ticks.set(base.run_ticks.get() + ran);
-    base.page().run_ticks.store(base.run_ticks.get(), Ordering::Relaxed);
+    base.page()
+        .run_ticks
+        .store(base.run_ticks.get(), Ordering::Relaxed);
     let weighted = ran * WEIGHT_DEFAULT / base.weight.get().max(1);
-    base.virtual_time.set((base.virtual_time.get() + weighted) & ((1 << 60) - 1));
+    base.virtual_time
+        .set((base.virtual_time.get() + weighted) & ((1 << 60) - 1));
 }
 
 /// Breaks the chain: nobody is on this CPU any more. Those that have something to do are ready.
@@ -242,7 +259,10 @@ pub fn switch_to(cpu: &PerCpu, who: &'static Dispatcher) {
 /// State in which `who` is entered. `wish` is a saved MSR, or 0.
 #[inline]
 pub fn user_msr(cpu: &PerCpu, who: &'static Dispatcher, wish: u64) -> u64 {
-    let float = cpu.float_owner.get().is_some_and(|owner| core::ptr::eq(owner, who));
+    let float = cpu
+        .float_owner
+        .get()
+        .is_some_and(|owner| core::ptr::eq(owner, who));
     msr::user(wish, float)
 }
 
@@ -261,7 +281,12 @@ pub fn enter(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
         deliver_answer(cpu, who);
     }
     who.set_disabled(true);
-    upcall(cpu, who, Entry::Run, [who.boot_argument.get(), 0, 0, 0, 0, 0, 0, 0])
+    upcall(
+        cpu,
+        who,
+        Entry::Run,
+        [who.boot_argument.get(), 0, 0, 0, 0, 0, 0, 0],
+    )
 }
 
 /// Enters an entry point.
@@ -294,12 +319,34 @@ pub fn deliver_answer(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
     let answer = who.outgoing[slot].replace(Outgoing::None);
     who.set_disabled(true);
     match answer {
-        Outgoing::Answered([status, word, a, b, c, d, e]) => {
-            upcall(cpu, who, Entry::ReturnIn, [slot as u64, status, CallWord(word).with_slot(slot).0, a, b, c, d, e])
-        }
-        Outgoing::Failed(status) => upcall(cpu, who, Entry::CallFailed, [slot as u64, status as u64, 0, 0, 0, 0, 0, 0]),
+        Outgoing::Answered([status, word, a, b, c, d, e]) => upcall(
+            cpu,
+            who,
+            Entry::ReturnIn,
+            [
+                slot as u64,
+                status,
+                CallWord(word).with_slot(slot).0,
+                a,
+                b,
+                c,
+                d,
+                e,
+            ],
+        ),
+        Outgoing::Failed(status) => upcall(
+            cpu,
+            who,
+            Entry::CallFailed,
+            [slot as u64, status as u64, 0, 0, 0, 0, 0, 0],
+        ),
         // The bit is set only with one of the two.
-        _ => upcall(cpu, who, Entry::CallFailed, [slot as u64, Error::EIO.status() as u64, 0, 0, 0, 0, 0, 0]),
+        _ => upcall(
+            cpu,
+            who,
+            Entry::CallFailed,
+            [slot as u64, Error::EIO.status() as u64, 0, 0, 0, 0, 0, 0],
+        ),
     }
 }
 
@@ -309,8 +356,12 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
     remote::handle(cpu);
     let now = arch::timebase();
     expire_timers(cpu, now);
-    let Some(who) = cpu.current.get() else { dispatch(cpu) };
-    let base_class = cpu.chain[0].get().map_or(class::COUNT as u64, |base| base.class.get());
+    let Some(who) = cpu.current.get() else {
+        dispatch(cpu)
+    };
+    let base_class = cpu.chain[0]
+        .get()
+        .map_or(class::COUNT as u64, |base| base.class.get());
     let best = cpu.with_queues(|queues| queues.ready.as_ref().and_then(Heap::first));
     let better = best.is_some_and(|best| slice_over || best.class.get() < base_class);
     let frozen = who.process().frozen.load(Ordering::Relaxed);
@@ -323,7 +374,9 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
             cpu.reschedule.set(true);
         } else {
             who.preempted.set(who.preempted.get() + 1);
-            who.page().preemptions.store(who.preempted.get(), Ordering::Relaxed);
+            who.page()
+                .preemptions
+                .store(who.preempted.get(), Ordering::Relaxed);
             who.has_frame.set(true);
             tell_end_of_slice(who);
             leave(cpu);
@@ -344,7 +397,9 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
 /// A process with other threads shares its time among them: its library hears of the end of a slice.
 fn tell_end_of_slice(who: &'static Dispatcher) {
     if who.page().has_work.load(Ordering::Relaxed) != 0 {
-        who.page().soft_interrupts.fetch_or(soft_interrupt::PREEMPT, Ordering::Relaxed);
+        who.page()
+            .soft_interrupts
+            .fetch_or(soft_interrupt::PREEMPT, Ordering::Relaxed);
     }
 }
 
@@ -379,7 +434,11 @@ pub fn end(cpu: &PerCpu, who: &'static Dispatcher) {
         }
     }
     who.in_chain.set(false);
-    if cpu.float_owner.get().is_some_and(|owner| core::ptr::eq(owner, who)) {
+    if cpu
+        .float_owner
+        .get()
+        .is_some_and(|owner| core::ptr::eq(owner, who))
+    {
         cpu.float_owner.set(None);
     }
     ipc::abandon(cpu, who);

@@ -22,7 +22,11 @@ fn user_register_is_readable() -> Result<()> {
         arch::sprg3::write(PATTERN);
         core::arch::asm!("mfspr {}, 259", out(reg) read, options(nostack));
     }
-    if read == PATTERN { Ok(()) } else { fail("SPR 259 does not show SPRG3") }
+    if read == PATTERN {
+        Ok(())
+    } else {
+        fail("SPR 259 does not show SPRG3")
+    }
 }
 
 fn time_goes_on() -> Result<()> {
@@ -44,12 +48,23 @@ fn zeroing_zeroes() -> Result<()> {
     let wrong = unsafe {
         core::slice::from_raw_parts_mut(words, 3 * 512).fill(u64::MAX);
         arch::zero_pages(words as u64 + 4096, 4096);
-        core::slice::from_raw_parts(words, 3 * 512).iter().enumerate().any(|(index, word)| {
-            let expected = if (512..1024).contains(&index) { 0 } else { u64::MAX };
-            *word != expected
-        })
+        core::slice::from_raw_parts(words, 3 * 512)
+            .iter()
+            .enumerate()
+            .any(|(index, word)| {
+                let expected = if (512..1024).contains(&index) {
+                    0
+                } else {
+                    u64::MAX
+                };
+                *word != expected
+            })
     };
-    if wrong { fail("dcbz does not clear the block that it should") } else { Ok(()) }
+    if wrong {
+        fail("dcbz does not clear the block that it should")
+    } else {
+        Ok(())
+    }
 }
 
 fn fail(what: &str) -> Result<()> {

@@ -53,7 +53,9 @@ fn boot_info() -> Option<&'static BootInfo> {
 
 /// Has interrupt `source` delivered to the CPU with hardware number `server`.
 pub fn route_interrupt(source: u32, server: u32) -> core::result::Result<(), RtasError> {
-    let rtas = boot_info().and_then(|info| info.rtas.as_ref()).ok_or(RtasError::Unsupported)?;
+    let rtas = boot_info()
+        .and_then(|info| info.rtas.as_ref())
+        .ok_or(RtasError::Unsupported)?;
     rtas.set_xive(source, server, crate::remote::IPI_PRIORITY + 1)
 }
 
@@ -98,13 +100,28 @@ extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
     let hardware_id = info.boot_cpu().map_or(0, |cpu| cpu.hw_id);
     let dcache_block = u64::from(info.cores.dcache_block);
     // SAFETY: the first thing on this CPU.
-    unsafe { percpu::adopt(0, hardware_id, dcache_block, calls::TABLE.as_ptr().expose_provenance() as u64) };
+    unsafe {
+        percpu::adopt(
+            0,
+            hardware_id,
+            dcache_block,
+            calls::TABLE.as_ptr().expose_provenance() as u64,
+        )
+    };
     INFO.store((&raw const *info).cast_mut(), Ordering::Relaxed);
     TIMEBASE_HZ.store(info.cores.timebase_hz, Ordering::Relaxed);
     console::initialise(info);
     console::use_for_log();
-    let order = if cfg!(target_endian = "little") { "little" } else { "big" };
-    log::info!("K42 in Rust, {order}-endian, {} CPUs on {:?}", info.cpus.len(), info.machine);
+    let order = if cfg!(target_endian = "little") {
+        "little"
+    } else {
+        "big"
+    };
+    log::info!(
+        "K42 in Rust, {order}-endian, {} CPUs on {:?}",
+        info.cpus.len(),
+        info.machine
+    );
     if let Err(what) = bring_up(info) {
         panic!("start failed: {what}");
     }
@@ -119,7 +136,10 @@ fn bring_up(info: &'static BootInfo) -> Result<()> {
     let top = info.memory.iter().map(Range::end).max().unwrap_or(0);
     let total: u64 = info.memory.iter().map(|range| range.size).sum();
     let kernel_bytes = (total / 32).clamp(8 << 20, 1 << 30).next_multiple_of(LARGE);
-    let mut carver = Carver::new(info.free(PAGE_SIZE as u64).map(|range| (range.start, range.end())));
+    let mut carver = Carver::new(
+        info.free(PAGE_SIZE as u64)
+            .map(|range| (range.start, range.end())),
+    );
     let kernel = carver.take_last(kernel_bytes, LARGE)?;
     pool::initialise(kernel, kernel + kernel_bytes);
     frames::initialise(top)?;
@@ -147,7 +167,8 @@ fn turn_translation_on(top: u64) -> Result<()> {
     // SAFETY: the vectors go to memory that boot keeps free for them; the table is the pool's and stays.
     unsafe {
         arch::install_vectors();
-        hcall::register_radix_process_table(hardware_table, bytes.trailing_zeros()).map_err(|_| Error::EIO)?;
+        hcall::register_radix_process_table(hardware_table, bytes.trailing_zeros())
+            .map_err(|_| Error::EIO)?;
         hcall::set_interrupt_order(cfg!(target_endian = "little")).map_err(|_| Error::EIO)?;
         hcall::set_interrupt_relocation(true).map_err(|_| Error::EIO)?;
         translate();
@@ -168,12 +189,21 @@ unsafe fn translate() {
     }
 }
 
-
 fn start_secondaries(info: &'static BootInfo) {
     let boot = info.boot_cpu().map_or(0, |cpu| cpu.hw_id);
     let mut index = 1;
-    for cpu in info.cpus.iter().filter(|cpu| cpu.hw_id != boot).take(MAX_CPUS - 1) {
-        let Ok(records) = pool::slice(1, || SecondaryRecord { stack_top: percpu::start_stack(index), cpu_index: index as u64 }) else { break };
+    for cpu in info
+        .cpus
+        .iter()
+        .filter(|cpu| cpu.hw_id != boot)
+        .take(MAX_CPUS - 1)
+    {
+        let Ok(records) = pool::slice(1, || SecondaryRecord {
+            stack_top: percpu::start_stack(index),
+            cpu_index: index as u64,
+        }) else {
+            break;
+        };
         percpu::block(index).hardware_id.set(cpu.hw_id);
         // SAFETY: the stack is that CPU's own, and the kernel is ready.
         match unsafe { start_secondary(info, *cpu, &records[0]) } {
@@ -195,7 +225,12 @@ extern "C" fn kernel_secondary(index: u64) -> ! {
     let dcache_block = boot_info().map_or(128, |info| u64::from(info.cores.dcache_block));
     // SAFETY: the first thing on this CPU; the boot CPU has made the tree before it started others.
     unsafe {
-        percpu::adopt(index, hardware_id, dcache_block, calls::TABLE.as_ptr().expose_provenance() as u64);
+        percpu::adopt(
+            index,
+            hardware_id,
+            dcache_block,
+            calls::TABLE.as_ptr().expose_provenance() as u64,
+        );
         translate();
     }
     let cpu = arch::per_cpu();

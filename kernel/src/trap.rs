@@ -36,7 +36,9 @@ mod cause {
 #[unsafe(no_mangle)]
 extern "C" fn k42_trap(number: u64) -> ! {
     let cpu = arch::per_cpu();
-    let Some(who) = cpu.current.get() else { panic::unexpected("exception of a program that is not there", number) };
+    let Some(who) = cpu.current.get() else {
+        panic::unexpected("exception of a program that is not there", number)
+    };
     match number {
         vector::DECREMENTER => {
             let over = arch::timebase() >= cpu.slice_end.get();
@@ -47,7 +49,9 @@ extern "C" fn k42_trap(number: u64) -> ! {
             sched::after_interrupt(cpu, false)
         }
         vector::DATA_STORAGE | vector::INSTRUCTION_STORAGE => page_fault(cpu, who, number),
-        vector::FLOAT_UNAVAILABLE | vector::VECTOR_UNAVAILABLE | vector::VSX_UNAVAILABLE => give_float(cpu, who),
+        vector::FLOAT_UNAVAILABLE | vector::VECTOR_UNAVAILABLE | vector::VSX_UNAVAILABLE => {
+            give_float(cpu, who)
+        }
         vector::SYSTEM_RESET | vector::MACHINE_CHECK => panic::unexpected("machine", number),
         _ => trap_upcall(cpu, who, number, 0),
     }
@@ -80,7 +84,11 @@ pub fn external(cpu: &PerCpu) {
 fn page_fault(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! {
     let frame = who.frame.get();
     let (address, cause, kind) = if number == vector::DATA_STORAGE {
-        let kind = if frame.dsisr & cause::STORE != 0 { fault_access::WRITE } else { fault_access::READ };
+        let kind = if frame.dsisr & cause::STORE != 0 {
+            fault_access::WRITE
+        } else {
+            fault_access::READ
+        };
         (frame.dar, frame.dsisr & 0xffff_ffff, kind)
     } else {
         (frame.nip, frame.msr, fault_access::EXECUTE)
@@ -94,10 +102,23 @@ fn page_fault(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! 
     if id.process() == ProcessId::MEMORY {
         panic::server(cpu, who, "page fault in the memory server", address);
     }
-    let Some(server) = process::find(ProcessId::MEMORY).and_then(|memory| memory.on_cpu(cpu.index.get())) else {
+    let Some(server) =
+        process::find(ProcessId::MEMORY).and_then(|memory| memory.on_cpu(cpu.index.get()))
+    else {
         panic::server(cpu, who, "page fault without a memory server", address)
     };
-    ipc::fault(cpu, who, server, [u64::from(id.process().0), u64::from(id.vp()), address, access, frame.nip]);
+    ipc::fault(
+        cpu,
+        who,
+        server,
+        [
+            u64::from(id.process().0),
+            u64::from(id.vp()),
+            address,
+            access,
+            frame.nip,
+        ],
+    );
     // The server cannot take it now: execute the instruction again when it can.
     who.has_frame.set(true);
     sched::wait_for(who, server);
@@ -117,7 +138,12 @@ pub fn fault_answered(cpu: &'static PerCpu, who: &'static Dispatcher, status: i6
         who.set_disabled(true);
         // SAFETY: as in sched::interrupt_upcall.
         unsafe { (&raw mut (*who.page_pointer()).interrupt_frame).write(who.frame.get()) };
-        sched::upcall(cpu, who, Entry::PageFault, [status as u64, 0, 0, 0, 0, 0, 0, 0]);
+        sched::upcall(
+            cpu,
+            who,
+            Entry::PageFault,
+            [status as u64, 0, 0, 0, 0, 0, 0, 0],
+        );
     }
     // Mapped; or wait, which a disabled dispatcher does by trying again.
     who.has_frame.set(true);
@@ -137,9 +163,16 @@ fn trap_upcall(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64, stat
     let page = who.page_pointer();
     // SAFETY: as in sched::interrupt_upcall.
     unsafe { (&raw mut (*page).trap_frame).write(who.frame.get()) };
-    who.page().trap_was_disabled.store(u64::from(disabled), core::sync::atomic::Ordering::Relaxed);
+    who.page()
+        .trap_was_disabled
+        .store(u64::from(disabled), core::sync::atomic::Ordering::Relaxed);
     who.set_disabled(true);
-    sched::upcall(cpu, who, Entry::Trap, [number, status as u64, 0, 0, 0, 0, 0, 0])
+    sched::upcall(
+        cpu,
+        who,
+        Entry::Trap,
+        [number, status as u64, 0, 0, 0, 0, 0, 0],
+    )
 }
 
 /// A dispatcher that cannot handle its own traps does not run again. The process server ends its process.
@@ -147,7 +180,11 @@ fn broken(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! {
     let frame = who.frame.get();
     log::warn!(
         "process {:#x} is broken: vector {number:#x} nip {:#x} dar {:#x} lr {:#x} r1 {:#x}",
-        who.comm_id().process().0, frame.nip, frame.dar, frame.lr, frame.gpr[1]
+        who.comm_id().process().0,
+        frame.nip,
+        frame.dar,
+        frame.lr,
+        frame.gpr[1]
     );
     if who.comm_id().process().index() < ProcessId::FIRST_DYNAMIC_INDEX as usize {
         panic::server(cpu, who, "a server is broken", frame.dar);

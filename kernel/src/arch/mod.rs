@@ -14,10 +14,7 @@ use k42_abi::dispatcher::RegisterFrame;
 use crate::percpu::PerCpu;
 
 const _: () = assert!(k42_abi::calls::NAMES.len() == 29, "K42_CALLS below");
-global_asm!(
-    ".set K42_CALLS, 29",
-    include_str!("vectors.S"),
-);
+global_asm!(".set K42_CALLS, 29", include_str!("vectors.S"),);
 
 unsafe extern "C" {
     static k42_vectors: u8;
@@ -42,7 +39,12 @@ pub struct FloatArea {
 
 impl FloatArea {
     /// What a new program starts with.
-    pub const ZERO: Self = Self { vsx: [0; 64], fpscr: 0, vrsave: 0, vscr: 0 };
+    pub const ZERO: Self = Self {
+        vsx: [0; 64],
+        fpscr: 0,
+        vrsave: 0,
+        vscr: 0,
+    };
 }
 
 macro_rules! special_register {

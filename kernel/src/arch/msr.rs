@@ -31,7 +31,11 @@ pub const LE: u64 = 1;
 pub const FLOAT: u64 = FP | VEC | VSX;
 
 /// The kernel's own byte order.
-pub const OWN_ORDER: u64 = if cfg!(target_endian = "little") { LE } else { 0 };
+pub const OWN_ORDER: u64 = if cfg!(target_endian = "little") {
+    LE
+} else {
+    0
+};
 
 /// The kernel's own state with translation on.
 pub const KERNEL: u64 = SF | ME | IR | DR | RI | OWN_ORDER;

@@ -52,7 +52,16 @@ pub struct RegisterFrame {
 impl RegisterFrame {
     /// A frame of zeroes.
     pub const ZERO: Self = Self {
-        gpr: [0; 32], nip: 0, msr: 0, cr: 0, lr: 0, ctr: 0, xer: 0, vector: 0, dar: 0, dsisr: 0,
+        gpr: [0; 32],
+        nip: 0,
+        msr: 0,
+        cr: 0,
+        lr: 0,
+        ctr: 0,
+        xer: 0,
+        vector: 0,
+        dar: 0,
+        dsisr: 0,
         reserved: [0; 7],
     };
 }
