@@ -162,10 +162,15 @@ pub struct Linux {
 
 impl Linux {
     /// Everything that a boot needs, fetched if it is missing.
-    pub fn prepare(root: &Path, cpus: u32) -> Result<Self> {
+    pub fn prepare(root: &Path) -> Result<Self> {
         let debian = Debian::prepare(root)?;
         let kernel = debian.kernel()?;
-        Ok(Self { debian, kernel, cpus, build: root.join("build/tests") })
+        Ok(Self { debian, kernel, cpus: 1, build: root.join("build/tests") })
+    }
+
+    /// The same with this many processors.
+    pub fn with_cpus(self, cpus: u32) -> Self {
+        Self { cpus, ..self }
     }
 }
 

@@ -91,8 +91,8 @@ fn run() -> Result<bool> {
     suite.install(&compiler, &mut tree)?;
 
     let machine: Box<dyn Machine> = match options.target.as_str() {
-        _ if options.record => Box::new(Linux::prepare(&root, options.cpus)?),
-        "linux" => Box::new(Linux::prepare(&root, options.cpus)?),
+        _ if options.record => Box::new(Linux::prepare(&root)?.with_cpus(options.cpus)),
+        "linux" => Box::new(Linux::prepare(&root)?.with_cpus(options.cpus)),
         other => bail!("{other}: no such target"),
     };
     let outcomes = run_cases(machine.as_ref(), &tree, &cases)?;
