@@ -65,7 +65,7 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
         raw: raw.is_some(),
         console: Box::new(io::stdout()),
         errors: Box::new(io::stderr()),
-        log: log_sink(log, interactive, raw.is_some(), Symbols::new(&built)),
+        log: log_sink(log, interactive, raw.is_some(), Symbols::new(repo, &built)),
     };
     let trace = options
         .trace
