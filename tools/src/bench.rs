@@ -46,7 +46,7 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
 
     let linux = if options.linux {
         let step = progress.step("measuring Linux");
-        let linux = Linux::prepare(repo.root(), 1)?;
+        let linux = Linux::prepare(repo.root())?;
         let figures = measure(&linux, &programs, &rows)?;
         drop(step);
         Some(figures)
