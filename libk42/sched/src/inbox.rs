@@ -7,7 +7,6 @@
 
 use crate::thread::Thread;
 use core::ptr::null_mut;
-use core::sync::atomic::Ordering as LinkOrdering;
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicPtr, Ordering};
 #[cfg(not(loom))]
@@ -33,7 +32,7 @@ impl Inbox {
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
             // SAFETY: ours by the caller's promise until the exchange below succeeds.
-            unsafe { (*thread).inbox_next.store(head, LinkOrdering::Relaxed) };
+            unsafe { (*thread).inbox_next.store(head, core::sync::atomic::Ordering::Relaxed) };
             // Release: the owner sees the link, and what was written before the wake-up.
             match self.0.compare_exchange_weak(head, thread, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return head.is_null(),
@@ -52,14 +51,14 @@ impl Inbox {
         while !newest.is_null() {
             // SAFETY: what is in the inbox belongs to the owner, who calls this.
             let link = unsafe { &(*newest).inbox_next };
-            let next = link.load(LinkOrdering::Relaxed);
-            link.store(oldest, LinkOrdering::Relaxed);
+            let next = link.load(core::sync::atomic::Ordering::Relaxed);
+            link.store(oldest, core::sync::atomic::Ordering::Relaxed);
             oldest = newest;
             newest = next;
         }
         while !oldest.is_null() {
             // SAFETY: as above.
-            let next = unsafe { (*oldest).inbox_next.load(LinkOrdering::Relaxed) };
+            let next = unsafe { (*oldest).inbox_next.load(core::sync::atomic::Ordering::Relaxed) };
             each(oldest);
             oldest = next;
         }

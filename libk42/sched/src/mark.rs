@@ -13,7 +13,6 @@ const BLOCKED: u32 = 1;
 const WOKEN: u32 = 2;
 
 /// State of one thread's waiting.
-#[repr(transparent)]
 pub(crate) struct Mark(AtomicU32);
 
 impl Mark {

@@ -1,0 +1,212 @@
+//! Private memory: pages of one address space, zero or copied from a source when first touched, copied on write when
+//! shared by a fork.
+//!
+//! Fork copies the page tree's root and nothing else; see [`crate::tree`]. The FCM of the child and that of the parent
+//! are then equals: no chain of shadow objects grows with repeated forks, and none has to be collapsed.
+
+use super::{Fcm, Request, map_group};
+use crate::machine::{Batch, Machine};
+use crate::frames::{Frame, Kind, Need};
+use crate::lock::Lock;
+use crate::tree::{Found, PageTree};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use k42_abi::map::MapFlags;
+use k42_abi::{Error, Result};
+
+/// The FCM of private memory.
+pub struct Anonymous {
+    core: Machine,
+    /// What is seen where this FCM has no page; zeroes if there is none.
+    source: Option<Arc<dyn Fcm>>,
+    tree: Lock<PageTree>,
+}
+
+impl Anonymous {
+    /// Zero-filled private memory.
+    pub fn new(core: Machine) -> Self {
+        Self::over(core, None)
+    }
+
+    /// A private copy of `source`, at the same page indices.
+    pub fn over(core: Machine, source: Option<Arc<dyn Fcm>>) -> Self {
+        Self { core, source, tree: Lock::new(PageTree::new(&core.frames)) }
+    }
+
+    /// The same with pages.
+    pub fn with(&self, tree: PageTree) -> Self {
+        Self { core: self.core, source: self.source.clone(), tree: Lock::new(tree) }
+    }
+
+    /// Makes sure that `tree` has a page of its own at `index`; whether it was made now.
+    fn own_page(&self, tree: &mut PageTree, index: u64, need: Need) -> Result<(Frame, bool)> {
+        let found = tree.find(index);
+        let frame = match found {
+            Some(page) if page.alone => return Ok((page.frame, false)),
+            Some(page) => self.core.copied(page.frame, Kind::Anonymous, need)?,
+            None => self.fresh(index, need)?,
+        };
+        tree.insert(index, frame);
+        Ok((frame, found.is_none()))
+    }
+
+    /// A new frame with the content that `index` has before it is touched.
+    fn fresh(&self, index: u64, need: Need) -> Result<Frame> {
+        let Some(source) = &self.source else { return self.core.zeroed(Kind::Anonymous, need) };
+        let frame = self.core.frames.allocate(Kind::Anonymous, need).ok_or(Error::ENOMEM)?;
+        source.copy_page(index, frame).inspect_err(|_| self.core.frames.release(frame))?;
+        Ok(frame)
+    }
+
+    /// Moves pages `first..end` to a new FCM of the same source. They are no longer mapped.
+    pub fn split_off(&self, first: u64, end: u64) -> Self {
+        let tree = self.tree.lock().split_off(first, end);
+        self.with(tree)
+    }
+
+    /// The highest page in `first..end`.
+    pub fn last(&self, first: u64, end: u64) -> Option<(u64, Frame)> {
+        self.tree.lock().last(first, end)
+    }
+
+    /// The pages in `first..end`, at most `most`; `None` if there are more.
+    pub fn pages(&self, first: u64, end: u64, most: usize) -> Option<Vec<(u64, Frame)>> {
+        let mut list = Vec::new();
+        let mut fits = true;
+        self.tree.lock().each(first, end, |index, frame| {
+            fits = list.len() < most;
+            if fits {
+                list.push((index, frame));
+            }
+            fits
+        });
+        fits.then_some(list)
+    }
+
+    /// Puts `frame`, and the caller's share in it, at `index`. What was there must not be mapped any more.
+    pub fn own(&self, index: u64, frame: Frame) {
+        self.tree.lock().insert(index, frame);
+    }
+
+    /// Whether no page was ever written here.
+    pub fn is_untouched(&self) -> bool {
+        self.tree.lock().is_empty()
+    }
+}
+
+impl Fcm for Anonymous {
+    fn map_page(&self, request: &Request) -> Result<u64> {
+        let core = self.core;
+        let need = Need::Private(request.private);
+        let mut tree = self.tree.lock();
+        let found = tree.find(request.index);
+        if let Some(page) = found
+            && (!request.write || page.alone)
+        {
+            let (first, end) = request.around();
+            return map_group(core, request, |visit| tree.near(request.index, first, end, visit)).map(|()| 0);
+        }
+        if found.is_none()
+            && !request.write
+            && let Some(source) = &self.source
+        {
+            // Show the source's pages, but none where this FCM has its own.
+            let (mut first, mut end) = request.around();
+            tree.near(request.index, first, end, |index, _| {
+                if index < request.index {
+                    first = index + 1;
+                } else {
+                    end = end.min(index);
+                }
+            });
+            let flags = request.flags.difference(MapFlags::WRITE);
+            return source.map_page(&Request { flags, first, end, ..*request }).map(|_| 0);
+        }
+        core.admit()?;
+        let frame = match found {
+            Some(page) => core.copied(page.frame, Kind::Anonymous, need)?,
+            None => self.fresh(request.index, need)?,
+        };
+        // Only when nobody can reach the old page through this mapping any more is the share in it given up.
+        core.map_page(request.process, request.address, frame, request.flags)
+            .inspect_err(|_| core.frames.release(frame))?;
+        tree.insert(request.index, frame);
+        Ok(u64::from(found.is_none()))
+    }
+
+    fn bring(&self, request: &Request) -> (u64, Result<()>) {
+        let mut tree = self.tree.lock();
+        let mut batch = Batch::new(self.core, request.process);
+        let mut added = 0;
+        let result = (request.first..request.end).try_for_each(|index| {
+            let (frame, is_new) = self.own_page(&mut tree, index, Need::Private(request.private + added))?;
+            added += u64::from(is_new);
+            batch.add(request.address_of(index), frame, request.flags)
+        });
+        (added, result.and_then(|()| batch.flush()))
+    }
+
+    fn copy_page(&self, index: u64, to: Frame) -> Result<()> {
+        let tree = self.tree.lock();
+        match (tree.find(index), &self.source) {
+            (Some(Found { frame, .. }), _) => self.core.window.copy(frame, to),
+            (None, Some(source)) => source.copy_page(index, to)?,
+            (None, None) => self.core.window.zero(to),
+        }
+        Ok(())
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Fcm>> {
+        let tree = self.tree.lock().clone();
+        Some(Arc::new(self.with(tree)))
+    }
+
+    fn drop_pages(&self, first: u64, end: u64) -> u64 {
+        self.tree.lock().remove(first, end)
+    }
+
+    fn is_private(&self) -> bool {
+        true
+    }
+
+    fn source(&self) -> Option<Arc<dyn Fcm>> {
+        self.source.clone()
+    }
+
+    fn as_anonymous(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn attach(&self, attachment: super::Attachment) {
+        if let Some(source) = &self.source {
+            source.attach(attachment);
+        }
+    }
+
+    fn detach(&self, process: k42_abi::ProcessId, address: u64) {
+        if let Some(source) = &self.source {
+            source.detach(process, address);
+        }
+    }
+
+    fn resident(&self, first: u64, out: &mut [u8]) {
+        if let Some(source) = &self.source {
+            source.resident(first, out);
+        }
+        self.tree.lock().each(first, first + out.len() as u64, |index, _| {
+            out[(index - first) as usize] |= 1;
+            true
+        });
+    }
+
+    fn count(&self, first: u64, end: u64) -> (u64, u64) {
+        let own = self.tree.lock().count(first, end);
+        let behind = self.source.as_ref().map_or(0, |source| source.count(first, end).0);
+        // Pages of the source that were copied are counted once.
+        (own.max(behind), own)
+    }
+
+    fn name(&self) -> &[u8] {
+        self.source.as_ref().map_or(b"", |source| source.name())
+    }
+}

@@ -1,0 +1,274 @@
+//! The interface `Memory`.
+
+use super::Server;
+use crate::fcm::{Fcm, Object, Physical};
+use crate::frames::{Frame, Kind};
+use crate::handles::{Grant, QUOTA, SERVER_QUOTA};
+use crate::space::{ACCESS, Mapping, PAGE, Shape, Use};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+use k42_abi::rights::{KernelRights, class};
+use k42_api::memory::{MapOptions, Memory, MemoryTotals, SpaceUsage};
+use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
+
+/// Client slots of a Linux process's dispatcher.
+const CLIENT_SLOTS: u32 = 8;
+
+fn options_of(bits: u32) -> Result<MapOptions> {
+    MapOptions::from_bits(bits).ok_or(Error::EINVAL)
+}
+
+fn handle_change<T>(handles: &mut Arc<crate::handles::Handles>, work: impl FnOnce(&mut crate::handles::Handles) -> T) -> T {
+    work(Arc::make_mut(handles))
+}
+
+impl Server {
+    fn grant_of(&self, caller: &Caller, object: Handle) -> Result<Grant> {
+        self.space(caller.process)?.handles(|handles| handles.get(object).cloned())?
+    }
+
+    fn owned(&self, caller: &Caller, object: Handle) -> Result<Arc<Object>> {
+        let grant = self.grant_of(caller, object)?;
+        if grant.is_owner { Ok(grant.object) } else { Err(Error::NO_RIGHT) }
+    }
+
+    fn give(&self, process: ProcessId, grant: Grant) -> Result<Handle> {
+        self.core.admit()?;
+        let space = self.space(process)?;
+        let quota = if space.is_server { SERVER_QUOTA } else { QUOTA };
+        space.handles(|handles| handle_change(handles, |handles| handles.insert(grant, quota)))?
+    }
+}
+
+impl Memory for Server {
+    fn map_anonymous(&self, caller: &Caller, address: u64, bytes: u64, options: u32) -> Result<u64> {
+        let options = options_of(options)?;
+        let space = self.space(caller.process)?;
+        let mut mapping = Mapping::anonymous(address, bytes, options);
+        if options.contains(MapOptions::SHARED) {
+            if bytes / PAGE > self.core.frames.total() {
+                return Err(Error::ENOMEM);
+            }
+            let object = Object::new(self.core, bytes.next_multiple_of(PAGE), Kind::Shared, b"/dev/zero (deleted)");
+            mapping.fcm = Some(Arc::new(object));
+        }
+        space.map(mapping)
+    }
+
+    fn map_object(
+        &self, caller: &Caller, object: Handle, offset: u64, address: u64, bytes: u64, options: u32,
+    ) -> Result<u64> {
+        let options = options_of(options)?;
+        if offset % PAGE != 0 || options.contains(MapOptions::GROWS_DOWN) {
+            return Err(Error::EINVAL);
+        }
+        offset.checked_add(bytes).filter(|&end| end <= i64::MAX as u64).ok_or(Error::EOVERFLOW)?;
+        let grant = self.grant_of(caller, object)?;
+        // A private mapping only reads the object, whatever is done to the copies.
+        let mut may = grant.access;
+        if !options.contains(MapOptions::SHARED) && may.contains(MapOptions::READ) {
+            may |= MapOptions::WRITE;
+        }
+        if !may.contains(options & ACCESS) || !grant.access.contains(MapOptions::READ) {
+            return Err(Error::EACCES);
+        }
+        let index = offset / PAGE;
+        let fcm = Some(grant.object as Arc<dyn Fcm>);
+        self.space(caller.process)?.map(Mapping { address, bytes, options, purpose: Use::File, may, fcm, index })
+    }
+
+    fn unmap(&self, caller: &Caller, address: u64, bytes: u64) -> Result<()> {
+        self.space(caller.process)?.unmap(address, bytes)
+    }
+
+    fn protect(&self, caller: &Caller, address: u64, bytes: u64, options: u32) -> Result<()> {
+        self.space(caller.process)?.protect(address, bytes, options_of(options)?)
+    }
+
+    fn remap(
+        &self, caller: &Caller, address: u64, old_bytes: u64, new_bytes: u64, flags: u32, new_address: u64,
+    ) -> Result<u64> {
+        self.space(caller.process)?.remap(address, old_bytes, new_bytes, flags, new_address)
+    }
+
+    fn set_break(&self, caller: &Caller, address: u64) -> Result<u64> {
+        self.space(caller.process)?.set_break(address)
+    }
+
+    fn advise(&self, caller: &Caller, address: u64, bytes: u64, advice: u32) -> Result<()> {
+        self.space(caller.process)?.advise(address, bytes, advice)
+    }
+
+    fn check_range(&self, caller: &Caller, address: u64, bytes: u64) -> Result<()> {
+        self.space(caller.process)?.check_range(address, bytes)
+    }
+
+    fn resident(&self, caller: &Caller, address: u64, bytes: u64, out: &mut OutBuf<'_>) -> Result<()> {
+        self.space(caller.process)?.resident(address, bytes, out)
+    }
+
+    fn describe(&self, caller: &Caller, process: ProcessId, from: u64, out: &mut OutBuf<'_>) -> Result<u64> {
+        let process = match process {
+            ProcessId::NONE => caller.process,
+            process if process == caller.process => process,
+            process => Self::only_process_server(caller).map(|()| process)?,
+        };
+        self.space(process)?.describe(from, out)
+    }
+
+    fn clear_program(&self, caller: &Caller, break_start: u64) -> Result<()> {
+        self.space(caller.process)?.clear_program(break_start)
+    }
+
+    fn set_limit(&self, caller: &Caller, which: u32, bytes: u64) -> Result<()> {
+        self.space(caller.process)?.set_limit(which, bytes)
+    }
+
+    fn create_dispatcher(&self, caller: &Caller, cpu: u32, client_slots: u32, server_slots: u32) -> Result<u32> {
+        let space = self.space(caller.process)?;
+        let class = if space.is_server { class::SERVER } else { class::TIME_SHARE };
+        self.core.admit()?;
+        space.create_dispatcher(Shape { vp: 0, cpu, client_slots, server_slots, class })
+    }
+
+    fn create_object(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle> {
+        if name.len() > 255 || bytes > i64::MAX as u64 {
+            return Err(Error::EINVAL);
+        }
+        self.server_space(caller)?;
+        let object = Arc::new(Object::new(self.core, bytes, Kind::Cached, name));
+        self.count_object();
+        self.give(caller.process, Grant { object, access: ACCESS, is_owner: true })
+    }
+
+    fn grant(&self, caller: &Caller, object: Handle, process: ProcessId, options: u32) -> Result<Handle> {
+        let access = options_of(options)? & ACCESS;
+        let object = self.owned(caller, object)?;
+        self.give(process, Grant { object, access, is_owner: false })
+    }
+
+    fn resize_object(&self, caller: &Caller, object: Handle, bytes: u64) -> Result<()> {
+        if bytes > i64::MAX as u64 {
+            return Err(Error::EFBIG);
+        }
+        self.owned(caller, object)?.resize(bytes);
+        Ok(())
+    }
+
+    fn populate_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()> {
+        let end = offset.checked_add(bytes).ok_or(Error::EINVAL)?.div_ceil(PAGE);
+        self.owned(caller, object)?.populate(offset / PAGE, end, caller.process)
+    }
+
+    fn punch_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()> {
+        let end = offset.checked_add(bytes).ok_or(Error::EINVAL)? / PAGE;
+        self.owned(caller, object)?.punch(offset.div_ceil(PAGE), end);
+        Ok(())
+    }
+
+    fn object_frames(&self, caller: &Caller, object: Handle) -> Result<u64> {
+        Ok(self.grant_of(caller, object)?.object.frames())
+    }
+
+    fn release(&self, caller: &Caller, object: Handle) -> Result<()> {
+        let space = self.space(caller.process)?;
+        // The object may end here: outside the space's lock.
+        let removed = space.handles(|handles| {
+            handles.get(object)?;
+            handle_change(handles, |handles| handles.remove(object))
+        })?;
+        removed.map(drop)
+    }
+
+    fn create_space(&self, caller: &Caller, cpu: u32) -> Result<ProcessId> {
+        Self::only_process_server(caller)?;
+        let library = self.library.lock().clone();
+        let space = self.new_space(KernelRights::empty(), 0, false)?;
+        let shape = Shape { vp: 0, cpu, client_slots: CLIENT_SLOTS, server_slots: 0, class: class::TIME_SHARE };
+        let result = space.furnish(library.regions, &[shape], library.entry, false);
+        self.finish(space, result)
+    }
+
+    fn fork_space(&self, caller: &Caller, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId> {
+        Self::only_process_server(caller)?;
+        let parent = self.space(parent)?;
+        let child = self.new_space(KernelRights::empty(), 0, false)?;
+        let shape = Shape { vp: 0, cpu, client_slots: CLIENT_SLOTS, server_slots: 0, class: class::TIME_SHARE };
+        let result = if parent.is_server { Err(Error::EPERM) } else { parent.fork_into(&child, vp, shape) };
+        self.finish(child, result)
+    }
+
+    fn start_space(&self, caller: &Caller, process: ProcessId, words: [u64; 4]) -> Result<()> {
+        Self::only_process_server(caller)?;
+        self.space(process)?.start(&words)
+    }
+
+    fn destroy_space(&self, caller: &Caller, process: ProcessId) -> Result<()> {
+        Self::only_process_server(caller)?;
+        if self.space(process)?.is_server {
+            return Err(Error::EPERM);
+        }
+        self.spaces.remove(process)?.destroy()
+    }
+
+    fn usage(&self, caller: &Caller, process: ProcessId) -> Result<SpaceUsage> {
+        if process != caller.process {
+            Self::only_process_server(caller)?;
+        }
+        self.space(process)?.usage()
+    }
+
+    fn totals(&self, _caller: &Caller) -> Result<MemoryTotals> {
+        let frames = &self.core.frames;
+        let used = |kind| frames.used(kind) * PAGE;
+        let (mut spaces, mut regions, mut fcms) = (0, 0, self.objects.load(Relaxed));
+        self.spaces.each(|space| {
+            let (all, private) = space.regions();
+            spaces += 1;
+            regions += all;
+            fcms += private;
+        });
+        Ok(MemoryTotals {
+            total: frames.total() * PAGE,
+            free: frames.free() * PAGE,
+            cached: used(Kind::Cached),
+            anonymous: used(Kind::Anonymous),
+            tables: used(Kind::Table),
+            pinned: used(Kind::Pinned) + used(Kind::Heap),
+            shared: used(Kind::Shared),
+            fcms,
+            regions,
+            spaces,
+        })
+    }
+
+    fn boot_member(&self, caller: &Caller, name: &str, offset: u64, out: &mut OutBuf<'_>) -> Result<u64> {
+        // Also the first Linux process reads its arguments here.
+        self.space(caller.process)?;
+        let (count, bytes) = self.archive.read(name, offset, out.spare())?;
+        out.advance(count);
+        Ok(bytes)
+    }
+
+    fn map_boot_member(&self, caller: &Caller, name: &str) -> Result<[u64; 2]> {
+        let space = self.server_space(caller)?;
+        let (start, bytes) = self.archive.find(name)?;
+        let (first, end) = (start / PAGE * PAGE, (start + bytes).next_multiple_of(PAGE));
+        let fcm = Arc::new(Physical::new(self.core, Frame::at(first), (end - first) / PAGE, false));
+        let options = MapOptions::READ | MapOptions::SHARED | MapOptions::EAGER;
+        let may = MapOptions::READ;
+        let mapping =
+            Mapping { address: 0, bytes: (end - first).max(PAGE), options, purpose: Use::File, may, fcm: Some(fcm), index: 0 };
+        let address = space.map(mapping)?;
+        self.archive.note(name, caller.process, address, end - first);
+        Ok([address + (start - first), bytes])
+    }
+
+    fn release_boot_member(&self, caller: &Caller, name: &str) -> Result<()> {
+        let space = self.server_space(caller)?;
+        let (address, bytes) = self.archive.forget(name, caller.process)?;
+        space.unmap(address, bytes)?;
+        self.archive.free(name);
+        Ok(())
+    }
+}

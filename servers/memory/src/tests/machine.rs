@@ -1,0 +1,295 @@
+//! The rig: memory in an array, the kernel's page tables as maps, processes that load and store through them.
+
+use crate::archive::Archive;
+use crate::frames::{Frame, FrameInfo, Frames, Kind};
+use crate::hat::{Hat, NewDispatcher, Refused};
+use crate::machine::{Core, Machine};
+use crate::server::Server;
+use crate::window::Window;
+use k42_abi::boot::RealRange;
+use k42_abi::map::{MapFlags, MapOperation};
+use k42_abi::message::fault_access;
+use k42_abi::rights::KernelRights;
+use k42_abi::{Error, Handle, ProcessId, Result};
+use k42_api::memory::MapOptions;
+use k42_ipc::Caller;
+use std::boxed::Box;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::vec::Vec;
+
+pub const PAGE: u64 = 4096;
+/// Frames below this are the kernel's.
+pub const FIRST: u32 = 16;
+
+#[derive(Default)]
+struct Tables {
+    root: u64,
+    pages: BTreeMap<u64, (u64, MapFlags)>,
+    tables: BTreeSet<(u32, u64)>,
+    used: Vec<u64>,
+    spare: Vec<u64>,
+    dispatchers: Vec<(u32, bool)>,
+}
+
+#[derive(Default)]
+struct Kernel {
+    spaces: BTreeMap<u32, Tables>,
+    tables: BTreeSet<u64>,
+    ended: Vec<u64>,
+    next: u32,
+    generation: u32,
+}
+
+/// The model kernel.
+#[derive(Clone, Default)]
+pub struct Model(Arc<Mutex<Kernel>>);
+
+const SHIFTS: [u32; 3] = [39, 30, 21];
+
+impl Hat for Model {
+    fn space_create(&self, root: u64, _: KernelRights, wanted: u32) -> Result<ProcessId> {
+        let mut kernel = self.0.lock().unwrap();
+        assert_eq!(root % 65536, 0);
+        assert!(!kernel.tables.contains(&root));
+        kernel.next = if wanted == 0 { (kernel.next + 1) % 1000 } else { kernel.next };
+        kernel.generation += 1;
+        let index = if wanted == 0 { 16 + kernel.next } else { wanted };
+        let id = ProcessId::new(index as u16, if wanted == 0 { kernel.generation as u16 } else { 0 });
+        let tables = Tables { root, ..Tables::default() };
+        assert!(kernel.spaces.insert(id.0, tables).is_none());
+        (0..16).for_each(|i| assert!(kernel.tables.insert(root + i * PAGE)));
+        Ok(id)
+    }
+    fn space_destroy(&self, process: ProcessId) -> Result<u64> {
+        let mut kernel = self.0.lock().unwrap();
+        let tables = kernel.spaces.remove(&process.0).ok_or(Error::ESRCH)?;
+        (0..16).for_each(|i| assert!(kernel.tables.remove(&(tables.root + i * PAGE))));
+        kernel.ended.extend(tables.used);
+        kernel.ended.extend(tables.spare);
+        Ok(kernel.ended.len() as u64)
+    }
+    fn map(&self, process: ProcessId, operations: &[MapOperation]) -> (usize, Option<Refused>) {
+        let mut kernel = self.0.lock().unwrap();
+        for (done, operation) in operations.iter().enumerate() {
+            for i in 0..operation.pages {
+                let (address, frame) = (operation.address + i * PAGE, operation.frame + i * PAGE);
+                assert_eq!((address | frame) % PAGE, 0);
+                if kernel.tables.contains(&frame) {
+                    return (done, Some(Refused::Error(Error::EPERM)));
+                }
+                let Some(space) = kernel.spaces.get_mut(&process.0) else {
+                    return (done, Some(Refused::Error(Error::ESRCH)));
+                };
+                let missing: Vec<_> =
+                    SHIFTS.iter().map(|&shift| (shift, address >> shift)).filter(|t| !space.tables.contains(t)).collect();
+                if missing.len() > space.spare.len() {
+                    return (done, Some(Refused::Frames((missing.len() - space.spare.len()) as u64)));
+                }
+                for table in missing {
+                    let frame = space.spare.pop().unwrap();
+                    space.used.push(frame);
+                    space.tables.insert(table);
+                }
+                space.pages.insert(address, (frame, MapFlags::from_bits(operation.flags).unwrap()));
+            }
+        }
+        (operations.len(), None)
+    }
+    fn unmap(&self, process: ProcessId, address: u64, bytes: u64) -> Result<()> {
+        let mut kernel = self.0.lock().unwrap();
+        let space = kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?;
+        let keys: Vec<u64> = space.pages.range(address..address + bytes).map(|(&at, _)| at).collect();
+        keys.iter().for_each(|at| {
+            space.pages.remove(at);
+        });
+        let inside = |&&(shift, at): &&(u32, u64)| at << shift >= address && (at + 1) << shift <= address + bytes;
+        let gone: Vec<_> = space.tables.iter().filter(inside).copied().collect();
+        for table in gone {
+            space.tables.remove(&table);
+            let frame = space.used.pop().unwrap();
+            space.spare.push(frame);
+        }
+        Ok(())
+    }
+    fn protect(&self, process: ProcessId, address: u64, bytes: u64, flags: u64) -> Result<()> {
+        let mut kernel = self.0.lock().unwrap();
+        let space = kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?;
+        for (_, page) in space.pages.range_mut(address..address + bytes) {
+            page.1 = MapFlags::from_bits(flags).unwrap();
+        }
+        Ok(())
+    }
+    fn donate(&self, process: ProcessId, frames: &[u64]) -> Result<()> {
+        let mut kernel = self.0.lock().unwrap();
+        frames.iter().for_each(|&frame| assert!(kernel.tables.insert(frame)));
+        kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?.spare.extend(frames);
+        Ok(())
+    }
+    fn reclaim(&self, process: ProcessId, frames: &mut [u64]) -> Result<usize> {
+        let mut kernel = self.0.lock().unwrap();
+        let mut count = 0;
+        while count < frames.len() {
+            let list = if process == ProcessId::NONE {
+                &mut kernel.ended
+            } else {
+                &mut kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?.spare
+            };
+            let Some(frame) = list.pop() else { break };
+            assert!(kernel.tables.remove(&frame));
+            frames[count] = frame;
+            count += 1;
+        }
+        Ok(count)
+    }
+    fn dispatcher_create(&self, new: &NewDispatcher) -> Result<()> {
+        let mut kernel = self.0.lock().unwrap();
+        let space = kernel.spaces.get_mut(&new.process.0).ok_or(Error::ESRCH)?;
+        // Page and slots must be there for the process.
+        assert_eq!(space.pages.get(&new.address).unwrap().0, new.area);
+        space.dispatchers.push((new.vp, false));
+        Ok(())
+    }
+    fn dispatcher_start(&self, process: ProcessId, vp: u32) -> Result<()> {
+        let mut kernel = self.0.lock().unwrap();
+        let space = kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?;
+        let dispatcher = space.dispatchers.iter_mut().find(|d| d.0 == vp).ok_or(Error::ESRCH)?;
+        assert!(!std::mem::replace(&mut dispatcher.1, true));
+        Ok(())
+    }
+}
+
+/// Machine, kernel model and server.
+pub struct Rig {
+    pub core: Machine,
+    pub model: Model,
+    pub server: Server,
+    start: u64,
+}
+
+/// Memory of `pages` frames, the first [`FIRST`] of them the kernel's.
+pub fn machine(pages: usize) -> (Machine, Model) {
+    let memory = vec![0x5au8; (pages + 1) * PAGE as usize].leak();
+    let shift = memory.as_ptr().align_offset(PAGE as usize);
+    let info: &'static [FrameInfo] = Vec::leak((0..pages).map(|_| FrameInfo::default()).collect());
+    // SAFETY: the memory is leaked and reached through the window only.
+    let window = unsafe { Window::new(memory.as_mut_ptr().add(shift), pages as u64 * PAGE, 0) };
+    let frames = Frames::new(info, 2, || 0);
+    frames.add(Frame(FIRST), Frame(pages as u32));
+    let model = Model::default();
+    (Box::leak(Box::new(Core::new(Box::new(model.clone()), window, frames))), model)
+}
+
+impl Rig {
+    pub fn new(pages: usize) -> Self {
+        Self::with_archive(pages, RealRange::default())
+    }
+
+    pub fn with_archive(pages: usize, archive: RealRange) -> Self {
+        let (core, model) = machine(pages);
+        // SAFETY: nothing is in the archive's range but what a test put there before.
+        let archive = unsafe { Archive::new(core, archive) };
+        Self { core, model, server: Server::new(core, archive), start: core.frames.free() }
+    }
+
+    /// Frames in use beyond those in use at the start, clean roots not counted.
+    pub fn in_use(&self) -> i64 {
+        crate::roots::empty(self.core);
+        self.start as i64 - self.core.frames.free() as i64
+    }
+
+    pub fn caller(process: ProcessId) -> Caller {
+        Caller { process, vp: 0, handle: Handle::ROOT, rights: 0 }
+    }
+
+    /// The translation of a page.
+    pub fn translation(&self, process: ProcessId, address: u64) -> Option<(u64, MapFlags)> {
+        self.model.0.lock().unwrap().spaces.get(&process.0)?.pages.get(&(address & !(PAGE - 1))).copied()
+    }
+
+    pub fn mapped_pages(&self, process: ProcessId) -> usize {
+        self.model.0.lock().unwrap().spaces[&process.0].pages.len()
+    }
+
+    /// What an access by the process does: the real address, or the fault's status.
+    pub fn touch(&self, process: ProcessId, address: u64, access: u64) -> core::result::Result<u64, i64> {
+        let wanted = match access {
+            fault_access::WRITE => MapFlags::WRITE,
+            fault_access::EXECUTE => MapFlags::EXECUTE,
+            _ => MapFlags::READ,
+        };
+        for _ in 0..3 {
+            if let Some((frame, flags)) = self.translation(process, address)
+                && flags.contains(wanted)
+            {
+                assert!(self.core.frames.owners(Frame::at(frame)) > 0, "page {address:x} is mapped to a free frame");
+                return Ok(frame + address % PAGE);
+            }
+            match self.server.page_fault(process, address, access) {
+                0 => {}
+                status => return Err(status),
+            }
+        }
+        panic!("fault at {address:x} does not end");
+    }
+
+    pub fn store(&self, process: ProcessId, address: u64, value: u64) -> core::result::Result<(), i64> {
+        self.touch(process, address, fault_access::WRITE).map(|real| self.core.window.set_word(real, value))
+    }
+
+    pub fn load(&self, process: ProcessId, address: u64) -> core::result::Result<u64, i64> {
+        self.touch(process, address, fault_access::READ).map(|real| self.core.window.word(real))
+    }
+
+    /// No frame is writable in a process and mapped by another place, unless it is shared memory.
+    pub fn check_exclusive(&self) {
+        let kernel = self.model.0.lock().unwrap();
+        let mut seen: BTreeMap<u64, (bool, u32)> = BTreeMap::new();
+        for space in kernel.spaces.values() {
+            for &(frame, flags) in space.pages.values() {
+                assert!(self.core.frames.owners(Frame::at(frame)) > 0, "a free frame is mapped");
+                let entry = seen.entry(frame).or_default();
+                entry.0 |= flags.contains(MapFlags::WRITE);
+                entry.1 += 1;
+                let private = self.core.frames.kind(Frame::at(frame)) == Some(Kind::Anonymous);
+                assert!(!(private && entry.0 && entry.1 > 1), "a private page is writable and mapped twice");
+            }
+        }
+    }
+
+    /// Makes the process server and a Linux process.
+    pub fn process(&self) -> ProcessId {
+        use k42_api::memory::Memory;
+        self.server.create_space(&Self::caller(ProcessId::PROCESS), 0).unwrap()
+    }
+
+    pub fn end(&self, process: ProcessId) {
+        use k42_api::memory::Memory;
+        self.server.destroy_space(&Self::caller(ProcessId::PROCESS), process).unwrap();
+    }
+
+    pub fn fork(&self, process: ProcessId) -> Result<ProcessId> {
+        use k42_api::memory::Memory;
+        self.server.fork_space(&Self::caller(ProcessId::PROCESS), process, 0, 0)
+    }
+
+    pub fn map(&self, process: ProcessId, address: u64, pages: u64, options: MapOptions) -> Result<u64> {
+        use k42_api::memory::Memory;
+        self.server.map_anonymous(&Self::caller(process), address, pages * PAGE, options.bits())
+    }
+}
+
+/// Numbers without pattern.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+    pub fn below(&mut self, n: u64) -> u64 {
+        (self.next() >> 11) % n
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests on the host, with a model of the kernel's page tables.
+
+mod frames;
+mod limits;
+mod machine;
+mod mappings;
+mod objects;
+mod random;
+mod tree;
+
+pub use machine::Rng;
