@@ -5,12 +5,12 @@
  *
  *     run PROGRAM ARGUMENT...   start it on a new terminal (words may be "quoted")
  *     expect TEXT               wait until TEXT came out, past what was matched before
- *     send TEXT                 type it; \n, \xNN and \\ are understood
+ *     send TEXT                 type it
  *     pause N                   let N milliseconds go by
  *     hangup                    close our side of the terminal
  *     end                       read to the end of the program, and end as it did
  *
- * What came out of the terminal is shown whole.  If an expected text does not
+ * In TEXT, \n, \xNN and \\ are understood.  What came out of the terminal is shown whole.  If an expected text does not
  * come within five seconds, what came so far is shown and the status is 124.
  */
 #define _GNU_SOURCE
@@ -131,7 +131,8 @@ static void expect(const char *text)
     }
 }
 
-static void type(char *text)
+/* Turns \n, \xNN and \\ into bytes, in place; the length of what they make. */
+static size_t decode(char *text)
 {
     char *to = text, *from = text;
     while (*from) {
@@ -146,7 +147,14 @@ static void type(char *text)
             from += 2;
         }
     }
-    if (write(master, text, (size_t)(to - text)) < 0)
+    *to = 0;
+    return (size_t)(to - text);
+}
+
+static void type(char *text)
+{
+    size_t length = decode(text);
+    if (write(master, text, length) < 0)
         fail("write", strerror(errno));
 }
 
@@ -174,8 +182,10 @@ int main(void)
         argument = argument ? (*argument = 0, argument + 1) : line + strlen(line);
         if (!strcmp(line, "run"))
             start(argument);
-        else if (!strcmp(line, "expect"))
+        else if (!strcmp(line, "expect")) {
+            decode(argument);
             expect(argument);
+        }
         else if (!strcmp(line, "send"))
             type(argument);
         else if (!strcmp(line, "pause"))

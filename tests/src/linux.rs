@@ -156,6 +156,7 @@ fn quietly(command: &mut Command) -> Result<()> {
 pub struct Linux {
     debian: Debian,
     kernel: PathBuf,
+    cpus: u32,
     build: PathBuf,
 }
 
@@ -164,7 +165,12 @@ impl Linux {
     pub fn prepare(root: &Path) -> Result<Self> {
         let debian = Debian::prepare(root)?;
         let kernel = debian.kernel()?;
-        Ok(Self { debian, kernel, build: root.join("build/tests") })
+        Ok(Self { debian, kernel, cpus: 1, build: root.join("build/tests") })
+    }
+
+    /// The same with this many processors.
+    pub fn with_cpus(self, cpus: u32) -> Self {
+        Self { cpus, ..self }
     }
 }
 
@@ -203,7 +209,7 @@ impl Machine for Linux {
         tree.merge(extra);
         let initrd = self.build.join(format!("linux-{}.cpio", std::process::id()));
         fs::write(&initrd, tree.to_cpio())?;
-        let mut qemu = machine::pseries("2G", 1);
+        let mut qemu = machine::pseries("2G", self.cpus);
         qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&initrd);
         qemu.args(["-append", "console=hvc0 quiet loglevel=1 panic=-1 mitigations=off"]);
         let console = machine::console(&mut qemu, limit);

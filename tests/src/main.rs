@@ -16,6 +16,7 @@ const USAGE: &str = "usage: k42-tests [OPTION...] [FILTER...]
 
   --suite NAME     the folder under tests/ (default: diff)
   --target NAME    k42 (default) or linux, which checks the records themselves
+  --cpus N         how many processors the machine has (default: 1)
   --record         run on Linux twice and write tests/SUITE/expected
   --list           only list the cases
   FILTER           run the cases whose name contains one of these
@@ -24,6 +25,7 @@ const USAGE: &str = "usage: k42-tests [OPTION...] [FILTER...]
 struct Options {
     suite: String,
     target: String,
+    cpus: u32,
     record: bool,
     list: bool,
     filters: Vec<String>,
@@ -33,6 +35,7 @@ fn options() -> Result<Option<Options>> {
     let mut options = Options {
         suite: "diff".into(),
         target: "k42".into(),
+        cpus: 1,
         record: false,
         list: false,
         filters: Vec::new(),
@@ -43,6 +46,7 @@ fn options() -> Result<Option<Options>> {
         match argument.as_str() {
             "--suite" => options.suite = value()?,
             "--target" => options.target = value()?,
+            "--cpus" => options.cpus = value()?.parse().context("--cpus: not a number")?,
             "--record" => options.record = true,
             "--list" => options.list = true,
             "--help" | "-h" => return Ok(None),
@@ -87,8 +91,8 @@ fn run() -> Result<bool> {
     suite.install(&compiler, &mut tree)?;
 
     let machine: Box<dyn Machine> = match options.target.as_str() {
-        _ if options.record => Box::new(Linux::prepare(&root)?),
-        "linux" => Box::new(Linux::prepare(&root)?),
+        _ if options.record => Box::new(Linux::prepare(&root)?.with_cpus(options.cpus)),
+        "linux" => Box::new(Linux::prepare(&root)?.with_cpus(options.cpus)),
         other => bail!("{other}: no such target"),
     };
     let outcomes = run_cases(machine.as_ref(), &tree, &cases)?;
@@ -101,6 +105,11 @@ fn run() -> Result<bool> {
             let record = outcomes.get(&case.name).map(|o| o.to_record());
             if record != again.get(&case.name).map(|o| o.to_record()) {
                 println!("{}: differs from one run to the next", case.name);
+                unsteady += 1;
+            }
+            let status = outcomes.get(&case.name).map_or("lost", |o| o.status.as_str());
+            if status == "lost" || status.starts_with("timeout") {
+                println!("{}: {status} on Linux", case.name);
                 unsteady += 1;
             }
             fs::write(suite.record(&case.name), record.with_context(|| format!("{}: did not run", case.name))?)?;

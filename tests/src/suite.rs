@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::archive::Tree;
 use crate::compile::{Compiler, Kind, Unit, check_name};
@@ -69,6 +69,9 @@ impl Suite {
             cases.push(Case { name, source, seconds, command: command.trim_end().to_string() });
         }
         cases.sort_by(|a, b| a.name.cmp(&b.name));
+        for pair in cases.windows(2) {
+            ensure!(pair[0].name != pair[1].name, "{folder}: two cases are called {}", pair[0].name);
+        }
         units.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { folder: folder.to_string(), expected: dir.join("expected"), cases, units })
     }

@@ -8,7 +8,7 @@ use crate::cli::BuildOptions;
 use crate::process;
 use crate::progress::Progress;
 use crate::repo::{Order, Repo};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
 
 /// The package whose program is the kernel.
@@ -83,6 +83,17 @@ pub fn build(repo: &Repo, order: Order, progress: Progress) -> Result<Built> {
             .map(|(name, p)| (name, path(p)))
             .collect(),
     })
+}
+
+/// Builds the kernel alone.
+pub fn kernel(repo: &Repo, order: Order) -> Result<PathBuf> {
+    let packages = cargo::packages(repo)?;
+    let kernel = packages
+        .iter()
+        .find(|p| p.name == KERNEL)
+        .context("there is no kernel")?;
+    build_packages(repo, order, &[kernel])?;
+    Ok(repo.release_dir(order).join(&kernel.programs[0]))
 }
 
 /// Builds some packages for K42.

@@ -150,6 +150,10 @@ pub fn run(
             end.control(&line);
         }
     }
+    // A panic ends with an orderly power-off, once its report is out.
+    if end.panicked && end.reason == Reason::PowerOff {
+        end.reason = Reason::Guest("panic".into());
+    }
     let said = joined(complaints);
     if let Reason::Qemu(text) = &mut end.reason {
         text.push_str(said.trim());
@@ -161,6 +165,7 @@ pub fn run(
 struct Ending {
     end: End,
     trace_region: Option<(u64, u64)>,
+    panicked: bool,
 }
 
 impl std::ops::Deref for Ending {
@@ -183,6 +188,7 @@ impl Ending {
         let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         match word {
             "exit" => self.end.status = rest.trim().parse().ok().or(self.end.status),
+            "panic" => self.panicked = true,
             "counts" => self.end.counts.push(rest.into()),
             "trace" => {
                 let mut numbers = rest.split_whitespace().map(number);
@@ -222,6 +228,7 @@ fn follow(
     let mut ending = Ending {
         end,
         trace_region: None,
+        panicked: false,
     };
     ending.reason = loop {
         match receiver.recv_timeout(TICK) {

@@ -10,7 +10,7 @@
 //! | 0x71000000 | the console |
 //! | 0x71000001 | the log of kernel and servers |
 //! | 0x71000002 | standard error of the command of `--exec` |
-//! | 0x71000003 | lines for the host: `exit N`, `trace ADDRESS LENGTH`, `counts JSON` |
+//! | 0x71000003 | lines for the host: `exit N`, `trace ADDRESS LENGTH`, `counts JSON`, `panic` |
 //!
 //! Each is a socket on which this program listens before QEMU starts, so nothing that
 //! the guest writes is lost. When the guest powers off, QEMU stops and keeps its memory,

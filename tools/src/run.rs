@@ -4,7 +4,9 @@ use crate::archive::{self, Init};
 use crate::build::{self, Built};
 use crate::cli::RunOptions;
 use crate::console::{self, Input, RawMode};
+use crate::guest::Kept;
 use crate::machine::{self, End, Ends, Reason};
+use crate::process;
 use crate::progress::Progress;
 use crate::qemu::Machine;
 use crate::repo::{Order, Repo};
@@ -55,7 +57,13 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
         eprintln!("waiting for a debugger: gdb-multiarch -ex 'target remote :1234'");
     }
     let interactive = options.exec.is_none();
+    let quiet_log = Kept::default();
     let raw = if interactive { RawMode::enter()? } else { None };
+    let to: Box<dyn Write + Send> = match log {
+        Some(file) => Box::new(LineWriter::new(file)),
+        None if interactive => Box::new(io::stderr()),
+        None => Box::new(quiet_log.clone()),
+    };
     let ends = Ends {
         input: if interactive || options.stdin {
             Input::Stdin
@@ -65,7 +73,7 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
         raw: raw.is_some(),
         console: Box::new(io::stdout()),
         errors: Box::new(io::stderr()),
-        log: log_sink(log, interactive, raw.is_some(), Symbols::new(&built)),
+        log: log_sink(to, raw.is_some(), Symbols::new(repo, &built)),
     };
     let trace = options
         .trace
@@ -79,6 +87,15 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
         && let Err(e) = saved
     {
         eprintln!("k42: the trace could not be saved: {e:#}");
+    }
+    let failed = match end.reason {
+        Reason::Guest(_) => true,
+        Reason::PowerOff => end.status.is_none() && !interactive,
+        _ => false,
+    };
+    if failed && !quiet_log.text().is_empty() {
+        // The log of a command is not shown; what it said last is wanted now.
+        eprintln!("{}", process::tail(&quiet_log.text(), 40));
     }
     Ok(status(&end, interactive))
 }
@@ -98,7 +115,7 @@ fn status(end: &End, interactive: bool) -> u8 {
             NO_STATUS
         }
         (Reason::Guest(why), _) => {
-            eprintln!("k42: K42 stopped ({why}); the log says why (--log FILE)");
+            eprintln!("k42: K42 stopped ({why}); see the log");
             NO_STATUS
         }
         (Reason::Timeout, _) => {
@@ -134,19 +151,12 @@ fn create(path: &Path) -> Result<File> {
     File::create(path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Where log lines go: to the file, or to standard error of an interactive run, or
-/// nowhere. Backtraces are explained on the way.
+/// Writes log lines, with backtraces explained.
 fn log_sink(
-    file: Option<File>,
-    interactive: bool,
+    mut to: Box<dyn Write + Send>,
     raw: bool,
     symbols: Symbols,
 ) -> Box<dyn FnMut(&str) + Send> {
-    let mut out: Box<dyn Write + Send> = match file {
-        Some(file) => Box::new(LineWriter::new(file)),
-        None if interactive => Box::new(io::stderr()),
-        None => return Box::new(|_| {}),
-    };
     // A raw terminal does not return the carriage by itself.
     let end = if raw && io::stderr().is_terminal() {
         "\r\n"
@@ -159,6 +169,6 @@ fn log_sink(
             text.push_str(&format!("{explanation}{end}"));
         }
         // A log that cannot be written must not end the guest.
-        let _ = out.write_all(text.as_bytes());
+        let _ = to.write_all(text.as_bytes());
     })
 }

@@ -1,13 +1,17 @@
 //! Backtraces in words: addresses in the log become function, file and line.
 //!
-//! A program of K42 that gives up logs `NAME: backtrace: 0xA 0xB …`, the addresses as
-//! linked (its load address already taken off); without a name it is the kernel. The host
-//! has the programs with their symbols, and prints below such a line what each address is.
+//! A program of K42 that gives up logs `NAME: backtrace: 0xA 0xB …`; without a name it is
+//! the kernel. An address counts from the start of the program's image, or is the address
+//! that it was linked at. The host has the programs with their symbols, and prints below
+//! such a line what each address is.
 
 use crate::build::{Built, KERNEL};
+use crate::repo::Repo;
 use addr2line::Loader;
+use object::{Object, ObjectSegment};
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// What marks such a line.
 const MARK: &str = "backtrace:";
@@ -15,17 +19,21 @@ const MARK: &str = "backtrace:";
 /// The programs of one build, opened when first asked about.
 pub struct Symbols {
     programs: Vec<Program>,
+    root: PathBuf,
 }
+
+/// The symbols of a program, and the address that its image is linked at.
+type Opened = (Loader, u64);
 
 struct Program {
     name: String,
     path: PathBuf,
-    loader: OnceCell<Option<Loader>>,
+    opened: OnceCell<Option<Opened>>,
 }
 
 impl Symbols {
     /// For these programs.
-    pub fn new(built: &Built) -> Self {
+    pub fn new(repo: &Repo, built: &Built) -> Self {
         let kernel = built
             .kernel
             .iter()
@@ -39,10 +47,13 @@ impl Symbols {
             .map(|(name, path)| Program {
                 name: name.into(),
                 path: path.clone(),
-                loader: OnceCell::new(),
+                opened: OnceCell::new(),
             })
             .collect();
-        Symbols { programs }
+        Symbols {
+            programs,
+            root: repo.root().into(),
+        }
     }
 
     /// The lines that explain a line of the log; none for most.
@@ -57,31 +68,46 @@ impl Symbols {
         addresses
             .split_whitespace()
             .filter_map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok())
-            .flat_map(|address| program.frames(address))
+            .enumerate()
+            .flat_map(|(depth, address)| program.frames(address, depth > 0, &self.root))
             .collect()
     }
 }
 
 impl Program {
     /// One line per function, inlined ones first, as they were called inmost to outmost.
-    fn frames(&self, address: u64) -> Vec<String> {
-        let loader = self.loader.get_or_init(|| Loader::new(&self.path).ok());
-        let Some(loader) = loader else {
+    /// A return address belongs to the call before it.
+    fn frames(&self, address: u64, returns: bool, root: &Path) -> Vec<String> {
+        let Some((loader, start)) = self.opened.get_or_init(|| open(&self.path)) else {
             return Vec::new();
         };
+        let linked = if address < *start {
+            start.wrapping_add(address)
+        } else {
+            address
+        };
+        let place = if returns {
+            linked.saturating_sub(4)
+        } else {
+            linked
+        };
         let mut lines = Vec::new();
-        if let Ok(mut frames) = loader.find_frames(address) {
+        if let Ok(mut frames) = loader.find_frames(place) {
             while let Ok(Some(frame)) = frames.next() {
                 let function = frame.function.as_ref().and_then(|f| f.demangle().ok());
                 let function = function.as_deref().unwrap_or("?").to_string();
-                let place = frame.location.map_or_else(String::new, |l| {
-                    format!("  {}:{}", l.file.unwrap_or("?"), l.line.unwrap_or(0))
+                let line = frame.location.map_or_else(String::new, |l| {
+                    format!(
+                        "  {}:{}",
+                        short(l.file.unwrap_or("?"), root),
+                        l.line.unwrap_or(0)
+                    )
                 });
-                lines.push(format!("    {address:#x}  {function}{place}"));
+                lines.push(format!("    {address:#x}  {function}{line}"));
             }
         }
         if lines.is_empty() {
-            let symbol = loader.find_symbol(address).unwrap_or("?");
+            let symbol = loader.find_symbol(place).unwrap_or("?");
             lines.push(format!(
                 "    {address:#x}  {}",
                 addr2line::demangle_auto(symbol.into(), None)
@@ -91,6 +117,24 @@ impl Program {
     }
 }
 
+/// A source file's path as seen from the checkout, or from the standard library's source.
+fn short<'a>(file: &'a str, root: &Path) -> &'a str {
+    let inside = Path::new(file)
+        .strip_prefix(root)
+        .ok()
+        .and_then(Path::to_str);
+    let library = file.split_once("/rustlib/src/rust/").map(|(_, rest)| rest);
+    inside.or(library).unwrap_or(file)
+}
+
+/// Opens a program's symbols and finds where its image begins.
+fn open(path: &Path) -> Option<Opened> {
+    let data = fs::read(path).ok()?;
+    let file = object::File::parse(data.as_slice()).ok()?;
+    let start = file.segments().map(|s| s.address()).min()?;
+    Some((Loader::new(path).ok()?, start))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,10 +142,13 @@ mod tests {
     /// The test program stands in for the kernel: it has symbols and line numbers.
     fn symbols() -> Symbols {
         let path = std::env::current_exe().expect("a test program has a path");
-        Symbols::new(&Built {
-            kernel: Some(path),
-            programs: Vec::new(),
-        })
+        Symbols::new(
+            &Repo::find().expect("a checkout"),
+            &Built {
+                kernel: Some(path),
+                programs: Vec::new(),
+            },
+        )
     }
 
     #[test]

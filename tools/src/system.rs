@@ -20,6 +20,7 @@ use std::time::Duration;
 
 /// K42 with a root of Debian's busybox, ready to boot.
 pub struct K42 {
+    repo: Repo,
     built: Built,
     kernel: PathBuf,
     root: Tree,
@@ -36,6 +37,7 @@ impl K42 {
             add: Vec::new(),
         };
         Ok(K42 {
+            repo: repo.clone(),
             kernel,
             root: root::prepare(repo, &options, progress)?,
             built,
@@ -68,7 +70,7 @@ impl K42 {
             &machine,
             Input::None,
             limit,
-            Some(Symbols::new(&self.built)),
+            Some(Symbols::new(&self.repo, &self.built)),
         )
     }
 }

@@ -52,7 +52,16 @@ pub struct RegisterFrame {
 impl RegisterFrame {
     /// A frame of zeroes.
     pub const ZERO: Self = Self {
-        gpr: [0; 32], nip: 0, msr: 0, cr: 0, lr: 0, ctr: 0, xer: 0, vector: 0, dar: 0, dsisr: 0,
+        gpr: [0; 32],
+        nip: 0,
+        msr: 0,
+        cr: 0,
+        lr: 0,
+        ctr: 0,
+        xer: 0,
+        vector: 0,
+        dar: 0,
+        dsisr: 0,
         reserved: [0; 7],
     };
 }
@@ -61,12 +70,15 @@ impl RegisterFrame {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(usize)]
 pub enum Entry {
-    /// Chosen by the scheduler with nothing to resume. No register is defined.
+    /// Chosen by the scheduler with nothing to resume. At the first start r3 = address of the boot
+    /// words; see [`crate::boot`].
     Run = 0,
     /// Stopped while enabled: the computation is in `interrupt_frame`.
     Interrupt = 1,
-    /// Exception, or refused page fault: `trap_frame`, `trap_was_disabled`. The only upcall that may
-    /// come while disabled. A trap on the way in from a trap ends the process.
+    /// Exception, or refused page fault: `trap_frame`, `trap_was_disabled`; r3 = vector, r4 = status
+    /// of the memory server (negative) for a page fault, else 0. The only upcall that may come while
+    /// disabled. A trap before the one before was handled (by RESUME, YIELD, CALL or RETURN) while
+    /// disabled is the end: the dispatcher never runs again, and the process server is told.
     Trap = 2,
     /// Page fault that takes time: `interrupt_frame`, r3 = id to wait for.
     PageFault = 3,
@@ -103,6 +115,8 @@ pub mod soft_interrupt {
     pub const CONSOLE: u64 = 1 << 6;
     /// First start of the dispatcher.
     pub const START: u64 = 1 << 7;
+    /// The answer to a call came while another thread was running: YIELD (staying runnable) to let it in.
+    pub const REPLY: u64 = 1 << 8;
 }
 
 /// The shared page.

@@ -63,7 +63,11 @@ impl Error {
         }
         // A hostile server may send anything: an unknown code becomes EIO.
         let code = status.unsigned_abs();
-        if code < 1024 { Err(Self(code as u16)) } else { Err(Self::EIO) }
+        if code < 1024 {
+            Err(Self(code as u16))
+        } else {
+            Err(Self::EIO)
+        }
     }
     /// The code as a negative status word.
     pub const fn status(self) -> i64 {
@@ -75,7 +79,11 @@ impl Error {
     }
     /// An error from a bare code (1..1024), EIO for anything else.
     pub const fn from_code(code: u16) -> Self {
-        if code == 0 || code >= 1024 { Self::EIO } else { Self(code) }
+        if code == 0 || code >= 1024 {
+            Self::EIO
+        } else {
+            Self(code)
+        }
     }
     /// Whether a Linux program may see this code as it is.
     pub const fn is_linux(self) -> bool {
@@ -83,7 +91,10 @@ impl Error {
     }
     /// Name of the code.
     pub fn name(self) -> &'static str {
-        NAMES.iter().find(|(code, _)| *code == self.0).map_or("unknown error", |(_, name)| name)
+        NAMES
+            .iter()
+            .find(|(code, _)| *code == self.0)
+            .map_or("unknown error", |(_, name)| name)
     }
 }
 

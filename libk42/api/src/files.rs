@@ -201,37 +201,120 @@ wire_struct! {
 pub trait FileSystem {
     /// openat(2): `flags` are Linux's O_* for ppc64, `mode` has the umask taken off already.
     #[method(1)]
-    fn open(&self, caller: &Caller, directory: Handle, path: &[u8], flags: u32, mode: u32, rest: &mut OutBuf<'_>) -> Result<Opened>;
+    fn open(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        mode: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Opened>;
     /// fstatat(2).
     #[method(2)]
-    fn stat(&self, caller: &Caller, directory: Handle, path: &[u8], flags: u32, rest: &mut OutBuf<'_>) -> Result<Attributes>;
+    fn stat(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Attributes>;
     /// faccessat2(2): `mode` R_OK|W_OK|X_OK.
     #[method(3)]
-    fn access(&self, caller: &Caller, directory: Handle, path: &[u8], mode: u32, flags: u32, rest: &mut OutBuf<'_>) -> Result<()>;
+    fn access(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        mode: u32,
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// chmod, chown, truncate, utimensat in one.
     #[method(4)]
-    fn set_attributes(&self, caller: &Caller, directory: Handle, path: &[u8], flags: u32, new: SetAttributes, rest: &mut OutBuf<'_>) -> Result<()>;
+    fn set_attributes(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        new: SetAttributes,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// mkdirat, mknodat (`mode` with S_IF*), in one. S_IFDIR makes a directory.
     #[method(5)]
-    fn make_node(&self, caller: &Caller, directory: Handle, path: &[u8], mode: u32, rdev: u64, rest: &mut OutBuf<'_>) -> Result<()>;
+    fn make_node(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        mode: u32,
+        rdev: u64,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// symlinkat(2).
     #[method(6)]
-    fn symlink(&self, caller: &Caller, target: &[u8], directory: Handle, path: &[u8], rest: &mut OutBuf<'_>) -> Result<()>;
+    fn symlink(
+        &self,
+        caller: &Caller,
+        target: &[u8],
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// readlinkat(2).
     #[method(7)]
-    fn read_link(&self, caller: &Caller, directory: Handle, path: &[u8], rest: &mut OutBuf<'_>) -> Result<u32>;
+    fn read_link(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<u32>;
     /// linkat(2) within this file system. After CROSS_MOUNT the first byte of the redirect has bit 7 set if it is about the new path.
     #[method(8)]
-    fn link(&self, caller: &Caller, old_directory: Handle, old_path: &[u8], new_directory: Handle, new_path: &[u8], flags: u32, rest: &mut OutBuf<'_>) -> Result<()>;
+    fn link(
+        &self,
+        caller: &Caller,
+        old_directory: Handle,
+        old_path: &[u8],
+        new_directory: Handle,
+        new_path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// unlinkat(2); [`path_flag::DIRECTORY`] for rmdir.
     #[method(9)]
-    fn unlink(&self, caller: &Caller, directory: Handle, path: &[u8], flags: u32, rest: &mut OutBuf<'_>) -> Result<()>;
+    fn unlink(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// renameat2(2) within this file system; flags RENAME_NOREPLACE, RENAME_EXCHANGE. Redirects as in `link`.
     #[method(10)]
-    fn rename(&self, caller: &Caller, old_directory: Handle, old_path: &[u8], new_directory: Handle, new_path: &[u8], flags: u32, rest: &mut OutBuf<'_>) -> Result<()>;
+    fn rename(
+        &self,
+        caller: &Caller,
+        old_directory: Handle,
+        old_path: &[u8],
+        new_directory: Handle,
+        new_path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// statfs(2).
     #[method(11)]
-    fn statfs(&self, caller: &Caller, directory: Handle, path: &[u8], rest: &mut OutBuf<'_>) -> Result<FileSystemInfo>;
+    fn statfs(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<FileSystemInfo>;
     /// pipe2(2): handles of the reading and the writing end. `flags`: O_NONBLOCK.
     #[method(12)]
     fn pipe(&self, caller: &Caller, flags: u32) -> Result<[u64; 2]>;
@@ -288,7 +371,13 @@ pub trait OpenFile {
     fn sync(&self, caller: &Caller, data_only: bool) -> Result<()>;
     /// ioctl(2): `input` holds the argument structure (or the integer argument as 8 bytes), `out` takes one back. ENOTTY.
     #[method(8)]
-    fn ioctl(&self, caller: &Caller, request: u32, input: &[u8], out: &mut OutBuf<'_>) -> Result<u32>;
+    fn ioctl(
+        &self,
+        caller: &Caller,
+        request: u32,
+        input: &[u8],
+        out: &mut OutBuf<'_>,
+    ) -> Result<u32>;
     /// Which of `events` hold; if none and `notify`, a READY event follows once when one may.
     #[method(9)]
     fn poll(&self, caller: &Caller, events: u32, notify: bool) -> Result<u32>;
@@ -298,7 +387,15 @@ pub trait OpenFile {
     /// F_SETLK/F_GETLK (`kind` 0, 1) and flock (2); `start`, `length` absolute; `lock_type` F_RDLCK.. . WOULD_BLOCK notes the caller.
     /// Result: for F_GETLK [type, start, length, pid].
     #[method(11)]
-    fn lock(&self, caller: &Caller, kind: u32, lock_type: u32, start: u64, length: u64, wait: bool) -> Result<[u64; 4]>;
+    fn lock(
+        &self,
+        caller: &Caller,
+        kind: u32,
+        lock_type: u32,
+        start: u64,
+        length: u64,
+        wait: bool,
+    ) -> Result<[u64; 4]>;
     /// Absolute path within the file system, for getcwd and /proc/PID/fd. ENOENT if it is unlinked.
     #[method(12)]
     fn path(&self, caller: &Caller, out: &mut OutBuf<'_>) -> Result<u32>;

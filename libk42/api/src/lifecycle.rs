@@ -27,7 +27,13 @@ wire_struct! {
 pub trait Lifecycle {
     /// `process` exists now (it was not made by fork) with these credentials.
     #[method(1)]
-    fn client_created(&self, caller: &Caller, process: ProcessId, credentials: Credentials, groups: &[u8]) -> Result<()>;
+    fn client_created(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        credentials: Credentials,
+        groups: &[u8],
+    ) -> Result<()>;
     /// `child` was forked from `parent`: it has the same handles and credentials.
     #[method(2)]
     fn client_forked(&self, caller: &Caller, parent: ProcessId, child: ProcessId) -> Result<()>;
@@ -36,5 +42,11 @@ pub trait Lifecycle {
     fn client_ended(&self, caller: &Caller, process: ProcessId) -> Result<()>;
     /// `process` acts with other credentials from now on.
     #[method(4)]
-    fn credentials_changed(&self, caller: &Caller, process: ProcessId, credentials: Credentials, groups: &[u8]) -> Result<()>;
+    fn credentials_changed(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        credentials: Credentials,
+        groups: &[u8],
+    ) -> Result<()>;
 }

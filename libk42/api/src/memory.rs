@@ -97,11 +97,20 @@ pub trait Memory {
     /// Anonymous memory. `address` is a hint unless FIXED. Errors as mmap(2): EINVAL, ENOMEM, EEXIST,
     /// EPERM for the library area without LIBRARY.
     #[method(1)]
-    fn map_anonymous(&self, caller: &Caller, address: u64, bytes: u64, options: u32) -> Result<u64>;
+    fn map_anonymous(&self, caller: &Caller, address: u64, bytes: u64, options: u32)
+    -> Result<u64>;
     /// An FCM (a file's page cache) that the caller holds a handle of, from `offset` (page-aligned).
     /// EACCES if the handle's rights do not allow the access.
     #[method(2)]
-    fn map_object(&self, caller: &Caller, object: Handle, offset: u64, address: u64, bytes: u64, options: u32) -> Result<u64>;
+    fn map_object(
+        &self,
+        caller: &Caller,
+        object: Handle,
+        offset: u64,
+        address: u64,
+        bytes: u64,
+        options: u32,
+    ) -> Result<u64>;
     /// munmap(2).
     #[method(3)]
     fn unmap(&self, caller: &Caller, address: u64, bytes: u64) -> Result<()>;
@@ -110,7 +119,15 @@ pub trait Memory {
     fn protect(&self, caller: &Caller, address: u64, bytes: u64, options: u32) -> Result<()>;
     /// mremap(2); `flags` as Linux's MREMAP_*.
     #[method(5)]
-    fn remap(&self, caller: &Caller, address: u64, old_bytes: u64, new_bytes: u64, flags: u32, new_address: u64) -> Result<u64>;
+    fn remap(
+        &self,
+        caller: &Caller,
+        address: u64,
+        old_bytes: u64,
+        new_bytes: u64,
+        flags: u32,
+        new_address: u64,
+    ) -> Result<u64>;
     /// brk(2) in the kernel's sense: the new break, or the old one if it cannot be had; 0 asks.
     #[method(6)]
     fn set_break(&self, caller: &Caller, address: u64) -> Result<u64>;
@@ -122,11 +139,23 @@ pub trait Memory {
     fn check_range(&self, caller: &Caller, address: u64, bytes: u64) -> Result<()>;
     /// mincore(2): a byte per page.
     #[method(9)]
-    fn resident(&self, caller: &Caller, address: u64, bytes: u64, out: &mut OutBuf<'_>) -> Result<()>;
+    fn resident(
+        &self,
+        caller: &Caller,
+        address: u64,
+        bytes: u64,
+        out: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// Lines as in /proc/PID/maps of `process` (zero = the caller) for regions at or above `from`; the
     /// result is where to go on, zero at the end. Only the process server may ask for others.
     #[method(10)]
-    fn describe(&self, caller: &Caller, process: ProcessId, from: u64, out: &mut OutBuf<'_>) -> Result<u64>;
+    fn describe(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        from: u64,
+        out: &mut OutBuf<'_>,
+    ) -> Result<u64>;
     /// Removes every mapping of the program (not the library's), sets the break area to start at
     /// `break_start`: what exec does first.
     #[method(11)]
@@ -137,7 +166,13 @@ pub trait Memory {
     /// Another dispatcher for the caller on `cpu` with that many slots of each kind; it is started at once.
     /// Result: its number.
     #[method(13)]
-    fn create_dispatcher(&self, caller: &Caller, cpu: u32, client_slots: u32, server_slots: u32) -> Result<u32>;
+    fn create_dispatcher(
+        &self,
+        caller: &Caller,
+        cpu: u32,
+        client_slots: u32,
+        server_slots: u32,
+    ) -> Result<u32>;
 
     /// A new FCM of `bytes`, all zero, for a file server. The handle can do everything. `name` shows
     /// in maps and is at most 255 bytes.
@@ -145,14 +180,26 @@ pub trait Memory {
     fn create_object(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle>;
     /// A handle for `process` on the caller's FCM, for mapping only, with READ/WRITE/EXECUTE as given.
     #[method(21)]
-    fn grant(&self, caller: &Caller, object: Handle, process: ProcessId, options: u32) -> Result<Handle>;
+    fn grant(
+        &self,
+        caller: &Caller,
+        object: Handle,
+        process: ProcessId,
+        options: u32,
+    ) -> Result<Handle>;
     /// Another length: pages beyond go everywhere at once, the rest of the last page is zeroed.
     #[method(22)]
     fn resize_object(&self, caller: &Caller, object: Handle, bytes: u64) -> Result<()>;
     /// Makes sure that frames are there for the range and, where the caller maps the object, that
     /// they are mapped, so that touching them cannot fail. ENOSPC if there is no memory.
     #[method(23)]
-    fn populate_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()>;
+    fn populate_object(
+        &self,
+        caller: &Caller,
+        object: Handle,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<()>;
     /// Drops frames wholly inside the range (hole punching).
     #[method(24)]
     fn punch_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()>;
@@ -169,7 +216,13 @@ pub trait Memory {
     fn create_space(&self, caller: &Caller, cpu: u32) -> Result<ProcessId>;
     /// A copy of `parent` (copy-on-write), with a copy of its dispatcher `vp` as dispatcher 0 on `cpu`.
     #[method(31)]
-    fn fork_space(&self, caller: &Caller, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId>;
+    fn fork_space(
+        &self,
+        caller: &Caller,
+        parent: ProcessId,
+        vp: u32,
+        cpu: u32,
+    ) -> Result<ProcessId>;
     /// Starts dispatcher 0. `words` are the first words of its page's library area at START.
     #[method(32)]
     fn start_space(&self, caller: &Caller, process: ProcessId, words: [u64; 4]) -> Result<()>;
@@ -185,7 +238,13 @@ pub trait Memory {
     /// A piece of the boot archive: member `name` from `offset`; result = length of the whole member.
     /// Servers only.
     #[method(36)]
-    fn boot_member(&self, caller: &Caller, name: &str, offset: u64, out: &mut OutBuf<'_>) -> Result<u64>;
+    fn boot_member(
+        &self,
+        caller: &Caller,
+        name: &str,
+        offset: u64,
+        out: &mut OutBuf<'_>,
+    ) -> Result<u64>;
     /// Maps member `name` of the boot archive read-only into the caller (a server) at a place of the
     /// server's choosing. The mapping starts at a page boundary at or below the member. Result: address of
     /// the member's first byte and its length.

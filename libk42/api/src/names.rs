@@ -19,7 +19,17 @@ pub trait Names {
     /// mount(2): the file system that `server` offers at its root, at directory `point`, which the caller
     /// opened as `directory` on file server `on`. EPERM unless root; EBUSY.
     #[method(2)]
-    fn mount(&self, caller: &Caller, server: ProcessId, kind: &str, source: &str, point: &str, on: ProcessId, directory: Handle, flags: u32) -> Result<u32>;
+    fn mount(
+        &self,
+        caller: &Caller,
+        server: ProcessId,
+        kind: &str,
+        source: &str,
+        point: &str,
+        on: ProcessId,
+        directory: Handle,
+        flags: u32,
+    ) -> Result<u32>;
     /// umount2(2).
     #[method(3)]
     fn unmount(&self, caller: &Caller, point: &str, flags: u32) -> Result<()>;

@@ -134,7 +134,15 @@ pub trait Process {
     /// kill(2) (`thread` zero) and tgkill(2). `info` code and value are taken from `code`, `value`
     /// (sigqueue); only the kernel's own codes are refused (EPERM).
     #[method(5)]
-    fn kill(&self, caller: &Caller, pid: i32, thread: i32, signal: u32, code: i32, value: u64) -> Result<()>;
+    fn kill(
+        &self,
+        caller: &Caller,
+        pid: i32,
+        thread: i32,
+        signal: u32,
+        code: i32,
+        value: u64,
+    ) -> Result<()>;
     /// Takes the lowest pending signal that is in `wanted` (bit n-1 = signal n) off the queue; signal zero
     /// if there is none.
     #[method(6)]
@@ -145,7 +153,15 @@ pub trait Process {
     /// The library tells which signals the process ignores (explicitly or by default), blocks and catches: for
     /// /proc, for SIGCHLD auto-reaping and so that ignored ones need not wake it.
     #[method(8)]
-    fn signal_masks(&self, caller: &Caller, ignored: u64, blocked: u64, caught: u64, no_child_wait: bool, no_child_stop: bool) -> Result<()>;
+    fn signal_masks(
+        &self,
+        caller: &Caller,
+        ignored: u64,
+        blocked: u64,
+        caught: u64,
+        no_child_wait: bool,
+        no_child_stop: bool,
+    ) -> Result<()>;
     /// The default action of a stop signal: stops the caller until SIGCONT; comes back then.
     #[method(9)]
     fn stop_self(&self, caller: &Caller, signal: u32) -> Result<()>;
@@ -175,19 +191,39 @@ pub trait Process {
     fn set_groups(&self, caller: &Caller, groups: &[u8]) -> Result<()>;
     /// prlimit64(2): sets if `set`, gives the old soft and hard limit.
     #[method(18)]
-    fn limit(&self, caller: &Caller, pid: i32, resource: u32, set: bool, soft: u64, hard: u64) -> Result<[u64; 2]>;
+    fn limit(
+        &self,
+        caller: &Caller,
+        pid: i32,
+        resource: u32,
+        set: bool,
+        soft: u64,
+        hard: u64,
+    ) -> Result<[u64; 2]>;
     /// Processor times of the caller.
     #[method(19)]
     fn times(&self, caller: &Caller) -> Result<Times>;
     /// The caller has a new program: its name (comm) and command line (NUL-separated), for /proc; `path` of the program.
     #[method(20)]
-    fn program_changed(&self, caller: &Caller, comm: &[u8], command_line: &[u8], path: &[u8]) -> Result<()>;
+    fn program_changed(
+        &self,
+        caller: &Caller,
+        comm: &[u8],
+        command_line: &[u8],
+        path: &[u8],
+    ) -> Result<()>;
     /// setpriority/getpriority/nice: `which`, `who` as Linux; result of get is 20 - nice.
     #[method(21)]
     fn priority(&self, caller: &Caller, which: u32, who: i32, set: bool, nice: i32) -> Result<i32>;
     /// uname's node name (get: empty `set_to`).
     #[method(22)]
-    fn host_name(&self, caller: &Caller, set: bool, set_to: &[u8], out: &mut OutBuf<'_>) -> Result<()>;
+    fn host_name(
+        &self,
+        caller: &Caller,
+        set: bool,
+        set_to: &[u8],
+        out: &mut OutBuf<'_>,
+    ) -> Result<()>;
     /// reboot(2): power off or restart; EPERM unless root. `status` is what `k42 run` exits with.
     #[method(23)]
     fn power_off(&self, caller: &Caller, status: u32) -> Result<()>;
@@ -203,7 +239,12 @@ pub trait Process {
     fn identity_of(&self, caller: &Caller, process: ProcessId) -> Result<Identity>;
     /// For servers: credentials of `process`, groups in `out`.
     #[method(41)]
-    fn credentials_of(&self, caller: &Caller, process: ProcessId, out: &mut OutBuf<'_>) -> Result<Credentials>;
+    fn credentials_of(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        out: &mut OutBuf<'_>,
+    ) -> Result<Credentials>;
     /// For servers: a signal (SIGINT, SIGTTIN, SIGHUP...) to group `pgid`. ESRCH if it is empty.
     #[method(42)]
     fn signal_group(&self, caller: &Caller, pgid: i32, signal: u32) -> Result<()>;

@@ -7,6 +7,7 @@
 
 use crate::thread::Thread;
 use core::ptr::null_mut;
+use core::sync::atomic::Ordering as LinkOrdering;
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicPtr, Ordering};
 #[cfg(not(loom))]
@@ -32,7 +33,7 @@ impl Inbox {
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
             // SAFETY: ours by the caller's promise until the exchange below succeeds.
-            unsafe { (*thread).inbox_next.store(head, core::sync::atomic::Ordering::Relaxed) };
+            unsafe { (*thread).inbox_next.store(head, LinkOrdering::Relaxed) };
             // Release: the owner sees the link, and what was written before the wake-up.
             match self.0.compare_exchange_weak(head, thread, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return head.is_null(),
@@ -51,14 +52,14 @@ impl Inbox {
         while !newest.is_null() {
             // SAFETY: what is in the inbox belongs to the owner, who calls this.
             let link = unsafe { &(*newest).inbox_next };
-            let next = link.load(core::sync::atomic::Ordering::Relaxed);
-            link.store(oldest, core::sync::atomic::Ordering::Relaxed);
+            let next = link.load(LinkOrdering::Relaxed);
+            link.store(oldest, LinkOrdering::Relaxed);
             oldest = newest;
             newest = next;
         }
         while !oldest.is_null() {
             // SAFETY: as above.
-            let next = unsafe { (*oldest).inbox_next.load(core::sync::atomic::Ordering::Relaxed) };
+            let next = unsafe { (*oldest).inbox_next.load(LinkOrdering::Relaxed) };
             each(oldest);
             oldest = next;
         }

@@ -30,6 +30,8 @@
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the host builds the logic for its tests only"))]
 
+mod event;
+mod events;
 mod inbox;
 mod mark;
 mod parker;
@@ -45,6 +47,12 @@ pub mod client;
 #[cfg(target_os = "none")]
 mod dispatcher;
 #[cfg(target_os = "none")]
+pub mod fatal;
+#[cfg(target_os = "none")]
+pub mod fork;
+#[cfg(target_os = "none")]
+pub mod fp;
+#[cfg(target_os = "none")]
 mod run;
 #[cfg(target_os = "none")]
 mod server;
@@ -54,15 +62,25 @@ pub mod sys;
 mod threads;
 #[cfg(target_os = "none")]
 mod upcall;
+#[cfg(target_os = "none")]
+pub mod usercopy;
 
+pub use event::AsyncEvent;
+pub use events::EventQueue;
 pub use parker::{Mutex, ThreadParker};
 pub use thread::{Thread, ThreadRef};
 
 #[cfg(target_os = "none")]
-pub use dispatcher::{AsyncEvent, Config, Hooks, StackSource, page, prepare_dispatcher, processor, set_hooks, start_dispatcher, vp};
-#[cfg(target_os = "none")]
-pub use run::run;
+pub use dispatcher::{
+    Config, Hooks, Page, StackSource, is_prepared, page, prepare_dispatcher, processor, set_hooks, start_dispatcher, vp,
+    wait_for_preparation, word,
+};
 #[cfg(target_os = "none")]
 pub use server::RawIncoming;
 #[cfg(target_os = "none")]
-pub use threads::{block, block_until, current, exit, now, sleep_until, spawn, unblock, yield_now};
+pub use threads::{
+    DEFAULT_STACK, ThreadConfig, block, block_until, create, create_first, current, exit, now, sleep_until, spawn,
+    spawn_with, start, unblock, yield_now,
+};
+#[cfg(target_os = "none")]
+pub use upcall::{Trap, TrapAction};

@@ -13,6 +13,7 @@ const BLOCKED: u32 = 1;
 const WOKEN: u32 = 2;
 
 /// State of one thread's waiting.
+#[repr(transparent)]
 pub(crate) struct Mark(AtomicU32);
 
 impl Mark {

@@ -16,6 +16,8 @@ pub(crate) enum Saved {
     OnStack = 0,
     /// All of them in `frame`.
     InFrame = 1,
+    /// None yet: the thread begins.
+    Fresh = 2,
 }
 
 /// A thread. The first fields are known to assembly by offset.
@@ -33,6 +35,8 @@ pub struct Thread {
     pub(crate) start: Option<extern "C" fn(u64)>,
     /// Its argument.
     pub(crate) argument: u64,
+    /// Stack pointer from which a copy of this process goes on; see `fork`.
+    pub(crate) fork_sp: u64,
 
     /// Which form the saved registers have.
     pub(crate) saved: Saved,
@@ -44,6 +48,8 @@ pub struct Thread {
     pub(crate) pinned: u32,
     /// The thread may be moved to another dispatcher when it is ready.
     pub(crate) migratable: bool,
+    /// Serves calls; starts anew with each.
+    pub(crate) worker: bool,
     /// The timer ended the last wait.
     pub(crate) timed_out: bool,
     /// Groups that the thread is in, for barring.
@@ -51,6 +57,8 @@ pub struct Thread {
 
     /// Next in whichever queue of the dispatcher the thread is in.
     pub(crate) next: *mut Thread,
+    /// Next of all threads of the process.
+    pub(crate) all_next: *mut Thread,
     /// Next in an inbox.
     pub(crate) inbox_next: AtomicPtr<Thread>,
     /// The thread's place among its dispatcher's timers.
@@ -71,12 +79,14 @@ pub(crate) mod offset {
     pub(crate) const FP: usize = 24;
     pub(crate) const START: usize = 32;
     pub(crate) const ARGUMENT: usize = 40;
+    pub(crate) const FORK_SP: usize = 48;
     const _: () = assert!(offset_of!(Thread, sp) == SP);
     const _: () = assert!(offset_of!(Thread, stack_top) == STACK_TOP);
     const _: () = assert!(offset_of!(Thread, call) == CALL);
     const _: () = assert!(offset_of!(Thread, fp) == FP);
     const _: () = assert!(offset_of!(Thread, start) == START);
     const _: () = assert!(offset_of!(Thread, argument) == ARGUMENT);
+    const _: () = assert!(offset_of!(Thread, fork_sp) == FORK_SP);
 }
 
 impl Thread {
@@ -89,14 +99,17 @@ impl Thread {
             fp: null_mut(),
             start: None,
             argument: 0,
+            fork_sp: 0,
             saved: Saved::OnStack,
             home: AtomicU32::new(0),
             mark: Mark::new(),
             pinned: 0,
             migratable: false,
+            worker: false,
             timed_out: false,
             groups: 0,
             next: null_mut(),
+            all_next: null_mut(),
             inbox_next: AtomicPtr::new(null_mut()),
             timer: TimerNode::new(),
             extension: AtomicPtr::new(null_mut()),

@@ -7,6 +7,7 @@ use crate::thread::Thread;
 use core::ptr::null_mut;
 
 /// A thread's place in the heap.
+#[repr(C)]
 pub(crate) struct TimerNode {
     pub(crate) deadline: u64,
     pub(crate) active: bool,

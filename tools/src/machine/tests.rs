@@ -18,6 +18,7 @@ fn control_lines() {
     let mut ending = Ending {
         end,
         trace_region: None,
+        panicked: false,
     };
     for line in [
         "exit 3",
@@ -30,6 +31,9 @@ fn control_lines() {
     assert_eq!(ending.status, Some(3));
     assert_eq!(ending.trace_region, Some((0x200_0000, 65536)));
     assert_eq!(ending.counts, ["{\"frames\": 1}"]);
+    assert!(!ending.panicked);
+    ending.control("panic");
+    assert!(ending.panicked);
     ending.control("exit nonsense");
     assert_eq!(ending.status, Some(3));
 }

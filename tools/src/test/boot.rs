@@ -2,9 +2,12 @@
 //!
 //! The example `probe` of the crate `k42-boot` is the smallest kernel: it shows what the
 //! firmware told, starts every CPU and powers off. It runs in both byte orders, under
-//! both firmwares, on 1, 2 and 4 CPUs, and with an archive packed behind it.
+//! both firmwares, on 1, 2 and 4 CPUs, and with an archive packed behind it. The kernel
+//! itself is booted without an archive: it gets through its self-tests, says that there
+//! is nothing to start, and its panic report must name the functions.
 
 use super::Jobs;
+use crate::build::{self, Built, KERNEL};
 use crate::cargo::{self, Package};
 use crate::cli::Firmware;
 use crate::console::Input;
@@ -14,6 +17,7 @@ use crate::machine::Reason;
 use crate::process;
 use crate::qemu::Machine;
 use crate::repo::{Order, Repo};
+use crate::symbols::Symbols;
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,26 +45,61 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
         let repo = repo.clone();
         jobs.case(name, move || {
             let kernel = probe(&repo, order)?;
-            let seen = boot(kernel, cpus, firmware)?;
-            let order = order.name();
-            expect(
-                &seen,
-                &[
-                    format!("probe: {order}"),
-                    format!("probe: {cpus} CPUs, all is well"),
-                ],
-            )
+            let seen = boot(kernel, cpus, firmware, None)?;
+            expect(&seen, &[verdict(order, cpus)])
         });
     }
-    let repo = repo.clone();
+    let packing = repo.clone();
     jobs.case("image", move || {
-        let seen = packed(&repo)?;
-        expect(
-            &seen,
-            &["payload Some".into(), "probe: 1 CPUs, all is well".into()],
-        )
+        let seen = packed(&packing)?;
+        expect(&seen, &["payload Some".into(), verdict(Order::Little, 1)])
     });
+    if packages.iter().any(|p| p.name == KERNEL) {
+        kernel_cases(repo, &mut jobs);
+    }
     jobs
+}
+
+/// The kernel alone, in both byte orders.
+fn kernel_cases(repo: &Repo, jobs: &mut Jobs) {
+    for (order, cpus, name) in [
+        (Order::Little, 1, "kernel-1cpu"),
+        (Order::Little, 2, "kernel-2cpu"),
+        (Order::Little, 4, "kernel-4cpu"),
+        (Order::Big, 1, "kernel-big-endian-1cpu"),
+        (Order::Big, 4, "kernel-big-endian-4cpu"),
+    ] {
+        let repo = repo.clone();
+        jobs.case(name, move || {
+            let kernel = build::kernel(&repo, order)?;
+            let built = Built {
+                kernel: Some(kernel.clone()),
+                programs: Vec::new(),
+            };
+            let seen = boot(
+                kernel,
+                cpus,
+                Firmware::Vof,
+                Some(Symbols::new(&repo, &built)),
+            )?;
+            let banner = format!("K42 in Rust, {}, {cpus} CPUs", order.name());
+            let texts = [
+                &banner,
+                "self-test passed",
+                "no boot archive",
+                "kernel_main  kernel/src/start.rs",
+            ];
+            match texts.iter().find(|text| !seen.log.contains(**text)) {
+                Some(text) => bail!("not in the log: {text}\n{}", seen.tail()),
+                None => Ok(()),
+            }
+        });
+    }
+}
+
+/// The probe's last line when it has found everything.
+fn verdict(order: Order, cpus: u32) -> String {
+    format!("probe: {}, {cpus} CPUs, all is well", order.name())
 }
 
 /// Builds the probe.
@@ -73,7 +112,7 @@ fn probe(repo: &Repo, order: Order) -> Result<PathBuf> {
 }
 
 /// Boots a kernel without an archive.
-fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware) -> Result<Seen> {
+fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware, symbols: Option<Symbols>) -> Result<Seen> {
     let machine = Machine {
         kernel,
         archive: None,
@@ -83,7 +122,7 @@ fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware) -> Result<Seen> {
         gdb: false,
         firmware,
     };
-    guest::observe(&machine, Input::None, LIMIT, None)
+    guest::observe(&machine, Input::None, LIMIT, symbols)
 }
 
 /// Boots the probe with a payload behind it.
@@ -92,7 +131,7 @@ fn packed(repo: &Repo) -> Result<Seen> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("image.elf");
     std::fs::write(&file, image::join(&kernel, &[0x5a; 100_000])?)?;
-    boot(file, 1, Firmware::Vof)
+    boot(file, 1, Firmware::Vof, None)
 }
 
 /// The guest must have powered off and shown each text.

@@ -1,0 +1,319 @@
+//! Hardware address translation: one radix tree for each address space, changed by the memory server
+//! alone.
+//!
+//! The kernel allocates no tables: the memory server donates frames, the space keeps those that
+//! it does not need at the moment. A space's lock is held for the length of one change, never across anything
+//! that waits.
+
+use k42_abi::layout::{PAGE_SHIFT, PAGE_SIZE, USER_TOP};
+use k42_abi::map::{LARGE_PAGE, MapFlags};
+use k42_abi::{Error, Result};
+use k42_sync::SpinMutex;
+
+use crate::arch::radix::{self, Entry, LAST_LEVEL, Table};
+use crate::arch::tlb;
+use crate::frames::{self, Kind, List};
+
+/// Above this many pages a range is forgotten by forgetting the whole process.
+const INVALIDATE_SINGLY: u64 = 16;
+
+/// The translations of one process.
+pub struct Space {
+    tree: SpinMutex<Tree>,
+}
+
+struct Tree {
+    /// Real address of the root; zero when there is no tree.
+    root: u64,
+    /// Process table index, for invalidation.
+    pid: u64,
+    used: List,
+    spare: List,
+}
+
+/// What a removal found.
+struct Removal {
+    pages: u64,
+    freed: List,
+    singles: [u64; INVALIDATE_SINGLY as usize],
+}
+
+impl Space {
+    /// No translations, no tree.
+    pub const fn none() -> Self {
+        Self {
+            tree: SpinMutex::new(Tree {
+                root: 0,
+                pid: 0,
+                used: List::EMPTY,
+                spare: List::EMPTY,
+            }),
+        }
+    }
+
+    /// Gives the space a root table (zeroed) and its process table index.
+    pub fn open(&self, root: u64, pid: u64) {
+        let mut tree = self.tree.lock();
+        tree.root = root;
+        tree.pid = pid;
+    }
+
+    /// Takes everything down. The tables' frames are appended to `ended`; the root is cleared for use by another. Returns the root.
+    pub fn close(&self, ended: &mut List) -> u64 {
+        let mut tree = self.tree.lock();
+        let root = core::mem::replace(&mut tree.root, 0);
+        if root == 0 {
+            return 0;
+        }
+        // SAFETY: the root is this tree's, under its lock.
+        let table = unsafe { Table::new(root) };
+        for index in 0..(USER_TOP >> radix::span_shift(0)) {
+            table.set(index, Entry::EMPTY);
+        }
+        tlb::invalidate_process(tree.pid);
+        tlb::sync();
+        let tree = &mut *tree;
+        ended.append(&mut tree.used);
+        ended.append(&mut tree.spare);
+        root
+    }
+
+    /// Number of table frames, spare ones included.
+    pub fn table_frames(&self) -> u64 {
+        let tree = self.tree.lock();
+        u64::from(tree.used.len()) + u64::from(tree.spare.len())
+    }
+
+    /// Adds a table frame.
+    pub fn donate(&self, frame: u64) -> Result<()> {
+        frames::convert(frame, Kind::Server, Kind::Table)?;
+        self.tree.lock().spare.push(frame);
+        Ok(())
+    }
+
+    /// Gives a spare table frame back.
+    pub fn reclaim(&self) -> Option<u64> {
+        let frame = self.tree.lock().spare.pop()?;
+        // A frame on the list is a table; this cannot fail.
+        let _ = frames::convert(frame, Kind::Table, Kind::Server);
+        Some(frame)
+    }
+
+    /// Maps the frame at `frame`. On `NEED_FRAMES` the number is how many are missing.
+    pub fn map(
+        &self,
+        address: u64,
+        frame: u64,
+        flags: MapFlags,
+    ) -> core::result::Result<(), (Error, u64)> {
+        let (size, last) = if flags.contains(MapFlags::LARGE) {
+            (LARGE_PAGE, LAST_LEVEL - 1)
+        } else {
+            (PAGE_SIZE as u64, LAST_LEVEL)
+        };
+        if address >= USER_TOP || !address.is_multiple_of(size) || !frame.is_multiple_of(size) {
+            return Err((Error::EINVAL, 0));
+        }
+        if !frames::is_server(frame, size >> PAGE_SHIFT) {
+            return Err((Error::EPERM, 0));
+        }
+        let mut tree = self.tree.lock();
+        if tree.root == 0 {
+            return Err((Error::ESRCH, 0));
+        }
+        let mut at = tree.root;
+        for level in 0..=last {
+            // SAFETY: a table of this tree, under its lock.
+            let table = unsafe { Table::new(at) };
+            let index = address >> radix::span_shift(level) & (radix::entries(level) - 1);
+            let entry = table.get(index);
+            if level == last {
+                if entry.is_valid() && !entry.is_leaf() {
+                    return Err((Error::EEXIST, 0));
+                }
+                table.set(index, Entry::page(frame, flags));
+                if entry.is_valid() {
+                    let size = if last == LAST_LEVEL {
+                        tlb::PageSize::Small
+                    } else {
+                        tlb::PageSize::Large
+                    };
+                    tlb::invalidate_page(tree.pid, address, size);
+                    tlb::sync();
+                } else {
+                    tlb::entry_written();
+                }
+                return Ok(());
+            }
+            if entry.is_valid() && entry.is_leaf() {
+                return Err((Error::EEXIST, 0));
+            }
+            at = if entry.is_valid() {
+                entry.next()
+            } else {
+                let missing = u64::from(last - level);
+                if u64::from(tree.spare.len()) < missing {
+                    return Err((Error::NEED_FRAMES, missing - u64::from(tree.spare.len())));
+                }
+                let next = tree.spare.pop().ok_or((Error::NEED_FRAMES, missing))?;
+                // SAFETY: a table frame is the kernel's; this one was on the spare list.
+                unsafe {
+                    crate::arch::zero_pages(k42_boot::linear::<u8>(next) as u64, PAGE_SIZE as u64)
+                };
+                tree.used.push(next);
+                table.set(index, Entry::table(next));
+                next
+            };
+        }
+        Err((Error::EINVAL, 0))
+    }
+
+    /// Removes what is mapped in `start..end`.
+    pub fn unmap(&self, start: u64, end: u64) -> Result<()> {
+        check_range(start, end)?;
+        let mut tree = self.tree.lock();
+        if tree.root == 0 {
+            return Err(Error::ESRCH);
+        }
+        let mut removal = Removal {
+            pages: 0,
+            freed: List::EMPTY,
+            singles: [0; INVALIDATE_SINGLY as usize],
+        };
+        let root = tree.root;
+        remove(&mut tree, root, 0, start, end, &mut removal);
+        tree.forget(&removal);
+        tree.spare.append(&mut removal.freed);
+        Ok(())
+    }
+
+    /// Changes the access of what is mapped in `start..end`.
+    pub fn protect(&self, start: u64, end: u64, flags: MapFlags) -> Result<()> {
+        check_range(start, end)?;
+        let tree = self.tree.lock();
+        if tree.root == 0 {
+            return Err(Error::ESRCH);
+        }
+        let mut removal = Removal {
+            pages: 0,
+            freed: List::EMPTY,
+            singles: [0; INVALIDATE_SINGLY as usize],
+        };
+        change(tree.root, 0, start, end, flags, &mut removal);
+        tree.forget(&removal);
+        Ok(())
+    }
+}
+
+impl Tree {
+    fn forget(&self, removal: &Removal) {
+        if removal.pages == 0 && removal.freed.len() == 0 {
+            return;
+        }
+        if removal.freed.len() == 0 && removal.pages <= INVALIDATE_SINGLY {
+            for &address in &removal.singles[..removal.pages as usize] {
+                let size = if address & 1 == 0 {
+                    tlb::PageSize::Small
+                } else {
+                    tlb::PageSize::Large
+                };
+                tlb::invalidate_page(self.pid, address & !1, size);
+            }
+        } else {
+            tlb::invalidate_process(self.pid);
+        }
+        tlb::sync();
+    }
+}
+
+impl Removal {
+    /// Notes a page that went; the lowest bit of the address says that it is a large one.
+    fn note(&mut self, address: u64, level: u32) {
+        if let Some(place) = self.singles.get_mut(self.pages as usize) {
+            *place = address | u64::from(level < LAST_LEVEL);
+        }
+        self.pages += 1;
+    }
+}
+
+fn check_range(start: u64, end: u64) -> Result<()> {
+    let aligned = (start | end).is_multiple_of(PAGE_SIZE as u64);
+    if aligned && start <= end && end <= USER_TOP {
+        Ok(())
+    } else {
+        Err(Error::EINVAL)
+    }
+}
+
+/// The entries of a table at `level`, which covers addresses from `base`, that meet `start..end`.
+fn covered(level: u32, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, u64)> {
+    let span = 1u64 << radix::span_shift(level);
+    let mut at = start;
+    core::iter::from_fn(move || {
+        (at < end).then(|| {
+            let next = ((at & !(span - 1)) + span).min(end);
+            let item = (
+                at >> radix::span_shift(level) & (radix::entries(level) - 1),
+                at,
+                next,
+            );
+            at = next;
+            item
+        })
+    })
+}
+
+fn remove(tree: &mut Tree, at: u64, level: u32, start: u64, end: u64, removal: &mut Removal) {
+    let span = 1u64 << radix::span_shift(level);
+    // SAFETY: a table of this tree, whose lock the caller holds.
+    let table = unsafe { Table::new(at) };
+    for (index, from, to) in covered(level, start, end) {
+        let entry = table.get(index);
+        if !entry.is_valid() {
+            continue;
+        }
+        if entry.is_leaf() {
+            // A large page goes as a whole: the memory server, which knows what it mapped, asks for multiples of it.
+            table.set(index, Entry::EMPTY);
+            removal.note(from & !(span - 1), level);
+        } else if to - from == span {
+            table.set(index, Entry::EMPTY);
+            unlink(tree, entry.next(), level + 1, removal);
+        } else {
+            remove(tree, entry.next(), level + 1, from, to, removal);
+        }
+    }
+}
+
+/// Collects a table that is no longer reachable, and all below it.
+fn unlink(tree: &mut Tree, at: u64, level: u32, removal: &mut Removal) {
+    if level < LAST_LEVEL {
+        // SAFETY: as in `remove`; nobody else reaches the table.
+        let table = unsafe { Table::new(at) };
+        for index in 0..radix::entries(level) {
+            let entry = table.get(index);
+            if entry.is_valid() && !entry.is_leaf() {
+                unlink(tree, entry.next(), level + 1, removal);
+            }
+        }
+    }
+    tree.used.remove(at);
+    removal.freed.push(at);
+}
+
+fn change(at: u64, level: u32, start: u64, end: u64, flags: MapFlags, removal: &mut Removal) {
+    // SAFETY: a table of a tree whose lock the caller holds.
+    let table = unsafe { Table::new(at) };
+    for (index, from, to) in covered(level, start, end) {
+        let entry = table.get(index);
+        if entry.is_leaf() && entry.is_valid() {
+            let new = Entry::page(entry.address(), flags);
+            if new != entry {
+                table.set(index, new);
+                removal.note(from, level);
+            }
+        } else if entry.is_valid() {
+            change(entry.next(), level + 1, from, to, flags, removal);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What each CPU has for itself. SPRG1 points at it; nobody but that CPU touches it, except where a field
+//! says so.
+
+use core::cell::UnsafeCell;
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicPtr, AtomicU64};
+
+use k42_abi::dispatcher::{DispatcherPage, RegisterFrame};
+use k42_abi::info::MAX_CPUS;
+
+use crate::cell::Owned;
+use crate::dispatcher::Dispatcher;
+use crate::sched::Queues;
+
+/// How deep calls may nest on borrowed time. A call from the deepest level still works; only its
+/// return goes through the scheduler.
+pub const CHAIN: usize = 16;
+
+/// Size of a CPU's stack, and of the stack on which it reports its own failure.
+pub const STACK_BYTES: usize = 32 << 10;
+
+/// The block of one CPU. The first fields are used by vectors.S at the offsets checked below.
+#[repr(C, align(128))]
+pub struct PerCpu {
+    stack: Owned<u64>,
+    trap_entry: Owned<u64>,
+    scratch: [Owned<u64>; 4],
+    /// Frame of the current dispatcher, into which exceptions save.
+    pub frame: Owned<*mut RegisterFrame>,
+    /// Page of the current dispatcher, in the linear map.
+    pub page: Owned<*mut DispatcherPage>,
+    user: [Owned<u64>; 6],
+    toc: Owned<u64>,
+    calls: Owned<u64>,
+    /// r4 to r7 as the K42 call in progress returns them.
+    pub out: [Owned<u64>; 4],
+    /// Registers of the kernel when it failed.
+    panic_frame: Owned<*mut RegisterFrame>,
+    panic_stack: Owned<u64>,
+
+    /// This CPU's number, 0 to `cpus - 1`.
+    pub index: Owned<usize>,
+    /// Its number with hypervisor and interrupt controller.
+    pub hardware_id: Owned<u32>,
+    /// Bytes that dcbz clears.
+    pub dcache_block: Owned<u64>,
+    /// The dispatcher whose program runs, or ran when the kernel was entered. It is the last of `chain`.
+    pub current: Owned<Option<&'static Dispatcher>>,
+    /// Who lent the CPU to whom: `chain[0]` is on its own time, each later one was called by the one before.
+    pub chain: [Owned<Option<&'static Dispatcher>>; CHAIN],
+    /// Entries of `chain` in use.
+    pub depth: Owned<usize>,
+    /// Somebody should run when the present call is over.
+    pub reschedule: Owned<bool>,
+    /// A borrowed server has been granted its grace period after the end of the slice.
+    pub grace: Owned<bool>,
+    /// Timebase at which the slice of `chain[0]` ends.
+    pub slice_end: Owned<u64>,
+    /// Timebase when `chain[0]` was dispatched, or last charged.
+    pub charged: Owned<u64>,
+    /// Whose state the floating-point and vector registers hold.
+    pub float_owner: Owned<Option<&'static Dispatcher>>,
+    /// Value of PIDR.
+    pub translating: Owned<u64>,
+    queues: UnsafeCell<Queues>,
+    /// Dispatchers of this CPU that other CPUs posted to: a stack linked by `Dispatcher::wake_next`. Pushed
+    /// by anyone, emptied by this CPU.
+    pub wakeups: AtomicPtr<Dispatcher>,
+    /// Process that another CPU is ending and wants this CPU to let go of. Set by that CPU when null, cleared by this one.
+    pub let_go: AtomicPtr<crate::process::Process>,
+    /// Statistics, read by other CPUs.
+    pub calls_made: AtomicU64,
+    /// Asynchronous messages that found the ring full.
+    pub messages_dropped: AtomicU64,
+}
+
+macro_rules! at {
+    ($field:ident, $offset:literal) => {
+        const _: () = assert!(offset_of!(PerCpu, $field) == $offset);
+    };
+}
+at!(stack, 0x00);
+at!(trap_entry, 0x08);
+at!(scratch, 0x10);
+at!(frame, 0x30);
+at!(page, 0x38);
+at!(user, 0x40);
+at!(toc, 0x70);
+at!(calls, 0x78);
+at!(out, 0x80);
+at!(panic_frame, 0xa0);
+at!(panic_stack, 0xa8);
+
+// SAFETY: each CPU uses only its own block, but for the atomics; interrupts are off in the kernel.
+unsafe impl Sync for PerCpu {}
+
+#[repr(align(128))]
+struct Stack(UnsafeCell<[u8; STACK_BYTES]>);
+// SAFETY: only the CPU that owns the stack uses it.
+unsafe impl Sync for Stack {}
+
+#[repr(align(128))]
+struct PanicFrame(UnsafeCell<RegisterFrame>);
+// SAFETY: only the CPU that owns the frame uses it.
+unsafe impl Sync for PanicFrame {}
+
+static BLOCKS: [PerCpu; MAX_CPUS] = [const { PerCpu::new() }; MAX_CPUS];
+static STACKS: [Stack; MAX_CPUS] = [const { Stack(UnsafeCell::new([0; STACK_BYTES])) }; MAX_CPUS];
+static PANIC_STACKS: [Stack; MAX_CPUS] =
+    [const { Stack(UnsafeCell::new([0; STACK_BYTES])) }; MAX_CPUS];
+static PANIC_FRAMES: [PanicFrame; MAX_CPUS] =
+    [const { PanicFrame(UnsafeCell::new(RegisterFrame::ZERO)) }; MAX_CPUS];
+
+fn stack_top(stack: &Stack) -> u64 {
+    // A frame header's room above the first frame, as the ABI wants.
+    stack.0.get().expose_provenance() as u64 + STACK_BYTES as u64 - 128
+}
+
+impl PerCpu {
+    const fn new() -> Self {
+        Self {
+            stack: Owned::new(0),
+            trap_entry: Owned::new(0),
+            scratch: [const { Owned::new(0) }; 4],
+            frame: Owned::new(core::ptr::null_mut()),
+            page: Owned::new(core::ptr::null_mut()),
+            user: [const { Owned::new(0) }; 6],
+            toc: Owned::new(0),
+            calls: Owned::new(0),
+            out: [const { Owned::new(0) }; 4],
+            panic_frame: Owned::new(core::ptr::null_mut()),
+            panic_stack: Owned::new(0),
+            index: Owned::new(0),
+            hardware_id: Owned::new(0),
+            dcache_block: Owned::new(128),
+            current: Owned::new(None),
+            chain: [const { Owned::new(None) }; CHAIN],
+            depth: Owned::new(0),
+            reschedule: Owned::new(false),
+            grace: Owned::new(false),
+            slice_end: Owned::new(u64::MAX),
+            charged: Owned::new(0),
+            float_owner: Owned::new(None),
+            translating: Owned::new(0),
+            queues: UnsafeCell::new(Queues::EMPTY),
+            wakeups: AtomicPtr::new(core::ptr::null_mut()),
+            let_go: AtomicPtr::new(core::ptr::null_mut()),
+            calls_made: AtomicU64::new(0),
+            messages_dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// Runs `action` on this CPU's queues.
+    ///
+    /// The queues are not lent out twice: `action` must not call this again (the scheduler's own
+    /// functions, which are the only ones to use it, do not nest).
+    pub fn with_queues<R>(&self, action: impl FnOnce(&mut Queues) -> R) -> R {
+        // SAFETY: only this CPU uses its queues, interrupts are off, and by the rule above there is
+        // no other reference during `action`.
+        action(unsafe { &mut *self.queues.get() })
+    }
+
+    /// Top of this CPU's stack.
+    pub fn stack(&self) -> u64 {
+        self.stack.get()
+    }
+
+    /// Where a failure of the kernel on this CPU saved the registers.
+    pub fn panic_frame(&self) -> &RegisterFrame {
+        // SAFETY: set up once; written only by the exception entry that precedes every use.
+        unsafe { &*self.panic_frame.get() }
+    }
+}
+
+/// The block of CPU `index`.
+pub fn block(index: usize) -> &'static PerCpu {
+    &BLOCKS[index]
+}
+
+/// Top of the stack on which CPU `index` starts.
+pub fn start_stack(index: usize) -> u64 {
+    stack_top(&STACKS[index])
+}
+
+/// Prepares the block of the CPU that runs this, and points SPRG1 at it.
+///
+/// # Safety
+/// Once on each CPU, before anything else of the kernel runs on it.
+pub unsafe fn adopt(index: usize, hardware_id: u32, dcache_block: u64, calls: u64) {
+    let block = &BLOCKS[index];
+    block.stack.set(stack_top(&STACKS[index]));
+    block.panic_stack.set(stack_top(&PANIC_STACKS[index]));
+    block.panic_frame.set(PANIC_FRAMES[index].0.get());
+    block.trap_entry.set(crate::arch::trap_entry());
+    block.toc.set(crate::arch::toc());
+    block.calls.set(calls);
+    block.index.set(index);
+    block.hardware_id.set(hardware_id);
+    block.dcache_block.set(dcache_block);
+    // SAFETY: the block is ready and lives for ever.
+    unsafe { crate::arch::sprg1::write((&raw const *block).expose_provenance() as u64) };
+}

@@ -1,0 +1,117 @@
+//! What CPUs say to each other. An interrupt carries nothing but "look": wake-ups come in a lock-free stack,
+//! and a request to let go of a process in one word.
+
+use core::sync::atomic::Ordering;
+
+use k42_boot::papr::hcall;
+use k42_sync::cpu_relax;
+
+use crate::arch;
+use crate::dispatcher::Dispatcher;
+use crate::percpu::{self, PerCpu};
+use crate::process::Process;
+use crate::sched;
+
+/// Interrupt priority of an inter-processor message.
+pub const IPI_PRIORITY: u8 = 4;
+
+/// Has the CPU of `who` look at it.
+pub fn wake(who: &'static Dispatcher) {
+    if who.wake_queued.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let target = percpu::block(who.cpu.get());
+    let new = (&raw const *who).cast_mut();
+    let mut first = target.wakeups.load(Ordering::Relaxed);
+    loop {
+        who.wake_next.store(first, Ordering::Relaxed);
+        match target
+            .wakeups
+            .compare_exchange_weak(first, new, Ordering::AcqRel, Ordering::Relaxed)
+        {
+            Ok(_) => break,
+            Err(other) => first = other,
+        }
+    }
+    if first.is_null() {
+        interrupt(target);
+    }
+}
+
+fn interrupt(target: &PerCpu) {
+    // It fails only for a CPU that does not exist.
+    let _ = hcall::ipi(target.hardware_id.get(), IPI_PRIORITY);
+}
+
+/// Does what other CPUs asked of this one.
+pub fn handle(cpu: &PerCpu) {
+    let mut next = cpu.wakeups.swap(core::ptr::null_mut(), Ordering::AcqRel);
+    // SAFETY: null or a dispatcher, and those live for ever.
+    while let Some(who) = unsafe { next.as_ref() } {
+        next = who.wake_next.load(Ordering::Relaxed);
+        who.wake_queued.store(false, Ordering::Release);
+        if who.cpu.get() == cpu.index.get() {
+            sched::make_ready(cpu, who);
+        }
+    }
+    let process = cpu.let_go.load(Ordering::Acquire);
+    // SAFETY: null or a process, and those live for ever.
+    if let Some(process) = unsafe { process.as_ref() } {
+        let_go(cpu, process);
+        cpu.let_go.store(core::ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// Ends the dispatchers of `process` that belong to this CPU. If one of them is on the CPU, its program does not run
+/// again: the caller of `handle` finds no current dispatcher and chooses another.
+pub fn let_go(cpu: &PerCpu, process: &Process) {
+    let index = cpu.index.get();
+    let ends =
+        |who: &'static Dispatcher| who.cpu.get() == index && core::ptr::eq(who.process(), process);
+    let on_top = cpu.current.get().is_some_and(ends);
+    process.for_each(|who| {
+        if ends(who) {
+            sched::end(cpu, who);
+        }
+    });
+    if on_top {
+        sched::leave(cpu);
+    }
+}
+
+/// Ends all dispatchers of `process`, on whatever CPU they are.
+pub fn end_everywhere(cpu: &PerCpu, process: &'static Process) {
+    let mut cpus = 0u64;
+    process.for_each(|who| cpus |= 1 << who.cpu.get());
+    for index in 0..64 {
+        if cpus & 1 << index == 0 {
+            continue;
+        }
+        if index == cpu.index.get() {
+            let_go(cpu, process);
+            continue;
+        }
+        let target = percpu::block(index);
+        let word = (&raw const *process).cast_mut();
+        while target
+            .let_go
+            .compare_exchange(
+                core::ptr::null_mut(),
+                word,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            )
+            .is_err()
+        {
+            // The other CPU may be asking the same of us.
+            handle(cpu);
+            cpu_relax();
+        }
+        interrupt(target);
+        while target.let_go.load(Ordering::Acquire) == word {
+            handle(cpu);
+            cpu_relax();
+        }
+    }
+    arch::tlb::sync();
+}

@@ -1,0 +1,445 @@
+//! Who runs next on each CPU: strict classes, and within a class by weighted time.
+//!
+//! A dispatcher is *ready* when it is in its CPU's queue, *in the chain* when it runs or has lent the CPU to
+//! a server by a call that is not back yet, and otherwise it has nothing to do (or waits). Any
+//! event other than call and return breaks the chain: all in it that have something to do go to the queue, and the
+//! answers of the others will find them by way of the queue.
+
+use core::sync::atomic::Ordering;
+
+use k42_abi::dispatcher::{Entry, soft_interrupt};
+use k42_abi::message::CallWord;
+use k42_abi::rights::{WEIGHT_DEFAULT, class};
+use k42_abi::{Error, Result};
+
+use crate::arch::{self, msr};
+use crate::dispatcher::{Dispatcher, Life, Outgoing, Timer};
+use crate::heap::{Entry as _, Heap};
+use crate::percpu::PerCpu;
+use crate::{ipc, remote, trap};
+
+/// Length of a time slice, microseconds.
+const SLICE_US: u64 = 10_000;
+/// How long a server may go on with a call after the end of the caller's slice, microseconds.
+const GRACE_US: u64 = 50;
+
+/// The queues of one CPU.
+pub struct Queues {
+    ready: Option<Heap<'static, &'static Dispatcher>>,
+    timers: Option<Heap<'static, Timer>>,
+    floor: [u64; class::COUNT],
+}
+
+impl Queues {
+    /// Queues without storage.
+    pub const EMPTY: Self = Self {
+        ready: None,
+        timers: None,
+        floor: [0; class::COUNT],
+    };
+}
+
+/// Most dispatchers that can be ready, or have timers, on one CPU.
+const CAPACITY: usize = crate::process::MAX_PROCESSES;
+
+/// Gives this CPU's queues their storage.
+pub fn initialise(cpu: &PerCpu) -> Result<()> {
+    let ready = crate::pool::slice(CAPACITY, || None)?;
+    let timers = crate::pool::slice(CAPACITY, || None)?;
+    cpu.with_queues(|queues| {
+        queues.ready = Some(Heap::new(ready));
+        queues.timers = Some(Heap::new(timers));
+    });
+    Ok(())
+}
+
+/// Microseconds as timebase ticks.
+pub fn ticks(us: u64) -> u64 {
+    us * crate::start::timebase_hz() / 1_000_000
+}
+
+/// Puts a dispatcher of this CPU into the queue, if it has something to do and is not there already.
+pub fn make_ready(cpu: &PerCpu, who: &'static Dispatcher) {
+    debug_assert!(who.cpu.get() == cpu.index.get());
+    let able = who.life.get() == Life::Alive && !who.process().frozen.load(Ordering::Relaxed);
+    if !able || who.in_chain.get() || !who.is_runnable() {
+        return;
+    }
+    cpu.with_queues(|queues| {
+        if who.position().get() != crate::heap::ABSENT {
+            return;
+        }
+        let wanted = who.wanted_priority.swap(0, Ordering::Relaxed);
+        if wanted != 0 {
+            who.class.set(wanted & 0xffff_ffff);
+            who.weight.set(wanted >> 32);
+        }
+        let floor = queues.floor[who.class.get() as usize % class::COUNT];
+        who.virtual_time.set(who.virtual_time.get().max(floor));
+        if let Some(ready) = &mut queues.ready {
+            // There is room for every dispatcher that can exist; see CAPACITY.
+            ready.insert(who);
+        }
+    });
+}
+
+/// Posts soft interrupts to a dispatcher of any CPU.
+pub fn post(cpu: &PerCpu, who: &'static Dispatcher, bits: u64) {
+    let before = who.page().soft_interrupts.fetch_or(bits, Ordering::AcqRel);
+    if before & bits == bits && before != 0 && who.position().get() != crate::heap::ABSENT {
+        return;
+    }
+    if who.cpu.get() == cpu.index.get() {
+        make_ready(cpu, who);
+    } else {
+        remote::wake(who);
+    }
+}
+
+/// Takes a dispatcher of this CPU out of queue and timers.
+pub fn withdraw(cpu: &PerCpu, who: &'static Dispatcher) {
+    cpu.with_queues(|queues| {
+        if let Some(ready) = &mut queues.ready {
+            ready.remove(who);
+        }
+        if let Some(timers) = &mut queues.timers {
+            timers.remove(Timer(who));
+        }
+    });
+}
+
+/// Sets the timer of the current dispatcher.
+pub fn set_timer(cpu: &PerCpu, who: &'static Dispatcher, deadline: u64) {
+    cpu.with_queues(|queues| {
+        let Some(timers) = &mut queues.timers else {
+            return;
+        };
+        timers.remove(Timer(who));
+        who.deadline.set(deadline);
+        if deadline != u64::MAX {
+            timers.insert(Timer(who));
+        }
+    });
+    program_decrementer(cpu);
+}
+
+/// Posts TIMER to all whose time has come.
+fn expire_timers(cpu: &PerCpu, now: u64) {
+    loop {
+        let due = cpu.with_queues(|queues| {
+            let timers = queues.timers.as_mut()?;
+            timers.first().filter(|timer| timer.key() <= now)?;
+            timers.pop()
+        });
+        let Some(Timer(who)) = due else { return };
+        who.deadline.set(u64::MAX);
+        post(cpu, who, soft_interrupt::TIMER);
+    }
+}
+
+fn program_decrementer(cpu: &PerCpu) {
+    let timer = cpu.with_queues(|queues| {
+        queues
+            .timers
+            .as_ref()
+            .and_then(Heap::first)
+            .map_or(u64::MAX, |t| t.key())
+    });
+    let deadline = timer.min(cpu.slice_end.get());
+    let now = arch::timebase();
+    // The decrementer is 32 bits wide and signed; a zero would be taken one tick late, not lost.
+    let wait = deadline.saturating_sub(now).clamp(1, 0x7fff_ffff);
+    // SAFETY: the kernel handles the decrementer's interrupt wherever interrupts are on.
+    unsafe { arch::decrementer::write(wait) };
+}
+
+/// Charges the time since the last charge to whoever is on its own time.
+fn charge(cpu: &PerCpu, now: u64) {
+    let Some(base) = cpu.chain[0].get() else {
+        return;
+    };
+    let ran = now - cpu.charged.replace(now);
+    base.run_ticks.set(base.run_ticks.get() + ran);
+    base.page()
+        .run_ticks
+        .store(base.run_ticks.get(), Ordering::Relaxed);
+    let weighted = ran * WEIGHT_DEFAULT / base.weight.get().max(1);
+    base.virtual_time
+        .set((base.virtual_time.get() + weighted) & ((1 << 60) - 1));
+}
+
+/// Breaks the chain: nobody is on this CPU any more. Those that have something to do are ready.
+pub fn leave(cpu: &PerCpu) {
+    charge(cpu, arch::timebase());
+    let depth = cpu.depth.replace(0);
+    for place in &cpu.chain[..depth] {
+        if let Some(who) = place.get() {
+            who.in_chain.set(false);
+        }
+    }
+    for place in &cpu.chain[..depth] {
+        if let Some(who) = place.replace(None) {
+            make_ready(cpu, who);
+        }
+    }
+    cpu.current.set(None);
+    cpu.reschedule.set(false);
+    cpu.grace.set(false);
+}
+
+/// Chooses and runs the next dispatcher, or idles until there is one.
+pub fn dispatch(cpu: &'static PerCpu) -> ! {
+    loop {
+        remote::handle(cpu);
+        expire_timers(cpu, arch::timebase());
+        let next = cpu.with_queues(|queues| {
+            let next = queues.ready.as_mut()?.pop()?;
+            let floor = &mut queues.floor[next.class.get() as usize % class::COUNT];
+            *floor = (*floor).max(next.virtual_time.get());
+            Some(next)
+        });
+        let Some(next) = next else { idle(cpu) };
+        let able = next.life.get() == Life::Alive && !next.process().frozen.load(Ordering::Relaxed);
+        if able && next.is_runnable() {
+            run(cpu, next);
+        }
+    }
+}
+
+fn idle(cpu: &'static PerCpu) -> ! {
+    cpu.slice_end.set(u64::MAX);
+    program_decrementer(cpu);
+    // SAFETY: an interrupt that comes here goes to `idle_interrupt`, which starts from an empty stack.
+    let _ = unsafe { k42_boot::papr::hcall::cede() };
+    // SAFETY: this function and its callers have nothing left to do on this stack.
+    unsafe { arch::reset_stack(cpu.stack(), resume_idle, 0) }
+}
+
+extern "C" fn resume_idle(_: u64) -> ! {
+    dispatch(arch::per_cpu())
+}
+
+/// An interrupt while this CPU idled.
+pub fn idle_interrupt(cpu: &'static PerCpu, vector: u64) -> ! {
+    if vector == 0x500 {
+        trap::external(cpu);
+    }
+    dispatch(cpu)
+}
+
+fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
+    let now = arch::timebase();
+    cpu.chain[0].set(Some(who));
+    cpu.depth.set(1);
+    cpu.charged.set(now);
+    who.in_chain.set(true);
+    who.chosen.set(who.chosen.get() + 1);
+    cpu.slice_end.set(now + ticks(SLICE_US));
+    program_decrementer(cpu);
+    switch_to(cpu, who);
+    enter(cpu, who)
+}
+
+/// Makes `who` the dispatcher that this CPU is for: its frame, page and translation.
+#[inline]
+pub fn switch_to(cpu: &PerCpu, who: &'static Dispatcher) {
+    cpu.current.set(Some(who));
+    cpu.frame.set(who.frame.cell().as_ptr());
+    cpu.page.set(who.page_pointer());
+    let pid = who.comm_id().process().index() as u64;
+    if cpu.translating.get() != pid {
+        cpu.translating.set(pid);
+        // SAFETY: the kernel's own translations are those of entry 0 whatever PIDR holds.
+        unsafe { arch::pidr::write(pid) };
+    }
+    // SAFETY: nothing in the kernel uses SPRG3.
+    unsafe { arch::sprg3::write(who.page_address.get()) };
+}
+
+/// State in which `who` is entered. `wish` is a saved MSR, or 0.
+#[inline]
+pub fn user_msr(cpu: &PerCpu, who: &'static Dispatcher, wish: u64) -> u64 {
+    let float = cpu
+        .float_owner
+        .get()
+        .is_some_and(|owner| core::ptr::eq(owner, who));
+    msr::user(wish, float)
+}
+
+/// Goes on with the current dispatcher, wherever that is.
+pub fn enter(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
+    if let Some(status) = who.fault_answer.replace(None) {
+        trap::fault_answered(cpu, who, status);
+    }
+    if who.has_frame.get() {
+        if !who.is_disabled() && who.soft_interrupts() != 0 {
+            interrupt_upcall(cpu, who);
+        }
+        resume(cpu, who);
+    }
+    if who.answers.get() != 0 {
+        deliver_answer(cpu, who);
+    }
+    who.set_disabled(true);
+    upcall(
+        cpu,
+        who,
+        Entry::Run,
+        [who.boot_argument.get(), 0, 0, 0, 0, 0, 0, 0],
+    )
+}
+
+/// Enters an entry point.
+pub fn upcall(cpu: &PerCpu, who: &'static Dispatcher, entry: Entry, words: [u64; 8]) -> ! {
+    // SAFETY: `who` is current; the state is made by `user_msr`.
+    unsafe { arch::upcall(who.entry(entry), user_msr(cpu, who, 0), &words) }
+}
+
+/// Resumes the frame of the current dispatcher.
+pub fn resume(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
+    who.has_frame.set(false);
+    let frame = who.frame.cell().as_ptr();
+    // SAFETY: the frame belongs to the dispatcher, which is current, and nobody writes it now.
+    unsafe { arch::resume(frame, user_msr(cpu, who, (*frame).msr)) }
+}
+
+/// Tells the current dispatcher that its computation was stopped.
+pub fn interrupt_upcall(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
+    who.has_frame.set(false);
+    who.set_disabled(true);
+    // SAFETY: the page is pinned; the process may write there at the same time, which harms only itself.
+    unsafe { (&raw mut (*who.page_pointer()).interrupt_frame).write(who.frame.get()) };
+    upcall(cpu, who, Entry::Interrupt, [0; 8])
+}
+
+/// Delivers one of the answers that wait for the current dispatcher.
+pub fn deliver_answer(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
+    let slot = who.answers.get().trailing_zeros() as usize;
+    who.answers.set(who.answers.get() & !(1 << slot));
+    let answer = who.outgoing[slot].replace(Outgoing::None);
+    who.set_disabled(true);
+    match answer {
+        Outgoing::Answered([status, word, a, b, c, d, e]) => upcall(
+            cpu,
+            who,
+            Entry::ReturnIn,
+            [
+                slot as u64,
+                status,
+                CallWord(word).with_slot(slot).0,
+                a,
+                b,
+                c,
+                d,
+                e,
+            ],
+        ),
+        Outgoing::Failed(status) => upcall(
+            cpu,
+            who,
+            Entry::CallFailed,
+            [slot as u64, status as u64, 0, 0, 0, 0, 0, 0],
+        ),
+        // The bit is set only with one of the two.
+        _ => upcall(
+            cpu,
+            who,
+            Entry::CallFailed,
+            [slot as u64, Error::EIO.status() as u64, 0, 0, 0, 0, 0, 0],
+        ),
+    }
+}
+
+/// After an interrupt: goes on with the program that was interrupted, whose registers are in its frame, or
+/// with a better one.
+pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
+    remote::handle(cpu);
+    let now = arch::timebase();
+    expire_timers(cpu, now);
+    let Some(who) = cpu.current.get() else {
+        dispatch(cpu)
+    };
+    let base_class = cpu.chain[0]
+        .get()
+        .map_or(class::COUNT as u64, |base| base.class.get());
+    let best = cpu.with_queues(|queues| queues.ready.as_ref().and_then(Heap::first));
+    let better = best.is_some_and(|best| slice_over || best.class.get() < base_class);
+    let frozen = who.process().frozen.load(Ordering::Relaxed);
+    if better || frozen || cpu.reschedule.get() {
+        let lent = cpu.depth.get() > 1;
+        if lent && !frozen && (!cpu.grace.get() || now < cpu.slice_end.get()) {
+            if !cpu.grace.replace(true) {
+                cpu.slice_end.set(now + ticks(GRACE_US));
+            }
+            cpu.reschedule.set(true);
+        } else {
+            who.preempted.set(who.preempted.get() + 1);
+            who.page()
+                .preemptions
+                .store(who.preempted.get(), Ordering::Relaxed);
+            who.has_frame.set(true);
+            tell_end_of_slice(who);
+            leave(cpu);
+            dispatch(cpu);
+        }
+    } else if slice_over {
+        charge(cpu, now);
+        cpu.slice_end.set(now + ticks(SLICE_US));
+        tell_end_of_slice(who);
+    }
+    program_decrementer(cpu);
+    if !who.is_disabled() && who.soft_interrupts() != 0 {
+        interrupt_upcall(cpu, who);
+    }
+    resume(cpu, who)
+}
+
+/// A process with other threads shares its time among them: its library hears of the end of a slice.
+fn tell_end_of_slice(who: &'static Dispatcher) {
+    if who.page().has_work.load(Ordering::Relaxed) != 0 {
+        who.page()
+            .soft_interrupts
+            .fetch_or(soft_interrupt::PREEMPT, Ordering::Relaxed);
+    }
+}
+
+/// Wakes all that wait for `server` to be able to take calls.
+pub fn wake_waiters(cpu: &PerCpu, server: &'static Dispatcher) {
+    let mut next = server.waiters.replace(None);
+    while let Some(who) = next {
+        next = who.waits_next.replace(None);
+        who.waits.set(false);
+        if who.has_frame.get() {
+            make_ready(cpu, who);
+        } else {
+            post(cpu, who, soft_interrupt::RETRY);
+        }
+    }
+}
+
+/// Lets `who`, of this CPU, wait until `server` can take calls.
+pub fn wait_for(who: &'static Dispatcher, server: &'static Dispatcher) {
+    if !who.waits.replace(true) {
+        who.waits_next.set(server.waiters.replace(Some(who)));
+    }
+}
+
+/// Ends a dispatcher of this CPU: calls that it made are orphaned, calls that it was given fail.
+pub fn end(cpu: &PerCpu, who: &'static Dispatcher) {
+    who.life.set(Life::Stopped);
+    withdraw(cpu, who);
+    for place in &cpu.chain {
+        if place.get().is_some_and(|other| core::ptr::eq(other, who)) {
+            place.set(None);
+        }
+    }
+    who.in_chain.set(false);
+    if cpu
+        .float_owner
+        .get()
+        .is_some_and(|owner| core::ptr::eq(owner, who))
+    {
+        cpu.float_owner.set(None);
+    }
+    ipc::abandon(cpu, who);
+}

@@ -1,0 +1,189 @@
+//! The run loop: what a dispatcher does when it has nothing to resume.
+
+use crate::AsyncEvent;
+use crate::dispatcher::{Dispatcher, Page, hooks, own, word};
+use crate::thread::{Saved, Thread};
+use crate::threads::now;
+use crate::{asm, fp, sys};
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering;
+use k42_abi::dispatcher::{offset, soft_interrupt};
+use k42_abi::info::KernelInfo;
+use k42_abi::message::ASYNC_RING;
+use k42_abi::{CommId, layout};
+
+/// Word 0 of a message between dispatchers of one process: look into your inbox. The same number as
+/// `k42_api::event::INBOX`.
+pub(crate) const INBOX: u64 = 4;
+
+/// A ready thread runs at most this long, in thousandths of a second, before others get a turn.
+const SLICE_MS: u64 = 10;
+
+/// Runs the dispatcher: soft interrupts, inbox, next thread. Disabled, on the upcall stack.
+pub(crate) fn run(page: &'static Page) -> ! {
+    // SAFETY: disabled, and the reference is used only here, between upcalls.
+    let own = unsafe { own(page) };
+    page.library[word::CURRENT].store(0, Ordering::Relaxed);
+    loop {
+        if page.soft_interrupts.load(Ordering::Relaxed) != 0 {
+            let pending = page.soft_interrupts.swap(0, Ordering::Acquire);
+            handle(page, own, pending);
+        }
+        own_inbox(page, own);
+        if own.give_up {
+            own.give_up = false;
+            arm(own);
+            // SAFETY: nothing runs.
+            unsafe { sys::give_up(true) };
+        }
+        match own.next_ready(page) {
+            Some(thread) => {
+                if !own.ready.is_empty() {
+                    own.slice_end = now() + slice();
+                }
+                arm(own);
+                // SAFETY: it was ready on this dispatcher, and is in no queue now.
+                unsafe { resume(page, own, thread) };
+            }
+            None => {
+                arm(own);
+                // SAFETY: nothing runs.
+                unsafe { sys::give_up(false) };
+            }
+        }
+    }
+}
+
+/// Makes ready what other dispatchers have left.
+fn own_inbox(page: &Page, own: &mut Dispatcher) {
+    let own: *mut Dispatcher = own;
+    // SAFETY: the inbox is shared by design; `make_ready` does not touch it. A thread in the inbox was given up by
+    // whoever put it there, and is in no queue.
+    unsafe { (*own).inbox.take_all(|thread| (*own).adopt(page, thread)) };
+}
+
+impl Dispatcher {
+    /// Takes in a thread that became ready, from wherever.
+    ///
+    /// # Safety
+    /// As for `make_ready`.
+    unsafe fn adopt(&mut self, page: &Page, thread: *mut Thread) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*thread).home.store(self.vp, Ordering::Relaxed);
+            self.make_ready(page, thread);
+        }
+    }
+}
+
+/// Timebase ticks in a slice.
+fn slice() -> u64 {
+    // SAFETY: the page is mapped read-only in every process, and never changes in this field.
+    let info = unsafe { &*(layout::KERNEL_INFO as *const KernelInfo) };
+    info.timebase_hz / 1000 * SLICE_MS
+}
+
+/// Tells the kernel when to come back. An earlier time that it has already is left: waking early does no harm,
+/// and most timeouts are taken back long before.
+fn arm(own: &mut Dispatcher) {
+    let mut wanted = own.timers.earliest();
+    if !own.ready.is_empty() {
+        wanted = wanted.min(own.slice_end);
+    }
+    if wanted < own.armed {
+        own.armed = wanted;
+        sys::set_timer(wanted);
+    }
+}
+
+/// Handles soft interrupts.
+fn handle(page: &'static Page, own: &mut Dispatcher, pending: u64) {
+    if pending & soft_interrupt::START != 0 && !own.forking.is_null() {
+        crate::fork::start_child(page, own);
+    }
+    if pending & soft_interrupt::PREEMPT != 0 {
+        own.give_up = true;
+    }
+    if pending & soft_interrupt::TIMER != 0 {
+        own.armed = u64::MAX;
+        let now = now();
+        while let Some(thread) = own.timers.expire(now) {
+            // SAFETY: it waits on this dispatcher; if the mark is ours, nobody else makes it ready.
+            unsafe {
+                (*thread).timed_out = true;
+                if (*thread).mark.unblock() {
+                    own.make_ready(page, thread);
+                }
+            }
+        }
+    }
+    if pending & soft_interrupt::RETRY != 0 {
+        while let Some(thread) = own.retry.pop() {
+            // SAFETY: it was in our queue.
+            unsafe { own.make_ready(page, thread) };
+        }
+    }
+    if pending & soft_interrupt::FAULT_DONE != 0 {
+        let mut done = page.faults_done.swap(0, Ordering::Acquire);
+        while done != 0 {
+            let id = done.trailing_zeros() as usize;
+            done &= done - 1;
+            let thread = core::mem::replace(&mut own.faults[id], null_mut());
+            if !thread.is_null() {
+                // SAFETY: it was parked under the id.
+                unsafe { own.make_ready(page, thread) };
+            }
+        }
+    }
+    if pending & soft_interrupt::ASYNC != 0 {
+        take_messages(page);
+    }
+    if pending & soft_interrupt::OVERFLOW != 0 {
+        (hooks().event)(AsyncEvent::Overflow);
+    }
+    if pending & soft_interrupt::CONSOLE != 0 {
+        (hooks().event)(AsyncEvent::Console);
+    }
+}
+
+/// Takes the messages out of the ring.
+fn take_messages(page: &Page) {
+    let own_process = CommId(page.comm_id.load(Ordering::Relaxed)).process();
+    loop {
+        let taken = page.async_taken.load(Ordering::Relaxed);
+        if taken == page.async_put.load(Ordering::Acquire) {
+            return;
+        }
+        // SAFETY: the kernel does not write this place again before `async_taken` has passed it.
+        let message = unsafe { (&raw const page.async_ring[taken as usize % ASYNC_RING]).read_volatile() };
+        page.async_taken.store(taken.wrapping_add(1), Ordering::Release);
+        if CommId(message.sender).process() != own_process || message.words[0] != INBOX {
+            (hooks().event)(AsyncEvent::Message(message));
+        }
+    }
+}
+
+/// Goes on with `thread`. Comes back only if a soft interrupt was faster; the thread is ready again then.
+///
+/// # Safety
+/// The thread belongs to this dispatcher and is in no queue. Disabled.
+pub(crate) unsafe fn resume(page: &Page, own: &mut Dispatcher, thread: *mut Thread) {
+    // SAFETY: the thread is ours by the caller's promise.
+    unsafe {
+        fp::switch_to(own, thread);
+        page.library[word::CURRENT].store(thread as u64, Ordering::Relaxed);
+        match (*thread).saved {
+            Saved::OnStack => asm::k42_resume_switched(thread, page, 0),
+            Saved::Fresh => {
+                (*thread).saved = Saved::OnStack;
+                asm::k42_start_thread(thread, page, (*thread).stack_top)
+            }
+            Saved::InFrame => {
+                (&raw const page.resume_frame).cast_mut().write((*thread).frame);
+                sys::resume(offset::RESUME_FRAME, 0);
+                page.library[word::CURRENT].store(0, Ordering::Relaxed);
+                own.make_ready_first(page, thread);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What the entry points call: on the upcall stack, disabled.
+
+use crate::asm::{k42_atomic_end, k42_atomic_start};
+use crate::dispatcher::{Page, hooks, own, set_saved, word};
+use crate::run::run;
+use crate::thread::{Saved, Thread};
+use core::sync::atomic::Ordering;
+use k42_abi::Error;
+use k42_abi::dispatcher::{RegisterFrame, offset};
+
+/// The thread that runs, or ran when the upcall came.
+fn interrupted(page: &Page) -> *mut Thread {
+    page.library[word::CURRENT].load(Ordering::Relaxed) as *mut Thread
+}
+
+/// A thread has given up the CPU; its registers are on its stack.
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_switched(page: &'static Page) -> ! {
+    set_saved(interrupted(page), Saved::OnStack);
+    run(page)
+}
+
+/// A thread lets others run and stays ready; its registers are on its stack.
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_reschedule(page: &'static Page) -> ! {
+    let thread = interrupted(page);
+    set_saved(thread, Saved::OnStack);
+    // SAFETY: disabled; the thread ran here, so it is in no queue.
+    unsafe { own(page).make_ready(page, thread) };
+    run(page)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_run(page: &'static Page) -> ! {
+    run(page)
+}
+
+/// Puts the registers of the interrupted thread away.
+fn put_away(page: &Page) -> *mut Thread {
+    let thread = interrupted(page);
+    // SAFETY: while enabled some thread runs, so there is one; disabled, so it is ours.
+    unsafe {
+        (*thread).frame = page.interrupt_frame;
+        roll_back(&mut (*thread).frame);
+        (*thread).saved = Saved::InFrame;
+    }
+    thread
+}
+
+/// A thread stopped inside a "get dispatcher" sequence begins it anew.
+fn roll_back(frame: &mut RegisterFrame) {
+    let (start, end) = (&raw const k42_atomic_start as u64, &raw const k42_atomic_end as u64);
+    if (start..end).contains(&frame.nip) {
+        frame.nip &= !31;
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_interrupt(page: &'static Page) -> ! {
+    let thread = put_away(page);
+    // SAFETY: disabled; it ran, so it is in no queue.
+    unsafe { own(page).make_ready(page, thread) };
+    run(page)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_page_fault(page: &'static Page, id: u64) -> ! {
+    let thread = put_away(page);
+    // SAFETY: disabled.
+    let own = unsafe { own(page) };
+    match own.faults.get_mut(id as usize) {
+        Some(place) if place.is_null() => *place = thread,
+        // An id that we do not know, or one in use: try the access again.
+        // SAFETY: as in `k42_upcall_interrupt`.
+        _ => unsafe { own.make_ready(page, thread) },
+    }
+    run(page)
+}
+
+/// A call came to nothing.
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_call_failed(page: &'static Page, slot: u64, status: u64) -> ! {
+    let caller = &page.library[word::CALLERS + slot as usize % 64];
+    let thread = caller.swap(0, Ordering::Relaxed) as *mut Thread;
+    if !thread.is_null() {
+        // SAFETY: disabled; the thread waits for this call and is in no queue. Its block lies on its stack.
+        unsafe {
+            let own = own(page);
+            set_saved(thread, Saved::OnStack);
+            let block = &mut *(*thread).call;
+            block.failed = 1;
+            block.handle_status = status;
+            block.word = 0;
+            if status as i64 == Error::BUSY.status() {
+                own.retry.push(thread);
+            } else {
+                own.make_ready_first(page, thread);
+            }
+        }
+    }
+    run(page)
+}
+
+/// Goes on with a thread that got its reply, but has floating-point registers to be looked after.
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_resume(thread: *mut Thread, page: &'static Page) -> ! {
+    set_saved(thread, Saved::OnStack);
+    // SAFETY: disabled; the thread was waiting for its reply, and is in no queue.
+    unsafe { crate::run::resume(page, own(page), thread) };
+    run(page)
+}
+
+/// A trap, as the program's hook sees it.
+pub struct Trap<'a> {
+    /// Registers; what is changed here holds when the computation goes on.
+    pub frame: &'a mut RegisterFrame,
+    /// Whether it came from disabled code.
+    pub was_disabled: bool,
+    /// The thread that ran.
+    pub thread: Option<crate::ThreadRef>,
+}
+
+/// What is to happen after a trap.
+#[derive(Clone, Copy)]
+pub enum TrapAction {
+    /// Go on with the frame.
+    Resume,
+    /// Go on, enabled, in library code: `entry(argument)` as the thread that trapped, on the stack
+    /// given. The frame is lost if the hook did not copy it. Not for traps from disabled code.
+    Run {
+        /// Initial stack pointer: 16-byte aligned, with 32 bytes above it that may be written.
+        stack: u64,
+        /// What to run. It does not return.
+        entry: extern "C" fn(u64) -> !,
+        /// Its argument.
+        argument: u64,
+    },
+    /// Say what happened, and end the process.
+    Die,
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_trap(page: &'static Page) -> ! {
+    let was_disabled = page.trap_was_disabled.load(Ordering::Relaxed);
+    let thread = core::ptr::NonNull::new(interrupted(page)).map(crate::ThreadRef);
+    // SAFETY: disabled, and one trap at a time (a trap in here ends the process).
+    let frame = unsafe { &mut *(&raw const page.trap_frame).cast_mut() };
+    if crate::usercopy::fix_up(frame) {
+        go_on(page, frame, was_disabled);
+    }
+    let mut trap = Trap { frame, was_disabled: was_disabled != 0, thread };
+    match (hooks().trap)(&mut trap) {
+        TrapAction::Resume => go_on(page, trap.frame, was_disabled),
+        TrapAction::Run { stack, entry, argument } if was_disabled == 0 && thread.is_some() => {
+            // SAFETY: the hook says that the stack is good; the thread is the one that runs.
+            unsafe {
+                let thread = interrupted(page);
+                (*thread).start = Some(core::mem::transmute::<extern "C" fn(u64) -> !, extern "C" fn(u64)>(entry));
+                (*thread).argument = argument;
+                crate::threads::start_on(thread, page, stack)
+            }
+        }
+        _ => crate::fatal::die(trap.frame, was_disabled != 0),
+    }
+}
+
+/// Goes on after a trap.
+fn go_on(page: &'static Page, frame: &mut RegisterFrame, was_disabled: u64) -> ! {
+    roll_back_if_enabled(frame, was_disabled);
+    // SAFETY: the frame is the computation that trapped. It comes back only if soft interrupts are
+    // pending and it was enabled: then it is an interrupted thread.
+    unsafe {
+        crate::sys::resume(offset::TRAP_FRAME, was_disabled);
+        let thread = interrupted(page);
+        (*thread).frame = page.trap_frame;
+        (*thread).saved = Saved::InFrame;
+        own(page).make_ready_first(page, thread);
+    }
+    run(page)
+}
+
+fn roll_back_if_enabled(frame: &mut RegisterFrame, was_disabled: u64) {
+    if was_disabled == 0 {
+        roll_back(frame);
+    }
+}
