@@ -33,8 +33,6 @@ pub struct Machine {
     pub kernel: PathBuf,
     /// Boot archive, unless the kernel carries it.
     pub archive: Option<PathBuf>,
-    /// The kernel's command line.
-    pub command_line: String,
     /// Number of CPUs.
     pub cpus: u32,
     /// Memory in MiB.
@@ -95,9 +93,6 @@ impl Machine {
         if let Some(archive) = &self.archive {
             qemu.arg("-initrd").arg(archive);
         }
-        if !self.command_line.is_empty() {
-            qemu.args(["-append", &self.command_line]);
-        }
         qemu
     }
 }
@@ -117,7 +112,6 @@ mod tests {
         let machine = Machine {
             kernel: "k".into(),
             archive: Some("a".into()),
-            command_line: String::new(),
             cpus: 4,
             memory: 512,
             icount: true,

@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use k42_sched::Mutex;
 
-/// An object that clients can call.
-pub trait Exported: Send + Sync {
+/// An object that clients can call. `Any`, so that a server can get its own type back from a table.
+pub trait Exported: core::any::Any + Send + Sync {
     /// Answers a call. The rights of the handle are in `incoming.caller`.
     fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply;
 }

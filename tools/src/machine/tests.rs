@@ -59,7 +59,6 @@ fn machine(kernel: PathBuf, icount: bool) -> Machine {
     Machine {
         kernel,
         archive: None,
-        command_line: String::new(),
         cpus: 1,
         memory: 256,
         icount,
