@@ -1,5 +1,6 @@
 //! Commands and options of `k42`, and how a wrong one is reported.
 
+use crate::trace;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub enum Command {
     Bench(BenchOptions),
     /// Write one bootable file: kernel, servers, library and root
     Image(ImageOptions),
+    /// Print the events that run --trace has saved
+    Trace(TraceOptions),
 }
 
 /// Options of `run`.
@@ -63,6 +66,10 @@ pub struct RunOptions {
     /// Write the trace buffers here when the machine has ended
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Classes of events that are traced with --trace, as ipc,memory
+    #[arg(long, value_name = "A,B", default_value = "all", requires = "trace",
+          value_parser = parse_trace_classes)]
+    pub trace_classes: String,
     /// Firmware that starts the kernel
     #[arg(long, value_enum, default_value_t = Firmware::Vof)]
     pub firmware: Firmware,
@@ -137,6 +144,22 @@ pub struct ImageOptions {
     /// Make the image of the big-endian build
     #[arg(long)]
     pub big_endian: bool,
+}
+
+/// Options of `trace`.
+#[derive(Args, Clone)]
+pub struct TraceOptions {
+    /// The saved trace
+    pub file: PathBuf,
+    /// Only events of these classes
+    #[arg(long, value_name = "A,B", value_parser = trace::parse_classes)]
+    pub class: Option<u64>,
+    /// Only events of this CPU
+    #[arg(long, value_name = "N")]
+    pub cpu: Option<u32>,
+    /// Only lines that contain this text
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
 }
 
 /// Prints help and version as asked; reduces a usage error to its one line.
@@ -214,6 +237,11 @@ fn parse_package(text: &str) -> Result<String, String> {
     } else {
         Err("not a Debian package name".into())
     }
+}
+
+/// A list of trace classes, kept as it is for the kernel's command line.
+fn parse_trace_classes(list: &str) -> Result<String, String> {
+    trace::parse_classes(list).map(|_| list.into())
 }
 
 /// `HOST=GUEST` of --add: split at the first `=`, the guest's path absolute.

@@ -10,7 +10,7 @@
 //!   programs as the boot archive, [`image`] joins that with the kernel in one file;
 //! * [`machine`] boots it, with [`qemu`], [`qmp`], [`console`] and [`symbols`];
 //!   [`run`] is its user's side, [`guest`] and [`system`] are that of tests;
-//! * [`test`] and [`bench`] run the tests and the measurements.
+//! * [`test`] and [`bench`] run the tests and the measurements, [`trace`] prints events.
 //!
 //! Every error ends as one line on standard error and a non-zero status.
 
@@ -33,6 +33,7 @@ mod run;
 mod symbols;
 mod system;
 mod test;
+mod trace;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -63,6 +64,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Run(options) => run::run(&repo, &options),
         Command::Bench(options) => bench::command(&repo, &options),
         Command::Image(options) => image::command(&repo, &options),
+        Command::Trace(options) => trace::command(&options),
         Command::Build(options) => build::command(&repo, &options),
         Command::Test(options) => test::command(&repo, &options),
     }

@@ -33,6 +33,8 @@ pub struct Machine {
     pub kernel: PathBuf,
     /// Boot archive, unless the kernel carries it.
     pub archive: Option<PathBuf>,
+    /// The kernel's command line.
+    pub command_line: String,
     /// Number of CPUs.
     pub cpus: u32,
     /// Memory in MiB.
@@ -93,6 +95,9 @@ impl Machine {
         if let Some(archive) = &self.archive {
             qemu.arg("-initrd").arg(archive);
         }
+        if !self.command_line.is_empty() {
+            qemu.args(["-append", &self.command_line]);
+        }
         qemu
     }
 }
@@ -112,6 +117,7 @@ mod tests {
         let machine = Machine {
             kernel: "k".into(),
             archive: Some("a".into()),
+            command_line: String::new(),
             cpus: 4,
             memory: 512,
             icount: true,

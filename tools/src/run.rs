@@ -47,6 +47,10 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
     let machine = Machine {
         kernel: kernel(&built)?,
         archive: Some(boot_archive),
+        command_line: match options.trace {
+            Some(_) => format!("trace={}", options.trace_classes),
+            None => String::new(),
+        },
         cpus: options.cpus,
         memory: options.memory,
         icount: options.icount,

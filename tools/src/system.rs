@@ -60,6 +60,7 @@ impl K42 {
         let machine = Machine {
             kernel: self.kernel.clone(),
             archive: Some(boot_archive),
+            command_line: String::new(),
             cpus: 1,
             memory: 2048,
             icount: true,

@@ -54,6 +54,11 @@ fn bad_values() {
     refuses(&["run", "--exec"], "--exec");
     refuses(&["run", "--stdin"], "--exec");
     refuses(
+        &["run", "--trace", "x", "--trace-classes", "flun"],
+        "'flun'",
+    );
+    refuses(&["trace", "x", "--class", "flun"], "'flun'");
+    refuses(
         &["run", "--root", "/tmp", "--packages", "bash"],
         "--packages",
     );
@@ -72,6 +77,9 @@ fn files_that_are_not_there() {
         &["run", "--trace", "/no/such/folder/t"],
         "/no/such/folder/t",
     );
+    refuses(&["trace", "/no/such/trace"], "/no/such/trace");
+    refuses(&["trace", "/dev/null"], "too short for a trace");
+    refuses(&["trace", env!("CARGO_BIN_EXE_k42")], "not a K42 trace");
     let root = tempfile::tempdir().expect("a folder");
     let root = root.path().to_str().expect("UTF-8");
     refuses(

@@ -76,8 +76,6 @@ pub(crate) struct Dispatcher {
     pub(crate) timers: Timers,
     /// What SET_TIMER was last told, `u64::MAX` if nothing is to come.
     pub(crate) armed: u64,
-    /// When the thread that runs has run long enough, if others are ready.
-    pub(crate) slice_end: u64,
     pub(crate) inbox: Inbox,
     pub(crate) slots: SlotMask,
     /// Threads that wait for a client slot.
@@ -189,7 +187,6 @@ pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
         ready: Queue::new(),
         timers: Timers::new(),
         armed: u64::MAX,
-        slice_end: 0,
         inbox: Inbox::new(),
         slots: SlotMask::new(0),
         slot_waiters: Queue::new(),

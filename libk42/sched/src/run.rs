@@ -8,16 +8,12 @@ use crate::{asm, fp, sys};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 use k42_abi::dispatcher::{offset, soft_interrupt};
-use k42_abi::info::KernelInfo;
 use k42_abi::message::ASYNC_RING;
-use k42_abi::{CommId, layout};
+use k42_abi::CommId;
 
 /// Word 0 of a message between dispatchers of one process: look into your inbox. The same number as
 /// `k42_api::event::INBOX`.
 pub(crate) const INBOX: u64 = 4;
-
-/// A ready thread runs at most this long, in thousandths of a second, before others get a turn.
-const SLICE_MS: u64 = 10;
 
 /// Runs the dispatcher: soft interrupts, inbox, next thread. Disabled, on the upcall stack.
 pub(crate) fn run(page: &'static Page) -> ! {
@@ -38,9 +34,6 @@ pub(crate) fn run(page: &'static Page) -> ! {
         }
         match own.next_ready(page) {
             Some(thread) => {
-                if !own.ready.is_empty() {
-                    own.slice_end = now() + slice();
-                }
                 arm(own);
                 // SAFETY: it was ready on this dispatcher, and is in no queue now.
                 unsafe { resume(page, own, thread) };
@@ -76,20 +69,10 @@ impl Dispatcher {
     }
 }
 
-/// Timebase ticks in a slice.
-fn slice() -> u64 {
-    // SAFETY: the page is mapped read-only in every process, and never changes in this field.
-    let info = unsafe { &*(layout::KERNEL_INFO as *const KernelInfo) };
-    info.timebase_hz / 1000 * SLICE_MS
-}
-
 /// Tells the kernel when to come back. An earlier time that it has already is left: waking early does no harm,
 /// and most timeouts are taken back long before.
 fn arm(own: &mut Dispatcher) {
-    let mut wanted = own.timers.earliest();
-    if !own.ready.is_empty() {
-        wanted = wanted.min(own.slice_end);
-    }
+    let wanted = own.timers.earliest();
     if wanted < own.armed {
         own.armed = wanted;
         sys::set_timer(wanted);
@@ -101,7 +84,9 @@ fn handle(page: &'static Page, own: &mut Dispatcher, pending: u64) {
     if pending & soft_interrupt::START != 0 && !own.forking.is_null() {
         crate::fork::start_child(page, own);
     }
-    if pending & soft_interrupt::PREEMPT != 0 {
+    // At the end of a slice, if threads are ready here (the one that was stopped is last in the queue now); and when a
+    // reply waits to be let in.
+    if pending & (soft_interrupt::PREEMPT | soft_interrupt::REPLY) != 0 {
         own.give_up = true;
     }
     if pending & soft_interrupt::TIMER != 0 {

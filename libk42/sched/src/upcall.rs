@@ -6,7 +6,7 @@ use crate::run::run;
 use crate::thread::{Saved, Thread};
 use core::sync::atomic::Ordering;
 use k42_abi::Error;
-use k42_abi::dispatcher::{RegisterFrame, offset};
+use k42_abi::dispatcher::{RegisterFrame, offset, soft_interrupt};
 
 /// The thread that runs, or ran when the upcall came.
 fn interrupted(page: &Page) -> *mut Thread {
@@ -58,8 +58,13 @@ fn roll_back(frame: &mut RegisterFrame) {
 #[unsafe(no_mangle)]
 extern "C" fn k42_upcall_interrupt(page: &'static Page) -> ! {
     let thread = put_away(page);
+    // Only the end of its slice sends the thread behind the others.
+    let slice_over = page.soft_interrupts.load(Ordering::Relaxed) & soft_interrupt::PREEMPT != 0;
     // SAFETY: disabled; it ran, so it is in no queue.
-    unsafe { own(page).make_ready(page, thread) };
+    unsafe {
+        let own = own(page);
+        if slice_over { own.make_ready(page, thread) } else { own.make_ready_first(page, thread) }
+    }
     run(page)
 }
 

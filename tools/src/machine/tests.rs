@@ -59,6 +59,7 @@ fn machine(kernel: PathBuf, icount: bool) -> Machine {
     Machine {
         kernel,
         archive: None,
+        command_line: String::new(),
         cpus: 1,
         memory: 256,
         icount,

@@ -116,6 +116,7 @@ fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware, symbols: Option<Symbols>
     let machine = Machine {
         kernel,
         archive: None,
+        command_line: String::new(),
         cpus,
         memory: 512,
         icount: false,

@@ -1,0 +1,143 @@
+//! Loads this very program from the boot archive into a second address space.
+
+use crate::faults;
+use core::sync::atomic::{AtomicU64, Ordering};
+use k42_abi::boot::MemoryBoot;
+use k42_abi::dispatcher::DispatcherPage;
+use k42_abi::layout::{KERNEL_INFO, MEMORY_WINDOW, PAGE_SIZE, dispatcher_page};
+use k42_abi::map::MapFlags;
+use k42_abi::message::SLOT_SIZE;
+use k42_abi::rights::{KernelRights, WEIGHT_DEFAULT, class};
+use k42_abi::{Error, ProcessId, Result};
+use k42_rt::sys::{self, MapError, NewDispatcher};
+use tar_no_std::TarArchiveRef;
+use xmas_elf::ElfFile;
+use xmas_elf::program::{ProgramHeader, Type};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+/// Client and server slots of each dispatcher of the child.
+const SLOTS: u32 = 8;
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+static END: AtomicU64 = AtomicU64::new(0);
+
+/// Takes zeroed memory, aligned to its size.
+pub fn take(bytes: u64, align: u64) -> Result<u64> {
+    let mut next = NEXT.load(Ordering::Relaxed);
+    loop {
+        let start = next.next_multiple_of(align);
+        if start + bytes > END.load(Ordering::Relaxed) {
+            return Err(Error::ENOMEM);
+        }
+        match NEXT.compare_exchange(next, start + bytes, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => {
+                // SAFETY: free memory, in the window, now ours.
+                unsafe { core::ptr::write_bytes((MEMORY_WINDOW + start) as *mut u8, 0, bytes as usize) };
+                return Ok(start);
+            }
+            Err(now) => next = now,
+        }
+    }
+}
+
+/// Maps a page, giving table frames as they are asked for.
+pub fn map(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> Result<()> {
+    loop {
+        match sys::map(process, address, frame, flags) {
+            Ok(()) => return Ok(()),
+            Err(MapError::NeedFrames(n)) => {
+                for _ in 0..n {
+                    sys::donate(process, &[take(PAGE, PAGE)?])?;
+                }
+            }
+            Err(MapError::Other(error)) => return Err(error),
+        }
+    }
+}
+
+/// Makes process 2 from the archive's `servers/memory`, which is this program, with a dispatcher on each CPU.
+pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
+    let largest = boot.free.iter().take(boot.free_ranges as usize).max_by_key(|r| r.bytes).ok_or(Error::ENOMEM)?;
+    NEXT.store(largest.start, Ordering::Relaxed);
+    END.store(largest.start + largest.bytes, Ordering::Relaxed);
+    // SAFETY: the archive is mapped in the window.
+    let archive = unsafe {
+        core::slice::from_raw_parts((MEMORY_WINDOW + boot.archive.start) as *const u8, boot.archive.bytes as usize)
+    };
+    let archive = TarArchiveRef::new(archive).map_err(|_| Error::EINVAL)?;
+    let image = archive
+        .entries()
+        .find(|e| e.filename().as_str() == Ok("servers/memory"))
+        .ok_or(Error::ENOENT)?;
+    let elf = ElfFile::new(image.data()).map_err(|_| Error::ENOEXEC)?;
+
+    let root = take(64 << 10, 64 << 10)?;
+    let child = sys::space_create(root, KernelRights::SEND, ProcessId::PROCESS.index() as u16)?;
+    for header in elf.program_iter() {
+        let ProgramHeader::Ph64(header) = header else { continue };
+        if header.get_type() != Ok(Type::Load) {
+            continue;
+        }
+        let bytes = header.mem_size.next_multiple_of(PAGE);
+        let at = take(bytes, PAGE)?;
+        let data = &image.data()[header.offset as usize..(header.offset + header.file_size) as usize];
+        // SAFETY: just taken, and long enough.
+        unsafe { core::ptr::copy_nonoverlapping(data.as_ptr(), (MEMORY_WINDOW + at) as *mut u8, data.len()) };
+        let mut flags = MapFlags::READ;
+        flags.set(MapFlags::WRITE, header.flags.is_write());
+        flags.set(MapFlags::EXECUTE, header.flags.is_execute());
+        for offset in (0..bytes).step_by(PAGE_SIZE) {
+            if header.flags.is_execute() {
+                flush(MEMORY_WINDOW + at + offset);
+            }
+            map(child, header.virtual_addr + offset, at + offset, flags)?;
+        }
+    }
+    map(child, KERNEL_INFO, boot.kernel_info, MapFlags::READ)?;
+    faults::for_process(child);
+    for vp in 0..cpus {
+        dispatcher(child, vp, elf.header.pt2.entry_point())?;
+    }
+    k42_rt::serve(&faults::ROOT, &faults::TABLES);
+    for vp in (0..cpus).rev() {
+        sys::dispatcher_start(child, vp)?;
+    }
+    Ok(child)
+}
+
+fn dispatcher(process: ProcessId, vp: u32, entry: u64) -> Result<()> {
+    let bytes = PAGE + u64::from(2 * SLOTS) * SLOT_SIZE as u64;
+    let area = take(bytes, PAGE)?;
+    let address = dispatcher_page(vp);
+    for offset in (0..bytes).step_by(PAGE_SIZE) {
+        map(process, address + offset, area + offset, MapFlags::READ | MapFlags::WRITE)?;
+    }
+    sys::dispatcher_create(&NewDispatcher {
+        process,
+        vp,
+        cpu: vp,
+        area,
+        address,
+        client_slots: SLOTS,
+        server_slots: SLOTS,
+        class: class::SERVER as u32,
+        weight: WEIGHT_DEFAULT as u32,
+    })?;
+    // SAFETY: the page is in the window, and its dispatcher has not started.
+    let page = unsafe { &*((MEMORY_WINDOW + area) as *const DispatcherPage) };
+    for word in &page.entry {
+        word.store(entry, Ordering::Relaxed);
+    }
+    page.library[0].store(0x1234, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Makes a page that was written as data good for execution.
+fn flush(address: u64) {
+    for line in (address..address + PAGE).step_by(128) {
+        // SAFETY: a line of our own page.
+        unsafe { core::arch::asm!("dcbst 0, {0}", "sync", "icbi 0, {0}", in(reg) line, options(nostack)) };
+    }
+    // SAFETY: orders the above.
+    unsafe { core::arch::asm!("sync", "isync", options(nostack)) };
+}
