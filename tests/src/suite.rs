@@ -8,7 +8,6 @@ use anyhow::{Context, Result, ensure};
 
 use crate::archive::Tree;
 use crate::compile::{Compiler, Kind, Unit, check_name};
-use crate::linux::Debian;
 
 /// Guest seconds that a case may take if it does not say otherwise.
 const SECONDS: u32 = 20;
@@ -36,8 +35,6 @@ pub struct Suite {
     pub cases: Vec<Case>,
     /// The C programs among them.
     units: Vec<Unit>,
-    /// The workspace.
-    root: PathBuf,
 }
 
 impl Suite {
@@ -76,7 +73,7 @@ impl Suite {
             ensure!(pair[0].name != pair[1].name, "{folder}: two cases are called {}", pair[0].name);
         }
         units.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { folder: folder.to_string(), expected: dir.join("expected"), cases, units, root: root.to_path_buf() })
+        Ok(Self { folder: folder.to_string(), expected: dir.join("expected"), cases, units })
     }
 
     /// Compiles the programs and puts programs and scripts into the guest's tree.
@@ -90,9 +87,6 @@ impl Suite {
             } else {
                 tree.file(&format!("tests/bin/{}", unit.name), 0o755, fs::read(path)?);
             }
-        }
-        if self.units.iter().any(|u| u.kind == Kind::Dynamic) {
-            Debian::prepare(&self.root)?.add_libraries(tree)?;
         }
         if !names.is_empty() {
             tree.file("tests/bin/diffc", 0o755, fs::read(compiler.link_cases(&names, &objects)?)?);

@@ -14,7 +14,8 @@ wire_struct! {
         pub pgid: i32,
         /// Session.
         pub sid: i32,
-        /// Whether it leads its session (bit 0), whether its group is orphaned (bit 1).
+        /// Bit 0: leads its session. Bit 1: its group is orphaned. Bit 2: ignores or blocks SIGTTIN.
+        /// Bit 3: ignores or blocks SIGTTOU.
         pub flags: u32,
     }
 }
