@@ -87,13 +87,18 @@ pub fn build(repo: &Repo, order: Order, progress: Progress) -> Result<Built> {
 
 /// Builds the kernel alone.
 pub fn kernel(repo: &Repo, order: Order) -> Result<PathBuf> {
+    program(repo, KERNEL, order)
+}
+
+/// Builds one package and gives the path of its program.
+pub fn program(repo: &Repo, name: &str, order: Order) -> Result<PathBuf> {
     let packages = cargo::packages(repo)?;
-    let kernel = packages
+    let package = packages
         .iter()
-        .find(|p| p.name == KERNEL)
-        .context("there is no kernel")?;
-    build_packages(repo, order, &[kernel])?;
-    Ok(repo.release_dir(order).join(&kernel.programs[0]))
+        .find(|p| p.name == name && !p.programs.is_empty());
+    let package = package.with_context(|| format!("the workspace has no program {name}"))?;
+    build_packages(repo, order, &[package])?;
+    Ok(repo.release_dir(order).join(&package.programs[0]))
 }
 
 /// Builds some packages for K42.

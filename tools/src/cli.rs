@@ -115,6 +115,9 @@ pub struct BuildOptions {
 pub struct TestOptions {
     /// Run only the cases whose `suite/name` contains this text
     pub filter: Option<String>,
+    /// Run also what tests/pending names as not passing yet
+    #[arg(long)]
+    pub pending: bool,
     /// Print the names of the cases and run none
     #[arg(long)]
     pub list: bool,

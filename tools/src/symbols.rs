@@ -11,6 +11,7 @@ use addr2line::Loader;
 use object::{Object, ObjectSegment};
 use std::cell::OnceCell;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What marks such a line.
@@ -22,8 +23,8 @@ pub struct Symbols {
     root: PathBuf,
 }
 
-/// The symbols of a program, and the address that its image is linked at.
-type Opened = (Loader, u64);
+/// The symbols of a program, and the addresses that its image is linked at.
+type Opened = (Loader, Range<u64>);
 
 struct Program {
     name: String,
@@ -61,27 +62,43 @@ impl Symbols {
         let Some((before, addresses)) = line.split_once(MARK) else {
             return Vec::new();
         };
-        let named = |p: &&Program| before.split([' ', ':', '[', ']']).any(|w| w == p.name);
-        let Some(program) = self.programs.iter().find(named).or(self.programs.first()) else {
-            return Vec::new();
-        };
+        let named = |p: &Program| before.split([' ', ':', '[', ']']).any(|w| w == p.name);
         addresses
             .split_whitespace()
             .filter_map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok())
             .enumerate()
-            .flat_map(|(depth, address)| program.frames(address, depth > 0, &self.root))
+            .flat_map(|(depth, address)| {
+                // The one that the line names, if the address can be its own.
+                let mut holders = self.programs.iter().filter(|p| p.holds(address));
+                let first = holders.clone().next();
+                match holders.find(|p| named(p)).or(first) {
+                    Some(program) => program.frames(address, depth > 0, &self.root),
+                    None => vec![format!("    {address:#x}  ?")],
+                }
+            })
             .collect()
     }
 }
 
 impl Program {
+    fn opened(&self) -> Option<&Opened> {
+        self.opened.get_or_init(|| open(&self.path)).as_ref()
+    }
+
+    /// Whether an address, linked or counted from the start, lies in the image.
+    fn holds(&self, address: u64) -> bool {
+        self.opened()
+            .is_some_and(|(_, image)| image.contains(&address) || address < image.end - image.start)
+    }
+
     /// One line per function, inlined ones first, as they were called inmost to outmost.
     /// A return address belongs to the call before it.
     fn frames(&self, address: u64, returns: bool, root: &Path) -> Vec<String> {
-        let Some((loader, start)) = self.opened.get_or_init(|| open(&self.path)) else {
+        let Some((loader, image)) = self.opened() else {
             return Vec::new();
         };
-        let linked = if address < *start {
+        let start = image.start;
+        let linked = if address < start {
             start.wrapping_add(address)
         } else {
             address
@@ -132,7 +149,11 @@ fn open(path: &Path) -> Option<Opened> {
     let data = fs::read(path).ok()?;
     let file = object::File::parse(data.as_slice()).ok()?;
     let start = file.segments().map(|s| s.address()).min()?;
-    Some((Loader::new(path).ok()?, start))
+    let end = file
+        .segments()
+        .map(|s| s.address().saturating_add(s.size()))
+        .max()?;
+    Some((Loader::new(path).ok()?, start..end))
 }
 
 #[cfg(test)]

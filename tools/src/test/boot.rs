@@ -4,9 +4,11 @@
 //! firmware told, starts every CPU and powers off. It runs in both byte orders, under
 //! both firmwares, on 1, 2 and 4 CPUs, and with an archive packed behind it. The kernel
 //! itself is booted without an archive: it gets through its self-tests, says that there
-//! is nothing to start, and its panic report must name the functions.
+//! is nothing to start, and its panic report must name the functions. With the program
+//! `k42-selftest` in the memory server's place it runs threads, calls and faults.
 
 use super::Jobs;
+use crate::archive::{self, Init};
 use crate::build::{self, Built, KERNEL};
 use crate::cargo::{self, Package};
 use crate::cli::Firmware;
@@ -17,8 +19,9 @@ use crate::machine::Reason;
 use crate::process;
 use crate::qemu::Machine;
 use crate::repo::{Order, Repo};
+use crate::root::Tree;
 use crate::symbols::Symbols;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +30,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The package with the example.
 const BOOT: &str = "k42-boot";
+
+/// The package of the self-test program.
+const SELFTEST: &str = "k42-selftest";
 
 /// The cases that the workspace can run.
 pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
@@ -56,6 +62,9 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
     });
     if packages.iter().any(|p| p.name == KERNEL) {
         kernel_cases(repo, &mut jobs);
+        if packages.iter().any(|p| p.name == SELFTEST) {
+            selftest_cases(repo, &mut jobs);
+        }
     }
     jobs
 }
@@ -97,6 +106,49 @@ fn kernel_cases(repo: &Repo, jobs: &mut Jobs) {
     }
 }
 
+/// The kernel with the self-test program as process 1.
+fn selftest_cases(repo: &Repo, jobs: &mut Jobs) {
+    for (order, cpus, name) in [
+        (Order::Little, 1, "selftest-1cpu"),
+        (Order::Little, 2, "selftest-2cpu"),
+        (Order::Little, 4, "selftest-4cpu"),
+        (Order::Big, 1, "selftest-big-endian-1cpu"),
+        (Order::Big, 2, "selftest-big-endian-2cpu"),
+    ] {
+        let repo = repo.clone();
+        jobs.case(name, move || {
+            let seen = selftest(&repo, order, cpus)?;
+            ensure!(seen.end.reason == Reason::PowerOff, seen.tail());
+            ensure!(seen.log.contains("selftest INFO: passed"), seen.tail());
+            ensure!(seen.end.status == Some(0), seen.tail());
+            Ok(())
+        });
+    }
+}
+
+/// Boots the self-test program.
+fn selftest(repo: &Repo, order: Order, cpus: u32) -> Result<Seen> {
+    let kernel = build::kernel(repo, order)?;
+    let built = Built {
+        kernel: Some(kernel.clone()),
+        programs: vec![(build::PROGRAMS[0].1, build::program(repo, SELFTEST, order)?)],
+    };
+    let folder = tempfile::tempdir()?;
+    let archive = folder.path().join("boot.tar");
+    let init = Init {
+        exec: None,
+        env: Vec::new(),
+        size: (24, 80),
+    };
+    archive::write(&archive, &built, &init, &Tree::default())?;
+    let symbols = Symbols::new(repo, &built);
+    let machine = Machine {
+        archive: Some(archive),
+        ..bare(kernel, cpus, Firmware::Vof)
+    };
+    guest::observe(&machine, Input::None, LIMIT, Some(symbols))
+}
+
 /// The probe's last line when it has found everything.
 fn verdict(order: Order, cpus: u32) -> String {
     format!("probe: {}, {cpus} CPUs, all is well", order.name())
@@ -111,9 +163,9 @@ fn probe(repo: &Repo, order: Order) -> Result<PathBuf> {
     Ok(repo.release_dir(order).join("examples/probe"))
 }
 
-/// Boots a kernel without an archive.
-fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware, symbols: Option<Symbols>) -> Result<Seen> {
-    let machine = Machine {
+/// A machine without an archive.
+fn bare(kernel: PathBuf, cpus: u32, firmware: Firmware) -> Machine {
+    Machine {
         kernel,
         archive: None,
         command_line: String::new(),
@@ -122,8 +174,12 @@ fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware, symbols: Option<Symbols>
         icount: false,
         gdb: false,
         firmware,
-    };
-    guest::observe(&machine, Input::None, LIMIT, symbols)
+    }
+}
+
+/// Boots a kernel without an archive.
+fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware, symbols: Option<Symbols>) -> Result<Seen> {
+    guest::observe(&bare(kernel, cpus, firmware), Input::None, LIMIT, symbols)
 }
 
 /// Boots the probe with a payload behind it.

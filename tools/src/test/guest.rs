@@ -1,10 +1,9 @@
 //! The suites that run programs inside a booted K42: the folders of `tests/`.
 //!
 //! All chosen cases of a suite run in one boot (`k42-tests` does that), and what each
-//! shows is compared with what it showed on Linux. `tests/enabled` names the suites that
-//! are expected to pass at present; the others are listed and skipped with that reason.
+//! shows is compared with what it showed on Linux.
 
-use super::{Jobs, Report, Suite, Verdict};
+use super::{Report, Suite, Verdict};
 use crate::build::{KERNEL, PROGRAMS};
 use crate::cargo::Package;
 use crate::progress::Progress;
@@ -14,14 +13,12 @@ use anyhow::Result;
 use k42_tests::archive::Tree;
 use k42_tests::compile::Compiler;
 use k42_tests::suite::{self, Case};
-use std::fs;
 
 /// The folders of `tests/` that hold cases.
 const FOLDERS: [&str; 3] = ["diff", "hostile", "stress"];
 
 /// The suites that `tests/` holds.
 pub fn suites(repo: &Repo, packages: &[Package]) -> Result<Vec<Box<dyn Suite>>> {
-    let enabled = fs::read_to_string(repo.root().join("tests/enabled")).unwrap_or_default();
     let missing = [KERNEL]
         .into_iter()
         .chain(PROGRAMS.map(|(package, _)| package))
@@ -31,40 +28,22 @@ pub fn suites(repo: &Repo, packages: &[Package]) -> Result<Vec<Box<dyn Suite>>> 
         if !repo.root().join("tests").join(folder).is_dir() {
             continue;
         }
-        let reason = match missing {
-            Some(package) => Some(format!("the workspace has no {package} yet")),
-            None if !enabled.lines().any(|l| l.trim() == folder) => {
-                Some("not in tests/enabled: K42 does not pass it yet".into())
-            }
-            None => None,
-        };
-        match reason {
-            Some(reason) => suites.push(Box::new(skipped(folder, reason))),
-            None => {
-                let suite = suite::Suite::find(repo.root(), folder)?;
-                suites.push(Box::new(Guest {
-                    repo: repo.clone(),
-                    suite,
-                }));
-            }
-        }
+        let suite = suite::Suite::find(repo.root(), folder)?;
+        suites.push(Box::new(Guest {
+            repo: repo.clone(),
+            suite,
+            missing,
+        }));
     }
     Ok(suites)
-}
-
-/// A suite that stands for one that is not run.
-fn skipped(folder: &str, reason: String) -> Jobs {
-    let mut jobs = Jobs::new(folder);
-    jobs.job("all", move |report| {
-        report.record("all", Verdict::Skip(reason))
-    });
-    jobs
 }
 
 /// A folder of cases.
 struct Guest {
     repo: Repo,
     suite: suite::Suite,
+    /// A package without which nothing can be run.
+    missing: Option<&'static str>,
 }
 
 impl Suite for Guest {
@@ -81,6 +60,11 @@ impl Suite for Guest {
     }
 
     fn run(self: Box<Self>, chosen: &dyn Fn(&str) -> bool, report: &mut Report) {
+        if let Some(package) = self.missing {
+            let count = self.suite.cases.iter().filter(|c| chosen(&c.name)).count();
+            let reason = format!("the workspace has no {package}");
+            return report.skip(&self.suite.folder, &reason, count);
+        }
         let cases: Vec<&Case> = self
             .suite
             .cases

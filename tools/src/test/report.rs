@@ -57,6 +57,12 @@ impl Report {
         }
     }
 
+    /// Records `count` cases that were not run, under one name with one reason.
+    pub fn skip(&mut self, name: &str, reason: &str, count: usize) {
+        self.skipped += count;
+        println!("skipped {name} ({count}): {reason}");
+    }
+
     /// Number of passes.
     pub fn passed(&self) -> usize {
         self.passed
