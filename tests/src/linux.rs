@@ -41,24 +41,34 @@ impl Debian {
         Ok(debian)
     }
 
-    /// The root of busybox and the C library, as a tree.
+    /// A root of busybox with links for its applets, like the one that `./k42 run` makes.
     pub fn root(&self) -> Result<Tree> {
         let mut tree = Tree::default();
-        let base = self.dir.join("root");
-        tree.file("bin/busybox", 0o755, fs::read(base.join("bin/busybox"))?);
-        tree.put("bin/sh", Node::Link("busybox".into()));
-        tree.put("lib64/ld64.so.2", Node::Link("/lib/powerpc64le-linux-gnu/ld64.so.2".into()));
-        let lib = base.join("lib/powerpc64le-linux-gnu");
-        for name in ["ld64.so.2", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"] {
-            tree.file(&format!("lib/powerpc64le-linux-gnu/{name}"), 0o755, fs::read(lib.join(name))?);
-        }
-        for dir in ["proc", "dev", "sys", "root", "etc"] {
+        let busybox = self.dir.join("root/bin/busybox");
+        for dir in ["proc", "dev", "sys", "root", "etc", "usr/bin", "usr/sbin", "sbin"] {
             tree.put(dir, Node::Dir(0o755));
         }
+        let list = Command::new("qemu-ppc64le").arg(&busybox).arg("--list-full").output();
+        let list = list.context("qemu-ppc64le: not found (Debian package qemu-user)")?;
+        for applet in String::from_utf8_lossy(&list.stdout).lines().filter(|l| l.contains('/')) {
+            tree.put(applet, Node::Link("/bin/busybox".into()));
+        }
+        tree.file("bin/busybox", 0o755, fs::read(busybox)?);
         tree.put("tmp", Node::Dir(0o1777));
-        tree.file("etc/passwd", 0o644, "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
-        tree.file("etc/group", 0o644, "root:x:0:\nnogroup:x:65534:\n");
+        tree.file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
+        tree.file("etc/group", 0o644, "root:x:0:\ntty:x:5:\nusers:x:100:\nnogroup:x:65534:\n");
         Ok(tree)
+    }
+
+    /// Adds what a dynamically linked program needs.
+    pub fn add_libraries(&self, tree: &mut Tree) -> Result<()> {
+        const LIB: &str = "lib/powerpc64le-linux-gnu";
+        let lib = self.dir.join("root").join(LIB);
+        for name in ["ld64.so.2", "libc.so.6", "libm.so.6", "libgcc_s.so.1"] {
+            tree.file(&format!("{LIB}/{name}"), 0o755, fs::read(lib.join(name))?);
+        }
+        tree.put("lib64/ld64.so.2", Node::Link(format!("/{LIB}/ld64.so.2")));
+        Ok(())
     }
 
     /// The kernel: the one in the environment's `K42_LINUX`, or the package's.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::archive::Tree;
 use crate::compile::{Compiler, Kind, Unit, check_name};
+use crate::linux::Debian;
 
 /// Guest seconds that a case may take if it does not say otherwise.
 const SECONDS: u32 = 20;
@@ -35,6 +36,8 @@ pub struct Suite {
     pub cases: Vec<Case>,
     /// The C programs among them.
     units: Vec<Unit>,
+    /// The workspace.
+    root: PathBuf,
 }
 
 impl Suite {
@@ -73,7 +76,7 @@ impl Suite {
             ensure!(pair[0].name != pair[1].name, "{folder}: two cases are called {}", pair[0].name);
         }
         units.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { folder: folder.to_string(), expected: dir.join("expected"), cases, units })
+        Ok(Self { folder: folder.to_string(), expected: dir.join("expected"), cases, units, root: root.to_path_buf() })
     }
 
     /// Compiles the programs and puts programs and scripts into the guest's tree.
@@ -87,6 +90,9 @@ impl Suite {
             } else {
                 tree.file(&format!("tests/bin/{}", unit.name), 0o755, fs::read(path)?);
             }
+        }
+        if self.units.iter().any(|u| u.kind == Kind::Dynamic) {
+            Debian::prepare(&self.root)?.add_libraries(tree)?;
         }
         if !names.is_empty() {
             tree.file("tests/bin/diffc", 0o755, fs::read(compiler.link_cases(&names, &objects)?)?);

@@ -24,7 +24,11 @@ pub struct Client<X> {
 
 impl<X> Clone for Client<X> {
     fn clone(&self) -> Self {
-        Self { process: self.process, record: self.record.clone(), extra: self.extra.clone() }
+        Self {
+            process: self.process,
+            record: self.record.clone(),
+            extra: self.extra.clone(),
+        }
     }
 }
 
@@ -52,7 +56,9 @@ impl<X: Default> Default for Clients<X> {
 impl<X: Default> Clients<X> {
     /// No clients. Made once, at the start of a server.
     pub fn new() -> Self {
-        Self { chunks: (0..CHUNKS).map(|_| Once::new()).collect() }
+        Self {
+            chunks: (0..CHUNKS).map(|_| Once::new()).collect(),
+        }
     }
 
     fn slot(&self, process: ProcessId) -> &Slot<X> {
@@ -79,13 +85,23 @@ impl<X: Default> Clients<X> {
     }
 
     fn put(&self, process: ProcessId, record: Record) -> Result<Client<X>> {
-        let client = Client { process, record: Arc::new(record), extra: Arc::new(X::default()) };
+        let client = Client {
+            process,
+            record: Arc::new(record),
+            extra: Arc::new(X::default()),
+        };
         *self.slot(process).0.write() = Some(client.clone());
         Ok(client)
     }
 
     /// `Lifecycle::client_created`.
-    pub fn created(&self, caller: &Caller, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()> {
+    pub fn created(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        ids: Credentials,
+        groups: &[u8],
+    ) -> Result<()> {
         from_process_server(caller)?;
         self.put(process, Record::new(ids, groups)?).map(drop)
     }
@@ -97,7 +113,11 @@ impl<X: Default> Clients<X> {
             Some(client) if client.process == parent => client.record.clone(),
             _ => return Err(Error::ESRCH),
         };
-        let client = Client { process: child, record, extra: Arc::new(X::default()) };
+        let client = Client {
+            process: child,
+            record,
+            extra: Arc::new(X::default()),
+        };
         *self.slot(child).0.write() = Some(client);
         Ok(())
     }
@@ -106,11 +126,26 @@ impl<X: Default> Clients<X> {
     pub fn ended(&self, caller: &Caller, process: ProcessId) -> Result<Option<Client<X>>> {
         from_process_server(caller)?;
         let mut slot = self.slot(process).0.write();
-        Ok(if slot.as_ref().is_some_and(|client| client.process == process) { slot.take() } else { None })
+        Ok(
+            if slot
+                .as_ref()
+                .is_some_and(|client| client.process == process)
+            {
+                slot.take()
+            } else {
+                None
+            },
+        )
     }
 
     /// `Lifecycle::credentials_changed`.
-    pub fn changed(&self, caller: &Caller, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()> {
+    pub fn changed(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        ids: Credentials,
+        groups: &[u8],
+    ) -> Result<()> {
         from_process_server(caller)?;
         let record = Arc::new(Record::new(ids, groups)?);
         match &mut *self.slot(process).0.write() {
@@ -123,7 +158,11 @@ impl<X: Default> Clients<X> {
 
 /// Only the process server tells who lives.
 pub fn from_process_server(caller: &Caller) -> Result<()> {
-    if caller.process == ProcessId::PROCESS { Ok(()) } else { Err(Error::EPERM) }
+    if caller.process == ProcessId::PROCESS {
+        Ok(())
+    } else {
+        Err(Error::EPERM)
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +171,12 @@ mod tests {
     use k42_ipc::Handle;
 
     fn caller(process: ProcessId) -> Caller {
-        Caller { process, vp: 0, handle: Handle::ROOT, rights: 0 }
+        Caller {
+            process,
+            vp: 0,
+            handle: Handle::ROOT,
+            rights: 0,
+        }
     }
 
     #[test]
@@ -148,7 +192,14 @@ mod tests {
         clients.forked(&server, a, b).unwrap();
         assert_eq!(clients.get(&caller(b)).unwrap().record.groups, [9]);
         clients.changed(&server, b, Record::ROOT.ids, &[]).unwrap();
-        assert!(clients.get(&caller(b)).unwrap().record.effective().is_root());
+        assert!(
+            clients
+                .get(&caller(b))
+                .unwrap()
+                .record
+                .effective()
+                .is_root()
+        );
         assert_eq!(clients.get(&caller(a)).unwrap().record.ids.fsuid, 7);
         assert!(clients.ended(&server, a).unwrap().is_some());
         assert!(clients.ended(&server, a).unwrap().is_none());
@@ -163,7 +214,17 @@ mod tests {
     #[test]
     fn servers_are_root() {
         let clients = Clients::<()>::new();
-        assert!(clients.get(&caller(ProcessId::NAME)).unwrap().record.effective().is_root());
-        assert_eq!(clients.get(&caller(ProcessId::NONE)).unwrap_err(), Error::ESRCH);
+        assert!(
+            clients
+                .get(&caller(ProcessId::NAME))
+                .unwrap()
+                .record
+                .effective()
+                .is_root()
+        );
+        assert_eq!(
+            clients.get(&caller(ProcessId::NONE)).unwrap_err(),
+            Error::ESRCH
+        );
     }
 }

@@ -9,7 +9,9 @@ const HEADER: usize = 19;
 /// on after this entry.
 pub fn put(out: &mut OutBuf<'_>, inode: u64, next: u64, kind: u8, name: &[u8]) -> bool {
     let length = (HEADER + name.len() + 1).next_multiple_of(8);
-    let Some(record) = out.spare().get_mut(..length) else { return false };
+    let Some(record) = out.spare().get_mut(..length) else {
+        return false;
+    };
     record[..8].copy_from_slice(&inode.to_le_bytes());
     record[8..16].copy_from_slice(&next.to_le_bytes());
     record[16..18].copy_from_slice(&(length as u16).to_le_bytes());
@@ -23,7 +25,11 @@ pub fn put(out: &mut OutBuf<'_>, inode: u64, next: u64, kind: u8, name: &[u8]) -
 /// What read_directory answers: EINVAL if there were entries but the caller's room held not one.
 pub fn finish(out: &OutBuf<'_>, first_did_not_fit: bool) -> Result<u32> {
     let filled = out.filled().len();
-    if filled == 0 && first_did_not_fit { Err(Error::EINVAL) } else { Ok(filled as u32) }
+    if filled == 0 && first_did_not_fit {
+        Err(Error::EINVAL)
+    } else {
+        Ok(filled as u32)
+    }
 }
 
 /// A record as [`parse`] gives it.
@@ -48,7 +54,12 @@ pub fn parse<'a>(bytes: &mut &'a [u8]) -> Option<Entry<'a>> {
     let name = bytes.get(HEADER..length)?;
     let end = name.iter().position(|&b| b == 0)?;
     *bytes = &bytes[length..];
-    Some(Entry { inode, next, kind, name: &name[..end] })
+    Some(Entry {
+        inode,
+        next,
+        kind,
+        name: &name[..end],
+    })
 }
 
 #[cfg(test)]
@@ -64,8 +75,24 @@ mod tests {
         assert!(!put(&mut out, 9, 3, 8, b"x"));
         assert_eq!(finish(&out, false), Ok(48));
         let mut bytes = out.filled();
-        assert_eq!(parse(&mut bytes), Some(Entry { inode: 7, next: 1, kind: 4, name: b".." }));
-        assert_eq!(parse(&mut bytes), Some(Entry { inode: 8, next: 2, kind: 8, name: b"abcd" }));
+        assert_eq!(
+            parse(&mut bytes),
+            Some(Entry {
+                inode: 7,
+                next: 1,
+                kind: 4,
+                name: b".."
+            })
+        );
+        assert_eq!(
+            parse(&mut bytes),
+            Some(Entry {
+                inode: 8,
+                next: 2,
+                kind: 8,
+                name: b"abcd"
+            })
+        );
         assert_eq!(parse(&mut bytes), None);
     }
 

@@ -8,12 +8,14 @@
 //! * [`clients`]: a record per client process, fed by the process server's `Lifecycle` calls;
 //! * [`walk`]: path resolution over any [`walk::Tree`], with symbolic links and redirects at mount points;
 //! * [`dirent`]: the records of getdents64(2);
+//! * [`mounts`]: the mount table as it travels;
 //! * [`wait`]: whom to send a READY event, and when;
 //! * [`lock`]: byte-range locks and flock(2) of one file;
 //! * [`ports`]: the services that a file server needs from its surroundings, as traits, so that all logic runs on the
 //!   host under test;
+//! * `machine` (on K42 only): those services by kernel and process server;
 //! * [`sync`]: the locks that file servers use, named in one place.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_os = "none", no_std)]
 
 extern crate alloc;
 
@@ -22,6 +24,9 @@ pub mod credentials;
 pub mod dirent;
 pub mod linux;
 pub mod lock;
+#[cfg(target_os = "none")]
+pub mod machine;
+pub mod mounts;
 pub mod ports;
 pub mod sync;
 pub mod wait;

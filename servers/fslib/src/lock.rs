@@ -71,13 +71,19 @@ impl FileLocks {
         let mut freed = unlock;
         let mut tail = None;
         self.ranges.retain_mut(|held| {
-            if held.process != wanted.process || held.start > wanted.last || wanted.start > held.last {
+            if held.process != wanted.process
+                || held.start > wanted.last
+                || wanted.start > held.last
+            {
                 return true;
             }
             freed |= held.write && !wanted.write;
             let before = held.start < wanted.start;
             if held.last > wanted.last {
-                let rest = Range { start: wanted.last + 1, ..*held };
+                let rest = Range {
+                    start: wanted.last + 1,
+                    ..*held
+                };
                 if !before {
                     *held = rest;
                     return true;
@@ -93,7 +99,11 @@ impl FileLocks {
         if !unlock {
             self.add_merged(wanted);
         }
-        Ok(if freed { self.waiters.take() } else { WaitList::new() })
+        Ok(if freed {
+            self.waiters.take()
+        } else {
+            WaitList::new()
+        })
     }
 
     /// Adds a range, joined with neighbours of the same owner and kind.
@@ -117,7 +127,11 @@ impl FileLocks {
         let before = self.ranges.len();
         self.ranges.retain(|held| held.process != process);
         self.waiters.remove(process);
-        if self.ranges.len() < before { self.waiters.take() } else { WaitList::new() }
+        if self.ranges.len() < before {
+            self.waiters.take()
+        } else {
+            WaitList::new()
+        }
     }
 
     /// flock(2) for the open file `owner`. EAGAIN if another open file is in the way; a lock that is changed is lost
@@ -127,7 +141,11 @@ impl FileLocks {
             return Ok(WaitList::new());
         }
         let woken = self.release_whole(owner);
-        if self.whole.iter().any(|&(_, held_exclusive)| exclusive || held_exclusive) {
+        if self
+            .whole
+            .iter()
+            .any(|&(_, held_exclusive)| exclusive || held_exclusive)
+        {
             self.waiters = woken;
             return Err(Error::EAGAIN);
         }
@@ -143,7 +161,11 @@ impl FileLocks {
     pub fn release_whole(&mut self, owner: usize) -> WaitList {
         let before = self.whole.len();
         self.whole.retain(|&(held, _)| held != owner);
-        if self.whole.len() < before { self.waiters.take() } else { WaitList::new() }
+        if self.whole.len() < before {
+            self.waiters.take()
+        } else {
+            WaitList::new()
+        }
     }
 }
 
@@ -155,7 +177,12 @@ mod tests {
     const B: ProcessId = ProcessId(21);
 
     fn range(process: ProcessId, start: u64, last: u64, write: bool) -> Range {
-        Range { start, last, write, process }
+        Range {
+            start,
+            last,
+            write,
+            process,
+        }
     }
 
     #[test]
@@ -164,7 +191,10 @@ mod tests {
         locks.set(range(A, 0, 99, true), false).unwrap();
         locks.set(range(A, 40, 59, true), true).unwrap();
         assert_eq!(locks.conflict(&range(B, 40, 59, true)), None);
-        assert_eq!(locks.conflict(&range(B, 0, u64::MAX, false)).unwrap().last, 39);
+        assert_eq!(
+            locks.conflict(&range(B, 0, u64::MAX, false)).unwrap().last,
+            39
+        );
         assert_eq!(locks.conflict(&range(B, 59, 60, false)).unwrap().start, 60);
         locks.set(range(A, 40, 59, true), false).unwrap();
         assert_eq!(locks.ranges, [range(A, 0, 99, true)]);
@@ -178,7 +208,10 @@ mod tests {
         let mut locks = FileLocks::default();
         locks.set(range(A, 0, u64::MAX, false), false).unwrap();
         locks.set(range(B, 5, 5, false), false).unwrap();
-        assert_eq!(locks.set(range(A, 5, 5, true), false).unwrap_err(), Error::EAGAIN);
+        assert_eq!(
+            locks.set(range(A, 5, 5, true), false).unwrap_err(),
+            Error::EAGAIN
+        );
         locks.release_process(B);
         locks.set(range(A, 5, 5, true), false).unwrap();
         locks.release_process(A);
@@ -190,7 +223,9 @@ mod tests {
         // Against one owner per byte, over a small file, with a plain generator.
         let mut seed = 1u64;
         let mut next = |n: u64| {
-            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            seed = seed
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             (seed >> 33) % n
         };
         let mut locks = FileLocks::default();
@@ -201,7 +236,12 @@ mod tests {
             let (start, last) = (x.min(y), x.max(y));
             let kind = next(3) as u8;
             let process = [A, B][owner];
-            let free = (start..=last).all(|i| matches!((kind, model[1 - owner][i as usize]), (0, _) | (_, 0) | (1, 1)));
+            let free = (start..=last).all(|i| {
+                matches!(
+                    (kind, model[1 - owner][i as usize]),
+                    (0, _) | (_, 0) | (1, 1)
+                )
+            });
             let done = locks.set(range(process, start, last, kind == 2), kind == 0);
             assert_eq!(done.is_ok(), free);
             if free {
@@ -211,7 +251,10 @@ mod tests {
                 for owner in 0..2 {
                     let other = [B, A][owner];
                     let held = |write| locks.conflict(&range(other, i, i, write)).is_some();
-                    assert_eq!((held(false), held(true)), (model[owner][i as usize] == 2, model[owner][i as usize] > 0));
+                    assert_eq!(
+                        (held(false), held(true)),
+                        (model[owner][i as usize] == 2, model[owner][i as usize] > 0)
+                    );
                 }
             }
         }

@@ -31,7 +31,10 @@ pub struct WaitList {
 impl WaitList {
     /// Nobody.
     pub const fn new() -> Self {
-        Self { first: None, more: Vec::new() }
+        Self {
+            first: None,
+            more: Vec::new(),
+        }
     }
 
     /// Whether nobody waits.
@@ -41,7 +44,11 @@ impl WaitList {
 
     /// Notes the caller, once however often it asks.
     pub fn add(&mut self, caller: &Caller) -> Result<()> {
-        let waiter = Waiter { process: caller.process, vp: caller.vp, handle: caller.handle };
+        let waiter = Waiter {
+            process: caller.process,
+            vp: caller.vp,
+            handle: caller.handle,
+        };
         match self.first {
             None => self.first = Some(waiter),
             Some(first) if first == waiter || self.more.contains(&waiter) => {}
@@ -88,7 +95,12 @@ mod tests {
 
     #[test]
     fn each_waiter_once() {
-        let caller = |p, h| Caller { process: ProcessId(p), vp: 0, handle: Handle(h), rights: 0 };
+        let caller = |p, h| Caller {
+            process: ProcessId(p),
+            vp: 0,
+            handle: Handle(h),
+            rights: 0,
+        };
         let mut list = WaitList::new();
         for (p, h) in [(20, 1), (20, 1), (21, 1), (20, 2), (21, 1)] {
             list.add(&caller(p, h)).unwrap();

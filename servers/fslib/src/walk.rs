@@ -174,7 +174,9 @@ impl Stop {
 
 fn copied(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut vector = Vec::new();
-    vector.try_reserve_exact(bytes.len()).map_err(|_| Error::ENOMEM)?;
+    vector
+        .try_reserve_exact(bytes.len())
+        .map_err(|_| Error::ENOMEM)?;
     vector.extend_from_slice(bytes);
     Ok(vector)
 }
@@ -192,7 +194,11 @@ pub fn check_path(path: &[u8]) -> Result<()> {
         return Err(Error::ENAMETOOLONG);
     }
     // The client's copy ended at the first NUL; a NUL here is a client that does not play by the rules.
-    if path.contains(&0) { Err(Error::BAD_MESSAGE) } else { Ok(()) }
+    if path.contains(&0) {
+        Err(Error::BAD_MESSAGE)
+    } else {
+        Ok(())
+    }
 }
 
 /// Resolves `path` from `start` (or from the root, if it begins with a slash). An empty path is ENOENT: calls that allow
@@ -211,7 +217,11 @@ pub fn walk<'p, T: Tree>(
     let mut path = Path::Given(path);
     let mut at = 0;
     let mut links = 0;
-    let mut directory = if path.bytes()[0] == b'/' { tree.root() } else { start };
+    let mut directory = if path.bytes()[0] == b'/' {
+        tree.root()
+    } else {
+        start
+    };
     loop {
         if tree.kind(&directory) != Kind::Directory {
             return Err(Error::ENOTDIR.into());
@@ -220,12 +230,26 @@ pub fn walk<'p, T: Tree>(
         let begin = skip_slashes(bytes, at);
         if begin == bytes.len() {
             // Nothing but slashes: the starting point itself.
-            let last = if bytes.first() == Some(&b'/') { Last::Root } else { Last::Dot };
+            let last = if bytes.first() == Some(&b'/') {
+                Last::Root
+            } else {
+                Last::Dot
+            };
             let node = Some(directory.clone());
-            return Ok(Walked { directory, node, last, trailing_slash: true, path, name: (0, 0) });
+            return Ok(Walked {
+                directory,
+                node,
+                last,
+                trailing_slash: true,
+                path,
+                name: (0, 0),
+            });
         }
         tree.search(&directory, who)?;
-        let length = bytes[begin..].iter().position(|&b| b == b'/').unwrap_or(bytes.len() - begin);
+        let length = bytes[begin..]
+            .iter()
+            .position(|&b| b == b'/')
+            .unwrap_or(bytes.len() - begin);
         let end = begin + length;
         let next = skip_slashes(bytes, end);
         let is_last = next == bytes.len();
@@ -244,7 +268,14 @@ pub fn walk<'p, T: Tree>(
         if let Some((node, last)) = special {
             if is_last {
                 let found = Some(node);
-                return Ok(Walked { directory, node: found, last, trailing_slash, path, name: (0, 0) });
+                return Ok(Walked {
+                    directory,
+                    node: found,
+                    last,
+                    trailing_slash,
+                    path,
+                    name: (0, 0),
+                });
             }
             directory = node;
             at = next;
@@ -255,7 +286,14 @@ pub fn walk<'p, T: Tree>(
             return Err(Error::ENAMETOOLONG.into());
         }
         let node = tree.lookup(&directory, name)?;
-        let done = |node| Walked { directory: directory.clone(), node, last: Last::Name, trailing_slash, path: Path::Given(&[]), name: (begin, end) };
+        let done = |node| Walked {
+            directory: directory.clone(),
+            node,
+            last: Last::Name,
+            trailing_slash,
+            path: Path::Given(&[]),
+            name: (begin, end),
+        };
         let Some(node) = node else {
             if !is_last {
                 return Err(Error::ENOENT.into());
@@ -263,7 +301,10 @@ pub fn walk<'p, T: Tree>(
             return Ok(Walked { path, ..done(None) });
         };
         if is_last && treat == Final::Entry {
-            return Ok(Walked { path, ..done(Some(node)) });
+            return Ok(Walked {
+                path,
+                ..done(Some(node))
+            });
         }
         match tree.kind(&node) {
             Kind::Symlink if !is_last || trailing_slash || treat == Final::Follow => {
@@ -277,17 +318,27 @@ pub fn walk<'p, T: Tree>(
                     return Err(Error::ENOENT.into());
                 }
                 // What came after the link goes on after its target, slash included.
-                target.try_reserve(bytes.len() - end).map_err(|_| Error::ENOMEM)?;
+                target
+                    .try_reserve(bytes.len() - end)
+                    .map_err(|_| Error::ENOMEM)?;
                 target.extend_from_slice(&bytes[end..]);
                 if kind == Link::Magic {
-                    return Err(Stop::Redirect(Redirect { kind: redirect::MAGIC, mount: 0, path: target }));
+                    return Err(Stop::Redirect(Redirect {
+                        kind: redirect::MAGIC,
+                        mount: 0,
+                        path: target,
+                    }));
                 }
                 if target.len() > PATH_MAX {
                     return Err(Error::ENAMETOOLONG.into());
                 }
                 if target[0] == b'/' {
                     if !tree.is_top() {
-                        return Err(Stop::Redirect(Redirect { kind: redirect::ABSOLUTE, mount: 0, path: target }));
+                        return Err(Stop::Redirect(Redirect {
+                            kind: redirect::ABSOLUTE,
+                            mount: 0,
+                            path: target,
+                        }));
                     }
                     directory = tree.root();
                 }
@@ -302,7 +353,10 @@ pub fn walk<'p, T: Tree>(
                     if trailing_slash && kind != Kind::Directory {
                         return Err(Error::ENOTDIR.into());
                     }
-                    return Ok(Walked { path, ..done(Some(node)) });
+                    return Ok(Walked {
+                        path,
+                        ..done(Some(node))
+                    });
                 }
                 directory = node;
                 at = next;

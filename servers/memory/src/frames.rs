@@ -70,6 +70,7 @@ pub enum Need {
 
 /// One entry of the frame table.
 #[derive(Default)]
+#[repr(C)]
 pub struct FrameInfo {
     /// Owners of a frame in use.
     count: AtomicU32,

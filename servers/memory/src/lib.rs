@@ -32,12 +32,15 @@ pub mod frames;
 pub mod handles;
 pub mod hat;
 pub mod image;
+#[cfg(feature = "k42")]
+pub mod kernel;
 pub mod lock;
 pub mod machine;
 pub mod roots;
 pub mod server;
 pub mod space;
 pub mod spaces;
+pub mod start;
 pub mod tree;
 pub mod window;
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! Frames are shared with processes that may write them at any time, so nothing here makes references into a frame;
 //! all access is by copy of words or bytes through raw pointers.
 
-use crate::frames::Frame;
+use crate::frames::{Frame, FrameInfo};
 use k42_abi::layout::PAGE_SIZE;
 
 /// A linear window on real memory.
@@ -115,6 +115,21 @@ impl Window {
     /// Stores a word in the machine's own order.
     pub fn set_word(&self, real: u64, value: u64) {
         self.write(real, &value.to_ne_bytes());
+    }
+
+    /// The frame table, made of zeroes at `real`.
+    ///
+    /// # Safety
+    ///
+    /// The memory belongs to the caller for ever, and is used for nothing else.
+    pub unsafe fn frame_table(&self, real: u64, count: usize) -> Option<&'static [FrameInfo]> {
+        let bytes = (count * size_of::<FrameInfo>()) as u64;
+        if real % align_of::<FrameInfo>() as u64 != 0 || real.checked_add(bytes)? > self.bytes {
+            return None;
+        }
+        self.clear(real, bytes);
+        // SAFETY: within the window, aligned, the caller's alone; entries are atomics, for which zero is a value.
+        Some(unsafe { core::slice::from_raw_parts(self.base.add(real as usize).cast(), count) })
     }
 
     /// A part of real memory that nothing writes any more (the boot archive), as a slice.

@@ -177,10 +177,8 @@ impl Fcm for Anonymous {
         Some(self)
     }
 
-    fn attach(&self, attachment: super::Attachment) {
-        if let Some(source) = &self.source {
-            source.attach(attachment);
-        }
+    fn attach(&self, attachment: super::Attachment) -> Result<()> {
+        self.source.as_ref().map_or(Ok(()), |source| source.attach(super::Attachment { keeps: false, ..attachment }))
     }
 
     fn detach(&self, process: k42_abi::ProcessId, address: u64) {

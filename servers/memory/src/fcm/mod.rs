@@ -81,8 +81,8 @@ pub struct Attachment {
     pub pages: u64,
     /// What the region allows.
     pub flags: MapFlags,
-    /// The region shows the FCM's own pages only, never private copies.
-    pub shared: bool,
+    /// Who maps it there must never fault (a server): pages that come are mapped at once.
+    pub keeps: bool,
 }
 
 /// The pages of one object.
@@ -124,8 +124,10 @@ pub trait Fcm: Send + Sync {
         None
     }
 
-    /// From now on the FCM is mapped there.
-    fn attach(&self, _attachment: Attachment) {}
+    /// From now on the FCM is mapped there. Fails only for who `keeps` its pages mapped.
+    fn attach(&self, _attachment: Attachment) -> Result<()> {
+        Ok(())
+    }
 
     /// It is no longer mapped at that address.
     fn detach(&self, _process: ProcessId, _address: u64) {}

@@ -7,7 +7,7 @@
 use super::{Attachment, Fcm, Request, map_group};
 use crate::machine::{Batch, Machine};
 use crate::frames::{Frame, Kind, Need};
-use crate::lock::{Guard, Lock};
+use crate::lock::Lock;
 use crate::tree::{Found, PageTree};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -15,6 +15,8 @@ use k42_abi::layout::PAGE_SIZE;
 use k42_abi::{Error, ProcessId, Result};
 
 const PAGE: u64 = PAGE_SIZE as u64;
+/// Pages that `populate` brings in before it maps them.
+const RUN: u64 = 256;
 
 /// The FCM of a file or of shared memory.
 pub struct Object {
@@ -66,39 +68,71 @@ impl Object {
         self.state.lock().tree.count(0, u64::MAX)
     }
 
-    /// Brings all pages of `first..end` in, and maps them wherever `process` maps them. ENOSPC when memory is short
-    /// (what was brought in by then stays).
-    pub fn populate(&self, first: u64, end: u64, process: ProcessId) -> Result<()> {
-        let no_space = |error: Error| if error == Error::ENOMEM { Error::ENOSPC } else { error };
+    /// Brings all pages of `first..end` in, which maps them for who keeps the object mapped. ENOSPC when memory is
+    /// short (what was brought in by then stays).
+    pub fn populate(&self, first: u64, end: u64) -> Result<()> {
         let mut state = self.state.lock();
         let end = end.min(state.pages);
-        for index in first..end {
-            self.page(&mut state, index).map_err(no_space)?;
-        }
-        let State { tree, attached, .. } = &mut *state;
-        for place in attached.range((process, 0)..=(process, u64::MAX)).map(|(_, place)| place).filter(|p| p.shared) {
-            let mut batch = Batch::new(self.core, process);
+        let mut index = first;
+        while index < end {
+            // A run of pages that are not there yet.
+            let known = state.tree.find(index).is_some();
+            let from = index;
             let mut result = Ok(());
-            tree.each(first.max(place.index), end.min(place.index + place.pages), |index, frame| {
-                result = batch.add(place.address + (index - place.index) * PAGE, frame, place.flags);
-                result.is_ok()
-            });
-            result.and_then(|()| batch.flush()).map_err(no_space)?;
+            while !known && index < end && index < from + RUN && state.tree.find(index).is_none() && result.is_ok() {
+                result = self.make(&mut state, index).map(|_| index += 1);
+            }
+            result = self.show_to_keepers(&mut state, from, index).and(result);
+            if let Err(error) = result {
+                return Err(if error == Error::ENOMEM { Error::ENOSPC } else { error });
+            }
+            index += u64::from(known);
         }
         Ok(())
     }
 
-    fn page(&self, state: &mut State, index: u64) -> Result<Frame> {
+    /// The page at `index`, and whether it was made now.
+    fn page(&self, state: &mut State, index: u64) -> Result<(Frame, bool)> {
         if let Some(page) = state.tree.find(index) {
-            return Ok(page.frame);
+            return Ok((page.frame, false));
         }
+        let frame = self.make(state, index)?;
+        self.show_to_keepers(state, index, index + 1)?;
+        Ok((frame, true))
+    }
+
+    fn make(&self, state: &mut State, index: u64) -> Result<Frame> {
         self.core.admit()?;
         let frame = self.core.zeroed(self.kind, Need::File)?;
         state.tree.insert(index, frame);
         Ok(frame)
     }
 
-    fn remove(&self, state: &mut Guard<'_, State>, first: u64, end: u64) {
+    /// Maps new pages for those attached who must never fault; takes the pages back if that fails.
+    fn show_to_keepers(&self, state: &mut State, first: u64, end: u64) -> Result<()> {
+        let mut result = Ok(());
+        if first < end {
+            for place in state.attached.values().filter(|place| place.keeps) {
+                result = result.and_then(|()| self.show_at(&state.tree, place, first, end));
+            }
+        }
+        if result.is_err() {
+            self.remove(state, first, end);
+        }
+        result
+    }
+
+    fn show_at(&self, tree: &PageTree, place: &Attachment, first: u64, end: u64) -> Result<()> {
+        let mut batch = Batch::new(self.core, place.process);
+        let mut result = Ok(());
+        tree.each(first.max(place.index), end.min(place.index + place.pages), |index, frame| {
+            result = batch.add(place.address + (index - place.index) * PAGE, frame, place.flags);
+            result.is_ok()
+        });
+        result.and_then(|()| batch.flush())
+    }
+
+    fn remove(&self, state: &mut State, first: u64, end: u64) {
         for place in state.attached.values() {
             let (first, end) = (first.max(place.index), end.min(place.index + place.pages));
             if first < end {
@@ -117,9 +151,8 @@ impl Fcm for Object {
             return Err(Error::ENXIO);
         }
         let (first, end) = request.around();
-        let known = state.tree.find(request.index).is_some();
-        let frame = self.page(&mut state, request.index)?;
-        if known {
+        let (frame, is_new) = self.page(&mut state, request.index)?;
+        if !is_new {
             let shown = |index, page: Found, visit: &mut dyn FnMut(u64, Found)| {
                 visit(index, Found { alone: true, ..page });
             };
@@ -134,12 +167,11 @@ impl Fcm for Object {
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
         let mut state = self.state.lock();
-        if request.end > state.pages {
-            return (0, Err(Error::ENXIO));
-        }
+        // A window may be larger than the object, for what `populate` will bring later.
+        let end = request.end.min(state.pages);
         let mut batch = Batch::new(self.core, request.process);
-        let result = (request.first..request.end).try_for_each(|index| {
-            let frame = self.page(&mut state, index)?;
+        let result = (request.first..end).try_for_each(|index| {
+            let (frame, _) = self.page(&mut state, index)?;
             batch.add(request.address_of(index), frame, request.flags)
         });
         (0, result.and_then(|()| batch.flush()))
@@ -157,8 +189,11 @@ impl Fcm for Object {
         Ok(())
     }
 
-    fn attach(&self, attachment: Attachment) {
-        self.state.lock().attached.insert((attachment.process, attachment.address), attachment);
+    fn attach(&self, attachment: Attachment) -> Result<()> {
+        let mut state = self.state.lock();
+        let key = (attachment.process, attachment.address);
+        let is_new = state.attached.insert(key, attachment).is_none();
+        if is_new && attachment.keeps { self.show_at(&state.tree, &attachment, 0, u64::MAX) } else { Ok(()) }
     }
 
     fn detach(&self, process: ProcessId, address: u64) {

@@ -66,6 +66,7 @@ impl Server {
                 fcm: Arc::new(Physical::new(self.core, Frame::at(real), pages, false)),
                 index: 0,
                 attached: false,
+                keeps: false,
             };
             (start, region)
         };
@@ -89,6 +90,7 @@ impl Server {
                 fcm: vdso.clone(),
                 index: 0,
                 attached: false,
+                keeps: false,
             };
             extra.push((VDSO, region));
         }

@@ -42,8 +42,10 @@ impl Server {
 
 impl Memory for Server {
     fn map_anonymous(&self, caller: &Caller, address: u64, bytes: u64, options: u32) -> Result<u64> {
-        let options = options_of(options)?;
+        let mut options = options_of(options)?;
         let space = self.space(caller.process)?;
+        // A server never faults.
+        options.set(MapOptions::EAGER, space.is_server || options.contains(MapOptions::EAGER));
         let mut mapping = Mapping::anonymous(address, bytes, options);
         if options.contains(MapOptions::SHARED) {
             if bytes / PAGE > self.core.frames.total() {
@@ -157,7 +159,7 @@ impl Memory for Server {
 
     fn populate_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()> {
         let end = offset.checked_add(bytes).ok_or(Error::EINVAL)?.div_ceil(PAGE);
-        self.owned(caller, object)?.populate(offset / PAGE, end, caller.process)
+        self.owned(caller, object)?.populate(offset / PAGE, end)
     }
 
     fn punch_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()> {

@@ -3,11 +3,11 @@
 use super::Server;
 use k42_abi::ProcessId;
 use k42_abi::message::kernel_method;
-use k42_ipc::{Incoming, Reply};
+use k42_ipc::{Exported, Incoming, Reply};
 
-impl Server {
+impl Exported for Server {
     /// Answers a call on the root object: the kernel's own first, then the interface.
-    pub fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
+    fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
         if incoming.method == kernel_method::PAGE_FAULT {
             if incoming.caller.process != ProcessId::NONE {
                 return Reply::error(k42_abi::Error::NO_METHOD);
@@ -17,7 +17,9 @@ impl Server {
         }
         k42_api::memory::memory_dispatch(self, incoming)
     }
+}
 
+impl Server {
     /// Zero: mapped. Negative: EFAULT (nothing there), EACCES (not allowed), ENXIO (beyond the object's end), ENOMEM.
     pub fn page_fault(&self, process: ProcessId, address: u64, access: u64) -> i64 {
         match self.space(process).and_then(|space| space.fault(address, access)) {

@@ -83,8 +83,9 @@ impl Space {
         if let Some(lower) = state.regions.get_mut(&start) {
             lower.end = address;
             if lower.attached {
-                lower.attach(self.id, start);
-                upper.attach(self.id, address);
+                // What is mapped already stays so: nothing can fail but the mapping of pages that are mapped.
+                let _ = lower.attach(self.id, start);
+                let _ = upper.attach(self.id, address);
             }
         }
         // Only the lowest piece of a stack can grow.
@@ -110,7 +111,7 @@ impl Space {
                     if let Some(region) = state.regions.get_mut(&at) {
                         region.end = next.end;
                         if region.attached {
-                            region.attach(self.id, at);
+                            let _ = region.attach(self.id, at);
                         }
                     }
                 }
@@ -150,7 +151,7 @@ impl Space {
             // bring stores back. Such ranges are unmapped and come back by faults.
             cannot_narrow |= new.contains(MapFlags::WRITE) || new.is_empty();
             if region.attached {
-                region.attach(self.id, at);
+                let _ = region.attach(self.id, at);
             }
         }
         if lost {

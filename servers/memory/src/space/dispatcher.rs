@@ -129,6 +129,7 @@ impl Space {
             fcm: Arc::new(Physical::new(core, first, u64::from(pages), true)),
             index: 0,
             attached: false,
+            keeps: false,
         };
         state.regions.insert(address, region);
         state.areas.push(area);

@@ -53,7 +53,7 @@ impl Space {
         if region.is_private() && !region.fcm.is_private() && region.options.contains(MapOptions::WRITE) {
             region.fcm = Arc::new(Anonymous::over(self.core, Some(region.fcm.clone())));
         }
-        region.attach(self.id, start);
+        region.attach(self.id, start)?;
         let (first, last) = (region.index_of(start, from), region.index_of(start, end));
         let request = Request {
             process: self.id,

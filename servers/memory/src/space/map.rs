@@ -79,9 +79,16 @@ impl Space {
             self.unmap_locked(state, start, start + bytes)?;
         }
         let first = self.insert(state, start, start + bytes, &mapping);
-        if options.contains(MapOptions::EAGER)
-            && let Err(error) = self.bring(state, first, start, start + bytes)
+        let mut result = Ok(());
+        if let Some(region) = state.regions.get_mut(&first)
+            && region.keeps
         {
+            result = region.attach(self.id, first);
+        }
+        if options.contains(MapOptions::EAGER) && result.is_ok() {
+            result = self.bring(state, first, start, start + bytes);
+        }
+        if let Err(error) = result {
             self.unmap_locked(state, start, start + bytes)?;
             return Err(if error == Error::ENXIO { Error::EINVAL } else { error });
         }
@@ -122,8 +129,9 @@ impl Space {
             // Indexed by page number, so that a region can grow at either end.
             None => (Arc::new(Anonymous::new(self.core)) as Arc<dyn Fcm>, start / PAGE),
         };
+        let keeps = self.is_server && options.contains(MapOptions::SHARED);
         let (may, purpose) = (mapping.may, mapping.purpose);
-        state.regions.insert(start, Region { end, options, may, purpose, fcm, index, attached: false });
+        state.regions.insert(start, Region { end, options, may, purpose, fcm, index, attached: false, keeps });
         start
     }
 

@@ -40,6 +40,8 @@ pub struct Region {
     pub index: u64,
     /// The FCM knows of it (only then can anything of it be mapped).
     pub attached: bool,
+    /// Shared pages are mapped here as soon as they come, since the process is a server.
+    pub keeps: bool,
 }
 
 /// READ, WRITE and EXECUTE.
@@ -104,7 +106,7 @@ impl Region {
     }
 
     /// Tells the FCM where it is mapped; before anything is.
-    pub fn attach(&mut self, process: ProcessId, start: u64) {
+    pub fn attach(&mut self, process: ProcessId, start: u64) -> Result<()> {
         self.attached = true;
         self.fcm.attach(Attachment {
             process,
@@ -112,8 +114,8 @@ impl Region {
             index: self.index,
             pages: self.pages(start),
             flags: self.flags(),
-            shared: !self.is_private(),
-        });
+            keeps: self.keeps,
+        })
     }
 
     /// Tells the FCM that it is not mapped there any more.
@@ -128,7 +130,7 @@ impl Region {
         &mut self, process: ProcessId, start: u64, address: u64, write: bool, private: u64,
     ) -> Result<u64> {
         if !self.attached {
-            self.attach(process, start);
+            self.attach(process, start)?;
         }
         let (first, end) = self.indices(start);
         let address = address & !(PAGE - 1);

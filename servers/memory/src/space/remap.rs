@@ -84,7 +84,7 @@ impl Space {
         let Some(region) = state.regions.get_mut(&first) else { return Ok(false) };
         region.end += more;
         if region.attached {
-            region.attach(self.id, first);
+            region.attach(self.id, first)?;
         }
         if first < LIBRARY_BASE {
             state.mapped += more;
@@ -113,6 +113,9 @@ impl Space {
             state.mapped += bytes;
         }
         region.end = to + bytes;
+        if region.keeps {
+            region.attach(self.id, to)?;
+        }
         state.regions.insert(to, region);
         Ok(())
     }

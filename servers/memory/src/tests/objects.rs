@@ -57,7 +57,9 @@ fn the_owner_fills_and_others_map() {
     (0..6).for_each(|i| assert!(rig.translation(kfs, window + i * PAGE).is_some()));
     assert_eq!(rig.load(process, shared + 4 * PAGE), Ok(0));
     rig.server.punch_object(&owner, object, 0, 2 * PAGE - 1).unwrap();
+    assert!(rig.translation(kfs, window).is_none());
     assert_eq!(rig.load(process, shared), Ok(0));
+    assert!(rig.translation(kfs, window).is_some(), "what a client brings in, the owner sees");
     assert_eq!(rig.load(process, shared + PAGE), Ok(101));
 
     // A fork has the same handles; the FCM goes with the last of everything.

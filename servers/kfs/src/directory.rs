@@ -1,0 +1,247 @@
+//! The entries of a directory.
+//!
+//! Entries lie in the order in which they were made, each with a cookie that only grows; a removed one leaves a gap
+//! until there are many. A reader's position is a cookie, so whatever happens in between, an entry that stays is seen
+//! exactly once. A small directory is searched from end to end; a larger one gets an index by hash. Position 0 is `.`,
+//! position 1 is `..`, cookies begin at 2.
+
+use crate::node::NodeRef;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use hashbrown::HashTable;
+use k42_ipc::{Error, Result};
+
+/// First cookie of an entry.
+pub const FIRST_COOKIE: u64 = 2;
+/// Entries up to which a directory has no index.
+const SMALL: usize = 12;
+
+/// One name.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name.
+    pub name: Box<[u8]>,
+    /// What it names.
+    pub node: NodeRef,
+}
+
+#[derive(Debug)]
+struct Slot {
+    cookie: u64,
+    hash: u64,
+    entry: Option<Entry>,
+}
+
+/// All names in a directory.
+#[derive(Debug)]
+pub struct Entries {
+    slots: Vec<Slot>,
+    live: usize,
+    next_cookie: u64,
+    index: Option<HashTable<u32>>,
+    seed: u64,
+    /// The directory has been removed: nothing can be made in it.
+    pub dead: bool,
+}
+
+/// Multiplies to twice the width and folds: the mixing step of the hash.
+fn fold(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Hash of a name, keyed so that clients cannot choose names that collide.
+fn hash(seed: u64, name: &[u8]) -> u64 {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = name.as_chunks::<8>();
+    let mut state = seed ^ (name.len() as u64).wrapping_mul(K);
+    for word in words {
+        state = fold(state ^ u64::from_le_bytes(*word), K ^ seed.rotate_left(17));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    fold(
+        fold(state ^ u64::from_le_bytes(last), K ^ seed.rotate_left(17)),
+        K | 1,
+    )
+}
+
+impl Entries {
+    /// An empty directory; `seed` is secret.
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            slots: Vec::new(),
+            live: 0,
+            next_cookie: FIRST_COOKIE,
+            index: None,
+            seed,
+            dead: false,
+        }
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        let is = |slot: &Slot| {
+            slot.entry
+                .as_ref()
+                .is_some_and(|entry| *entry.name == *name)
+        };
+        match &self.index {
+            None => self.slots.iter().position(is),
+            Some(index) => {
+                let hash = hash(self.seed, name);
+                index
+                    .find(hash, |&at| {
+                        self.slots[at as usize].hash == hash && is(&self.slots[at as usize])
+                    })
+                    .map(|&at| at as usize)
+            }
+        }
+    }
+
+    /// What `name` names.
+    #[inline]
+    pub fn get(&self, name: &[u8]) -> Option<&NodeRef> {
+        self.position(name)
+            .and_then(|at| self.slots[at].entry.as_ref())
+            .map(|entry| &entry.node)
+    }
+
+    /// Makes sure that one more entry can be added without allocating.
+    fn reserve(&mut self) -> Result<()> {
+        if self.slots.len() >= 2 * self.live + 16 {
+            self.compact();
+        }
+        if self.slots.len() >= u32::MAX as usize {
+            return Err(Error::ENOSPC);
+        }
+        self.slots.try_reserve(1).map_err(|_| Error::ENOSPC)?;
+        if self.index.is_none() && self.live >= SMALL {
+            let mut index = HashTable::new();
+            index
+                .try_reserve(2 * SMALL, |_: &u32| 0)
+                .map_err(|_| Error::ENOSPC)?;
+            self.index = Some(index);
+            self.reindex();
+        }
+        let slots = &self.slots;
+        match &mut self.index {
+            Some(index) => index
+                .try_reserve(1, |&at| slots[at as usize].hash)
+                .map_err(|_| Error::ENOSPC),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a name. EEXIST; ENOSPC if there is no memory for it; ENOENT in a directory that has been removed.
+    pub fn insert(&mut self, name: &[u8], node: NodeRef) -> Result<()> {
+        if self.dead {
+            return Err(Error::ENOENT);
+        }
+        if self.position(name).is_some() {
+            return Err(Error::EEXIST);
+        }
+        self.reserve()?;
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(name.len())
+            .map_err(|_| Error::ENOSPC)?;
+        copy.extend_from_slice(name);
+        let hash = hash(self.seed, name);
+        let (at, slots) = (self.slots.len() as u32, &self.slots);
+        if let Some(index) = &mut self.index {
+            index.insert_unique(hash, at, |&at| slots[at as usize].hash);
+        }
+        let entry = Some(Entry {
+            name: copy.into_boxed_slice(),
+            node,
+        });
+        self.slots.push(Slot {
+            cookie: self.next_cookie,
+            hash,
+            entry,
+        });
+        self.next_cookie += 1;
+        self.live += 1;
+        Ok(())
+    }
+
+    /// Lets an existing name stand for another node (rename over it); the old one.
+    pub fn replace(&mut self, name: &[u8], node: NodeRef) -> Option<NodeRef> {
+        let at = self.position(name)?;
+        let entry = self.slots[at].entry.as_mut()?;
+        Some(core::mem::replace(&mut entry.node, node))
+    }
+
+    /// Takes a name away.
+    pub fn remove(&mut self, name: &[u8]) -> Option<NodeRef> {
+        let at = self.position(name)?;
+        if let Some(index) = &mut self.index
+            && let Ok(found) = index.find_entry(self.slots[at].hash, |&found| found as usize == at)
+        {
+            found.remove();
+        }
+        let entry = self.slots[at].entry.take()?;
+        self.live -= 1;
+        if self.live == 0 {
+            self.slots = Vec::new();
+            self.index = None;
+        } else if at + 1 == self.slots.len() {
+            self.slots.pop();
+        }
+        Some(entry.node)
+    }
+
+    /// Removes the gaps. Cookies stay, so readers notice nothing.
+    fn compact(&mut self) {
+        self.slots.retain(|slot| slot.entry.is_some());
+        self.reindex();
+    }
+
+    /// Fills the index, which has room for all, anew.
+    fn reindex(&mut self) {
+        let slots = &self.slots;
+        if let Some(index) = &mut self.index {
+            index.clear();
+            for (at, slot) in slots
+                .iter()
+                .enumerate()
+                .filter(|(_, slot)| slot.entry.is_some())
+            {
+                index.insert_unique(slot.hash, at as u32, |&at| slots[at as usize].hash);
+            }
+        }
+    }
+
+    /// The cookie that the next new entry will get: a reader that starts now need not go further.
+    pub fn end(&self) -> u64 {
+        self.next_cookie
+    }
+
+    /// Entries with cookies in `from..end`, in order.
+    pub fn range(&self, from: u64, end: u64) -> impl Iterator<Item = (u64, &Entry)> {
+        let start = self.slots.partition_point(|slot| slot.cookie < from);
+        let within = self.slots[start..]
+            .iter()
+            .take_while(move |slot| slot.cookie < end);
+        within.filter_map(|slot| slot.entry.as_ref().map(|entry| (slot.cookie, entry)))
+    }
+
+    /// The name under which `node` is found here, if it is.
+    pub fn name_of(&self, node: &NodeRef) -> Option<&[u8]> {
+        let is = |entry: &&Entry| alloc::sync::Arc::ptr_eq(&entry.node, node);
+        self.slots
+            .iter()
+            .filter_map(|slot| slot.entry.as_ref())
+            .find(is)
+            .map(|entry| &*entry.name)
+    }
+}

@@ -1,0 +1,591 @@
+//! The file system as a whole, and its interface towards clients.
+
+use crate::directory::Entries;
+use crate::node::{Body, Node, NodeRef, Owner};
+use crate::open::OpenNode;
+use crate::pipe::Pipe;
+use crate::ports::{PageStore, Ports};
+use crate::quota::{Quota, Resources};
+use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+use k42_api::files::{
+    Attributes, FileKind, FileSystem, FileSystemInfo, Opened, SetAttributes, file_system_dispatch,
+    path_flag,
+};
+use k42_api::lifecycle::{Credentials, Lifecycle, lifecycle_dispatch};
+use k42_fslib::linux::{device, mode, open as flag};
+use k42_fslib::sync::{Mutex, RwLock};
+use k42_fslib::walk::{Final, Kind, Link, Outcome, Stop, Tree, Walked, check_path, walk};
+use k42_fslib::{Access, Client, Clients};
+use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, ProcessId, Reply, Result};
+
+/// What KFS keeps of a client process: nodes on which it may have locks or FIFO opens under way.
+#[derive(Debug, Default)]
+pub struct Held(Mutex<Vec<Weak<Node>>>);
+
+impl Held {
+    /// Remembers that the process has something on `node`.
+    pub fn note(&self, node: &NodeRef) -> Result<()> {
+        let mut list = self.0.lock();
+        if list
+            .iter()
+            .any(|held| core::ptr::eq(held.as_ptr(), Arc::as_ptr(node)))
+        {
+            return Ok(());
+        }
+        if list.len() % 16 == 0 {
+            list.retain(|held| held.strong_count() > 0);
+        }
+        list.try_reserve(1).map_err(|_| Error::ENOMEM)?;
+        list.push(Arc::downgrade(node));
+        Ok(())
+    }
+}
+
+/// The server.
+pub struct Kfs {
+    /// Its surroundings.
+    pub ports: Ports,
+    /// Who its clients are.
+    pub clients: Clients<Held>,
+    root: NodeRef,
+    /// Taken to move a directory from one directory to another.
+    pub(crate) rename_lock: Mutex<()>,
+    next_inode: AtomicU64,
+    /// What it is made of.
+    pub resources: &'static Resources,
+}
+
+/// Device number of the root file system, and that of anonymous pipes.
+pub const DEVICE: u64 = device(0, 20);
+const PIPE_DEVICE: u64 = device(0, 13);
+/// `f_type`.
+const MAGIC: u64 = 0x4b46_5331;
+/// The root's inode number.
+const ROOT_INODE: u64 = 1;
+
+impl Kfs {
+    /// An empty file system that may use so many pages and nodes. It lives as long as the server.
+    pub fn start(ports: Ports, store: Box<dyn PageStore>, pages: u64, nodes: u64) -> &'static Self {
+        let resources: &Resources = Box::leak(Box::new(Resources {
+            store,
+            pages: Quota::new(pages),
+            nodes: Quota::new(nodes),
+        }));
+        let owner = Owner {
+            mode: mode::DIRECTORY | 0o755,
+            uid: 0,
+            gid: 0,
+        };
+        let body = Body::Directory(RwLock::new(Entries::new(ports.seed)));
+        let root = Node::new(resources, ROOT_INODE, owner, body, ports.clock.now());
+        root.times.lock().links = 2;
+        Box::leak(Box::new(Self {
+            ports,
+            clients: Clients::new(),
+            root: Arc::new(root),
+            rename_lock: Mutex::new(()),
+            next_inode: AtomicU64::new(ROOT_INODE + 1),
+            resources,
+        }))
+    }
+
+    /// The time.
+    pub fn now(&self) -> i64 {
+        self.ports.clock.now()
+    }
+
+    /// A new node without a name. ENOSPC.
+    pub fn new_node(&self, owner: Owner, body: Body) -> Result<NodeRef> {
+        self.resources.nodes.take(1)?;
+        let inode = self.next_inode.fetch_add(1, Ordering::Relaxed);
+        // If there is no memory the node is dropped, and gives back what was taken.
+        Arc::try_new(Node::new(self.resources, inode, owner, body, self.now()))
+            .map_err(|_| Error::ENOSPC)
+    }
+
+    /// A secret for a new directory's hash.
+    pub fn seed(&self) -> u64 {
+        let count = self.next_inode.load(Ordering::Relaxed);
+        self.ports.seed.rotate_left((count % 63) as u32) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// The node that a directory argument means.
+    pub fn origin(&self, caller: &Caller, directory: Handle) -> Result<NodeRef> {
+        if directory == Handle::ROOT {
+            return Ok(self.root.clone());
+        }
+        Ok(self.ports.handles.get(caller, directory)?.node().clone())
+    }
+
+    /// Resolves a path for `who`.
+    pub fn walk<'p>(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &'p [u8],
+        who: &Access<'_>,
+        treat: Final,
+    ) -> Outcome<Walked<'p, NodeRef>> {
+        walk(self, self.origin(caller, directory)?, path, who, treat)
+    }
+
+    /// The existing node that a path names; `flags` are [`path_flag`]s.
+    pub fn find(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        who: &Access<'_>,
+        flags: u32,
+    ) -> Outcome<NodeRef> {
+        if path.is_empty() && flags & path_flag::EMPTY != 0 {
+            return Ok(self.origin(caller, directory)?);
+        }
+        let treat = if flags & path_flag::NO_FOLLOW != 0 {
+            Final::NoFollow
+        } else {
+            Final::Follow
+        };
+        let walked = self.walk(caller, directory, path, who, treat)?;
+        Ok(walked.node.ok_or(Error::ENOENT)?)
+    }
+
+    /// Attributes of a node.
+    pub fn attributes(&self, node: &Node) -> Attributes {
+        node.attributes(DEVICE)
+    }
+
+    /// What statfs tells.
+    pub fn info(&self) -> FileSystemInfo {
+        FileSystemInfo {
+            kind: MAGIC,
+            block_size: 4096,
+            blocks: self.resources.pages.limit(),
+            free: self.resources.pages.free(),
+            available: self.resources.pages.free(),
+            files: self.resources.nodes.limit(),
+            files_free: self.resources.nodes.free(),
+            name_length: k42_fslib::linux::NAME_MAX as u64,
+            id: DEVICE,
+            flags: 0,
+        }
+    }
+
+    /// Puts the mount `id` on a directory.
+    pub fn mount_on(&self, path: &[u8], id: u32) -> Result<()> {
+        let walked = match walk(self, self.root(), path, &Access::ROOT, Final::Entry) {
+            Ok(walked) => walked,
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Redirect(_)) => return Err(Error::CROSS_MOUNT),
+        };
+        let node = walked.node.ok_or(Error::ENOENT)?;
+        if !node.is_directory() {
+            return Err(Error::ENOTDIR);
+        }
+        node.set_mount(id);
+        Ok(())
+    }
+
+    /// Gives a client a handle on a new open file.
+    pub fn hand_out(&self, caller: &Caller, file: OpenNode) -> Result<Opened> {
+        let (kind, node) = (file.kind(), file.node().clone());
+        let size = if kind == FileKind::Pipe {
+            0
+        } else {
+            node.size()
+        };
+        let file = Arc::try_new(file).map_err(|_| Error::ENOMEM)?;
+        let handle = self.ports.handles.insert(caller.process, file)?;
+        Ok(Opened {
+            handle,
+            kind,
+            mode: node.mode(),
+            inode: node.inode,
+            size,
+        })
+    }
+
+    fn client(&self, caller: &Caller) -> Result<Client<Held>> {
+        self.clients.get(caller)
+    }
+
+    fn wake(&self, lists: [k42_fslib::wait::WaitList; 2]) {
+        lists
+            .into_iter()
+            .for_each(|list| list.wake(&*self.ports.notifier));
+    }
+}
+
+impl Tree for Kfs {
+    type Node = NodeRef;
+
+    fn root(&self) -> NodeRef {
+        self.root.clone()
+    }
+    fn kind(&self, node: &NodeRef) -> Kind {
+        match node.body {
+            Body::Directory(_) => Kind::Directory,
+            Body::Symlink(_) => Kind::Symlink,
+            _ => Kind::Other,
+        }
+    }
+    fn search(&self, directory: &NodeRef, who: &Access<'_>) -> Result<()> {
+        directory.check(who, k42_fslib::linux::access::EXECUTE)
+    }
+    fn lookup(&self, directory: &NodeRef, name: &[u8]) -> Result<Option<NodeRef>> {
+        match &directory.body {
+            Body::Directory(entries) => Ok(entries.read().get(name).cloned()),
+            _ => Err(Error::ENOTDIR),
+        }
+    }
+    fn parent(&self, directory: &NodeRef) -> Option<NodeRef> {
+        directory
+            .place
+            .lock()
+            .as_ref()
+            .map(|place| place.parent.clone())
+    }
+    fn read_link(&self, link: &NodeRef, target: &mut Vec<u8>) -> Result<Link> {
+        let Body::Symlink(text) = &link.body else {
+            return Err(Error::EINVAL);
+        };
+        target.try_reserve(text.len()).map_err(|_| Error::ENOMEM)?;
+        target.extend_from_slice(text);
+        link.touch_accessed(self.now());
+        Ok(Link::Path)
+    }
+    fn mount(&self, node: &NodeRef) -> Option<u32> {
+        node.mount()
+    }
+    fn is_top(&self) -> bool {
+        true
+    }
+}
+
+/// Turns a walk's outcome into a reply: redirects go into `rest`.
+pub fn reply<T>(outcome: Outcome<T>, rest: &mut OutBuf<'_>) -> Result<T> {
+    outcome.map_err(|stop| stop.reply(rest, false))
+}
+
+impl FileSystem for &'static Kfs {
+    fn open(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        mode: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Opened> {
+        let client = self.client(caller)?;
+        reply(
+            self.open_path(caller, &client, directory, path, flags, mode),
+            rest,
+        )
+    }
+
+    fn stat(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Attributes> {
+        let client = self.client(caller)?;
+        if path.is_empty() && flags & path_flag::EMPTY != 0 && directory != Handle::ROOT {
+            return Ok(self.ports.handles.get(caller, directory)?.attributes_now());
+        }
+        let node = reply(
+            self.find(caller, directory, path, &client.record.effective(), flags),
+            rest,
+        )?;
+        Ok(self.attributes(&node))
+    }
+
+    fn access(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        mode: u32,
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
+        let client = self.client(caller)?;
+        if mode & !7 != 0 {
+            return Err(Error::EINVAL);
+        }
+        let who = if flags & path_flag::REAL_IDS != 0 {
+            client.record.real()
+        } else {
+            client.record.effective()
+        };
+        reply(self.find(caller, directory, path, &who, flags), rest)?.check(&who, mode)
+    }
+
+    fn set_attributes(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        new: SetAttributes,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
+        let client = self.client(caller)?;
+        let who = client.record.effective();
+        let node = reply(self.find(caller, directory, path, &who, flags), rest)?;
+        self.change(&node, &who, &new, false)
+    }
+
+    fn make_node(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        mode: u32,
+        rdev: u64,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
+        let client = self.client(caller)?;
+        reply(
+            self.make(
+                caller,
+                &client.record.effective(),
+                directory,
+                path,
+                mode,
+                rdev,
+            ),
+            rest,
+        )
+    }
+
+    fn symlink(
+        &self,
+        caller: &Caller,
+        target: &[u8],
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
+        let client = self.client(caller)?;
+        check_path(target)?;
+        reply(
+            self.make_symlink(caller, &client.record.effective(), target, directory, path),
+            rest,
+        )
+    }
+
+    fn read_link(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<u32> {
+        let client = self.client(caller)?;
+        let flags = path_flag::NO_FOLLOW | path_flag::EMPTY;
+        let node = reply(
+            self.find(caller, directory, path, &client.record.effective(), flags),
+            rest,
+        )?;
+        let Body::Symlink(target) = &node.body else {
+            // Linux tells an empty path apart.
+            return Err(if path.is_empty() {
+                Error::ENOENT
+            } else {
+                Error::EINVAL
+            });
+        };
+        let length = target.len().min(rest.room());
+        rest.put(&target[..length])?;
+        node.touch_accessed(self.now());
+        Ok(length as u32)
+    }
+
+    fn link(
+        &self,
+        caller: &Caller,
+        old_directory: Handle,
+        old_path: &[u8],
+        new_directory: Handle,
+        new_path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
+        let client = self.client(caller)?;
+        let who = client.record.effective();
+        let old = reply(
+            self.find(caller, old_directory, old_path, &who, flags),
+            rest,
+        )?;
+        self.make_link(caller, &who, &old, new_directory, new_path)
+            .map_err(|stop: Stop| stop.reply(rest, true))
+    }
+
+    fn unlink(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
+        let client = self.client(caller)?;
+        let who = client.record.effective();
+        let outcome = if flags & path_flag::DIRECTORY != 0 {
+            self.remove_directory(caller, &who, directory, path)
+        } else {
+            self.remove_file(caller, &who, directory, path)
+        };
+        reply(outcome, rest)
+    }
+
+    fn rename(
+        &self,
+        caller: &Caller,
+        old_directory: Handle,
+        old_path: &[u8],
+        new_directory: Handle,
+        new_path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
+        let client = self.client(caller)?;
+        let who = client.record.effective();
+        let old = reply(
+            self.walk(caller, old_directory, old_path, &who, Final::Entry),
+            rest,
+        )?;
+        let new = self.walk(caller, new_directory, new_path, &who, Final::Entry);
+        let new = new.map_err(|stop| stop.reply(rest, true))?;
+        Kfs::rename(self, &who, &old, &new, flags)
+    }
+
+    fn statfs(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<FileSystemInfo> {
+        let client = self.client(caller)?;
+        reply(
+            self.find(
+                caller,
+                directory,
+                path,
+                &client.record.effective(),
+                path_flag::EMPTY,
+            ),
+            rest,
+        )?;
+        Ok(self.info())
+    }
+
+    fn pipe(&self, caller: &Caller, flags: u32) -> Result<[u64; 2]> {
+        let client = self.client(caller)?;
+        if flags & !(flag::NONBLOCK | flag::CLOSE_ON_EXEC) != 0 {
+            return Err(Error::EINVAL);
+        }
+        let ids = client.record.ids;
+        let owner = Owner {
+            mode: mode::FIFO | 0o600,
+            uid: ids.fsuid,
+            gid: ids.fsgid,
+        };
+        let pipe = Pipe::new();
+        pipe.open_both();
+        let node = self.new_node(owner, Body::Pipe(pipe))?;
+        let status = flags & flag::NONBLOCK;
+        let reader = OpenNode::new(self, node.clone(), flag::READ_ONLY | status, PIPE_DEVICE);
+        let writer = OpenNode::new(self, node, flag::WRITE_ONLY | status, PIPE_DEVICE);
+        let reader = self.hand_out(caller, reader)?.handle;
+        match self.hand_out(caller, writer) {
+            Ok(writer) => Ok([reader.0, writer.handle.0]),
+            Err(error) => {
+                self.ports.handles.remove(caller, reader)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn set_mount_point(&self, caller: &Caller, path: &[u8], id: u32) -> Result<()> {
+        if caller.process != ProcessId::NAME {
+            return Err(Error::EPERM);
+        }
+        self.mount_on(path, id)
+    }
+
+    fn sync(&self, _: &Caller) -> Result<()> {
+        // Memory is the medium: nothing is ever behind.
+        Ok(())
+    }
+}
+
+impl Lifecycle for &'static Kfs {
+    fn client_created(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        credentials: Credentials,
+        groups: &[u8],
+    ) -> Result<()> {
+        self.clients.created(caller, process, credentials, groups)
+    }
+
+    fn client_forked(&self, caller: &Caller, parent: ProcessId, child: ProcessId) -> Result<()> {
+        self.clients.forked(caller, parent, child)?;
+        self.ports.handles.0.fork(parent, child)
+    }
+
+    fn client_ended(&self, caller: &Caller, process: ProcessId) -> Result<()> {
+        let client = self.clients.ended(caller, process)?;
+        self.ports.handles.0.end(process);
+        let Some(client) = client else { return Ok(()) };
+        let held = core::mem::take(&mut *client.extra.0.lock());
+        for node in held.iter().filter_map(Weak::upgrade) {
+            let woken = node
+                .locks
+                .lock()
+                .as_mut()
+                .map(|locks| locks.release_process(process));
+            if let Some(woken) = woken {
+                woken.wake(&*self.ports.notifier);
+            }
+            if let Body::Pipe(pipe) = &node.body {
+                self.wake(pipe.forget(process));
+            }
+        }
+        Ok(())
+    }
+
+    fn credentials_changed(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        credentials: Credentials,
+        groups: &[u8],
+    ) -> Result<()> {
+        self.clients.changed(caller, process, credentials, groups)
+    }
+}
+
+/// The server's root object.
+pub struct Root(pub &'static Kfs);
+
+impl Exported for Root {
+    fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
+        let reply = file_system_dispatch(&self.0, incoming);
+        if reply.is_no_method() {
+            lifecycle_dispatch(&self.0, incoming)
+        } else {
+            reply
+        }
+    }
+}

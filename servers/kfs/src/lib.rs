@@ -1,0 +1,40 @@
+//! KFS, the K42 file system: the root file system, pipes and FIFOs. Memory is its medium in this version.
+//!
+//! Every file and directory is an object of its own with an implementation chosen when it is made, and exchangeable
+//! while it is used. Requests for different files share no lock:
+//!
+//! * [`node`]: a node and its attributes; its body is one of
+//!   * [`contents`] and [`mapped`]: data, in the heap or in a page cache of the memory server,
+//!   * [`directory`]: names, searched plainly or by hash,
+//!   * [`pipe`]: the ring between readers and writers;
+//! * [`fs`]: the file system as a whole: nodes by path, quotas, the interface `FileSystem`;
+//! * [`make`], [`remove`], [`rename`], [`attributes`]: the operations on names and attributes;
+//! * [`open`]: open files, the interface `OpenFile`;
+//! * [`tar`], [`unpack`]: how the root archive becomes the first contents;
+//! * [`ports`]: what KFS needs from its surroundings. `main.rs` wires that to the runtime; the tests supply mocks.
+#![cfg_attr(not(test), no_std)]
+#![feature(allocator_api)]
+
+extern crate alloc;
+
+pub mod attributes;
+pub mod contents;
+pub mod directory;
+pub mod fs;
+pub mod make;
+pub mod mapped;
+pub mod node;
+pub mod open;
+pub mod pipe;
+pub mod ports;
+pub mod quota;
+pub mod remove;
+pub mod rename;
+pub mod tar;
+pub mod unpack;
+mod window;
+
+pub use fs::Kfs;
+
+#[cfg(test)]
+mod tests;

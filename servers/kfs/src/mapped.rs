@@ -1,0 +1,426 @@
+//! A file's data in an object (FCM) of the memory server, of which KFS maps windows.
+//!
+//! Holes are pages that were never populated. As long as no client has had a handle for mapping, the object may be
+//! longer than the file and pages may be taken ahead, so that a file that grows by small writes asks the memory server
+//! seldom. From the first [`grant`](Contents::grant) on the object is exactly as long as the file (what lies beyond must
+//! fault), and if the client may write, KFS no longer knows where holes are: it populates a page before it reads it.
+
+use crate::contents::{Answer, Contents, Medium, Refusal, SIZE_MAX};
+use crate::quota::PAGE;
+use crate::window::{BYTES as WINDOW, Window};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::Range;
+use k42_api::memory::MapOptions;
+use k42_ipc::{Error, Handle, ProcessId, Result};
+
+/// Most bytes taken ahead of an append.
+const AHEAD_MAX: u64 = 256 << 10;
+
+/// See the module's description.
+#[derive(Debug)]
+pub struct Mapped {
+    object: Handle,
+    /// Length of the object. Before the first grant it may be more than the file's (pages taken ahead) or less (a hole at
+    /// the end).
+    object_size: u64,
+    size: u64,
+    /// Sorted by number.
+    windows: Vec<(u64, Box<Window>)>,
+    granted: bool,
+    /// A client may store into it by itself.
+    client_writes: bool,
+}
+
+/// The part of `range` that is in each window: window number, and range within it.
+fn pieces(range: Range<u64>) -> impl Iterator<Item = (u64, Range<u64>)> {
+    let mut at = range.start;
+    core::iter::from_fn(move || {
+        (at < range.end).then(|| {
+            let (number, start) = (at / WINDOW, at % WINDOW);
+            let end = (start + (range.end - at)).min(WINDOW);
+            at += end - start;
+            (number, start..end)
+        })
+    })
+}
+
+/// The pages that a byte range within a window touches.
+fn touched(range: &Range<u64>) -> Range<usize> {
+    (range.start / PAGE) as usize..range.end.div_ceil(PAGE) as usize
+}
+
+impl Mapped {
+    /// Contents that begin with `bytes`.
+    pub fn new(medium: Medium<'_>, bytes: &[u8], name: &[u8]) -> Result<Self> {
+        let object = medium.store.create(0, name)?;
+        let mut new = Self {
+            object,
+            object_size: 0,
+            size: 0,
+            windows: Vec::new(),
+            granted: false,
+            client_writes: false,
+        };
+        let written = match new.write(medium, 0, bytes) {
+            Ok(count) if count == bytes.len() => Ok(new),
+            Ok(_) | Err(Refusal::Outgrown) => {
+                new.destroy(medium);
+                Err(Error::ENOSPC)
+            }
+            Err(Refusal::Error(error)) => {
+                new.destroy(medium);
+                Err(error)
+            }
+        };
+        written
+    }
+
+    fn find(&self, number: u64) -> Option<&Window> {
+        let at = self
+            .windows
+            .binary_search_by_key(&number, |window| window.0)
+            .ok()?;
+        Some(&self.windows[at].1)
+    }
+
+    fn window(&mut self, medium: Medium<'_>, number: u64) -> Result<&mut Window> {
+        let at = match self
+            .windows
+            .binary_search_by_key(&number, |window| window.0)
+        {
+            Ok(at) => at,
+            Err(at) => {
+                self.windows.try_reserve(1).map_err(|_| Error::ENOSPC)?;
+                let window = Box::try_new(Window::new(medium.store, self.object, number)?);
+                self.windows
+                    .insert(at, (number, window.map_err(|_| Error::ENOSPC)?));
+                at
+            }
+        };
+        Ok(&mut self.windows[at].1)
+    }
+
+    /// Makes the object at least so long.
+    fn extend_object(&mut self, medium: Medium<'_>, bytes: u64) -> Result<()> {
+        if bytes > self.object_size {
+            medium.store.resize(self.object, bytes)?;
+            self.object_size = bytes;
+        }
+        Ok(())
+    }
+
+    /// Populates all pages of a range, which lies within the object. What was done before an error stays done.
+    fn populate(&mut self, medium: Medium<'_>, range: Range<u64>) -> Result<()> {
+        let object = self.object;
+        for (number, piece) in pieces(range) {
+            let window = self.window(medium, number)?;
+            let pages = touched(&piece);
+            let mut page = pages.start;
+            while page < pages.end {
+                let end = window.run_end(page).min(pages.end);
+                if !window.has(page) {
+                    let count = (end - page) as u64;
+                    medium.pages.take(count)?;
+                    let offset = number * WINDOW + page as u64 * PAGE;
+                    if let Err(error) = medium.store.populate(object, offset, count * PAGE) {
+                        medium.pages.give(count);
+                        return Err(if error == Error::ENOMEM {
+                            Error::ENOSPC
+                        } else {
+                            error
+                        });
+                    }
+                    window.set(page..end);
+                }
+                page = end;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets pages that the memory server has dropped: those wholly in `range`, which begins and ends at a page.
+    fn forget(&mut self, medium: Medium<'_>, range: Range<u64>) {
+        let mut count = 0;
+        self.windows.retain_mut(|(number, window)| {
+            let base = *number * WINDOW;
+            let start = range.start.clamp(base, base + WINDOW) - base;
+            let end = range.end.clamp(base, base + WINDOW) - base;
+            count += window.clear(touched(&(start..end)));
+            let whole = start == 0 && end == WINDOW;
+            if whole {
+                window.unmap(medium.store);
+            }
+            !whole
+        });
+        medium.pages.give(count);
+    }
+
+    /// How much to have ready for a write that ends at `end`: more than asked when the file is being appended to.
+    fn ahead(&self, offset: u64, end: u64) -> u64 {
+        if self.granted || offset > self.size || self.size == 0 {
+            return end;
+        }
+        let more = self.size.next_power_of_two().min(AHEAD_MAX);
+        end.saturating_add(more)
+            .next_multiple_of(PAGE)
+            .min(SIZE_MAX)
+    }
+
+    fn zero(&self, range: Range<u64>) {
+        for (number, piece) in pieces(range) {
+            if let Some(window) = self.find(number) {
+                window.zero(piece);
+            }
+        }
+    }
+
+    /// Zeroes what clients may have stored beyond the end in the last page, before the end moves past it.
+    fn clean_tail(&self) {
+        if self.client_writes {
+            self.zero(self.size..self.size.next_multiple_of(PAGE));
+        }
+    }
+}
+
+impl Contents for Mapped {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn needs_preparation(&self, offset: u64, length: usize) -> bool {
+        self.client_writes
+            && pieces(offset..offset.saturating_add(length as u64).min(self.size)).any(
+                |(number, piece)| {
+                    let pages = touched(&piece);
+                    self.find(number)
+                        .is_none_or(|w| !w.has(pages.start) || w.run_end(pages.start) < pages.end)
+                },
+            )
+    }
+
+    fn prepare(&mut self, medium: Medium<'_>, offset: u64, length: usize) -> Result<()> {
+        let end = offset.saturating_add(length as u64).min(self.size);
+        if offset < end {
+            self.populate(medium, offset..end)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn read(&self, offset: u64, to: &mut [u8]) -> usize {
+        let end = offset.saturating_add(to.len() as u64).min(self.size);
+        if offset >= end {
+            return 0;
+        }
+        let mut done = 0;
+        for (number, piece) in pieces(offset..end) {
+            let length = (piece.end - piece.start) as usize;
+            let to = &mut to[done..done + length];
+            done += length;
+            let Some(window) = self.find(number) else {
+                to.fill(0);
+                continue;
+            };
+            let mut at = piece.start;
+            while at < piece.end {
+                let page = (at / PAGE) as usize;
+                let run = (window.run_end(page) as u64 * PAGE).min(piece.end);
+                let to = &mut to[(at - piece.start) as usize..(run - piece.start) as usize];
+                if !window.has(page) || !window.read(at, to) {
+                    to.fill(0);
+                }
+                at = run;
+            }
+        }
+        done
+    }
+
+    fn write(&mut self, medium: Medium<'_>, offset: u64, data: &[u8]) -> Answer<usize> {
+        if offset >= SIZE_MAX && !data.is_empty() {
+            return Err(Error::EFBIG.into());
+        }
+        let end = offset.saturating_add(data.len() as u64).min(SIZE_MAX);
+        if end == offset {
+            return Ok(0);
+        }
+        if end > self.size {
+            self.clean_tail();
+        }
+        // First try with room to grow; if there is none, with what is needed; if even that fails, page by page.
+        let wanted = if end > self.size {
+            self.ahead(offset, end)
+        } else {
+            end
+        };
+        let mut ready = end;
+        let all = self
+            .extend_object(medium, wanted)
+            .and_then(|()| self.populate(medium, offset..wanted));
+        if let Err(mut error) = all {
+            self.extend_object(medium, end)?;
+            ready = offset;
+            while ready < end {
+                let next = ((ready / PAGE + 1) * PAGE).min(end);
+                if let Err(why) = self.populate(medium, ready..next) {
+                    error = why;
+                    break;
+                }
+                ready = next;
+            }
+            if ready == offset {
+                if self.granted && self.object_size > self.size {
+                    medium.store.resize(self.object, self.size)?;
+                    self.object_size = self.size;
+                }
+                return Err(error.into());
+            }
+        }
+        let mut done = 0;
+        for (number, piece) in pieces(offset..ready) {
+            let length = (piece.end - piece.start) as usize;
+            let copied = self
+                .find(number)
+                .is_some_and(|w| w.write(piece.start, &data[done..done + length]));
+            if !copied {
+                return Err(Error::EIO.into());
+            }
+            done += length;
+        }
+        self.size = self.size.max(ready);
+        if self.granted && self.object_size > self.size {
+            medium.store.resize(self.object, self.size)?;
+            self.object_size = self.size;
+        }
+        Ok(done)
+    }
+
+    fn resize(&mut self, medium: Medium<'_>, size: u64) -> Answer<()> {
+        if size > SIZE_MAX {
+            return Err(Error::EFBIG.into());
+        }
+        if size < self.size {
+            medium.store.resize(self.object, size)?;
+            self.object_size = size;
+            self.size = size;
+            self.forget(medium, size.next_multiple_of(PAGE)..u64::MAX);
+        } else if size > self.size {
+            self.clean_tail();
+            if self.granted {
+                self.extend_object(medium, size)?;
+            }
+            self.size = size;
+        }
+        Ok(())
+    }
+
+    fn pages(&self, medium: Medium<'_>) -> u64 {
+        if self.client_writes {
+            if let Ok(frames) = medium.store.frames(self.object) {
+                return frames;
+            }
+        }
+        let end = self.size.next_multiple_of(PAGE);
+        let in_window = |(number, window): &(u64, Box<Window>)| {
+            let base = number * WINDOW;
+            window.count(touched(&(0..end.clamp(base, base + WINDOW) - base)))
+        };
+        self.windows.iter().map(in_window).sum()
+    }
+
+    fn next(&self, from: u64, hole: bool) -> u64 {
+        if self.client_writes {
+            return if hole { self.size } else { from };
+        }
+        let mut at = from;
+        while at < self.size {
+            let (number, page) = (at / WINDOW, (at % WINDOW / PAGE) as usize);
+            let (is_hole, end) = match self.find(number) {
+                Some(window) => (
+                    !window.has(page),
+                    number * WINDOW + window.run_end(page) as u64 * PAGE,
+                ),
+                None => {
+                    let later = self.windows.iter().map(|w| w.0).find(|&n| n > number);
+                    (true, later.map_or(self.size, |n| n * WINDOW))
+                }
+            };
+            if is_hole == hole {
+                return at;
+            }
+            at = end;
+        }
+        self.size
+    }
+
+    fn punch(&mut self, medium: Medium<'_>, offset: u64, length: u64) -> Answer<()> {
+        let end = offset
+            .saturating_add(length)
+            .min(self.size.next_multiple_of(PAGE));
+        if offset >= end {
+            return Ok(());
+        }
+        let (first, last) = (offset.next_multiple_of(PAGE), end / PAGE * PAGE);
+        if first < last {
+            medium.store.punch(self.object, first, last - first)?;
+            self.forget(medium, first..last);
+            self.zero(offset..first);
+            self.zero(last..end);
+        } else {
+            self.zero(offset..end);
+        }
+        Ok(())
+    }
+
+    fn allocate(&mut self, medium: Medium<'_>, offset: u64, length: u64) -> Answer<()> {
+        let end = offset
+            .checked_add(length)
+            .filter(|&end| end <= SIZE_MAX)
+            .ok_or(Error::EFBIG)?;
+        if self.granted && end > self.size {
+            // Beyond the end the object must fault; the pages are taken when the file grows.
+            let end = self.size.max(offset);
+            return Ok(self.populate(medium, offset..end)?);
+        }
+        self.extend_object(medium, end)?;
+        Ok(self.populate(medium, offset..end)?)
+    }
+
+    fn trim(&mut self, medium: Medium<'_>) {
+        let end = self.size.next_multiple_of(PAGE);
+        let extra = |(number, window): &(u64, Box<Window>)| {
+            let base = number * WINDOW;
+            let from = end.clamp(base, base + WINDOW) - base;
+            window.count(touched(&(from..WINDOW))) > 0
+        };
+        if self.object_size > end
+            && self.windows.iter().any(extra)
+            && medium.store.resize(self.object, self.size).is_ok()
+        {
+            self.object_size = self.size;
+            self.forget(medium, end..u64::MAX);
+        }
+    }
+
+    fn grant(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle> {
+        if self.object_size != self.size {
+            medium.store.resize(self.object, self.size)?;
+            self.object_size = self.size;
+            self.forget(medium, self.size.next_multiple_of(PAGE)..u64::MAX);
+        }
+        let handle = medium.store.grant(self.object, process, options)?;
+        self.granted = true;
+        self.client_writes |= MapOptions::from_bits_truncate(options).contains(MapOptions::WRITE);
+        Ok(handle)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.granted
+    }
+
+    fn destroy(&mut self, medium: Medium<'_>) {
+        self.forget(medium, 0..u64::MAX);
+        medium.store.release(self.object);
+        self.size = 0;
+    }
+}

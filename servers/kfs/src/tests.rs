@@ -1,0 +1,8 @@
+//! Tests of the whole server over mock neighbours.
+
+mod archive;
+mod files;
+mod mock;
+mod names;
+mod oracle;
+mod pipes;

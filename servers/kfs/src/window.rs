@@ -1,0 +1,133 @@
+//! A piece of a page cache mapped into KFS: the one module that touches mapped memory.
+//!
+//! A window covers [`BYTES`] of an object at a multiple of that. It keeps a bit for each page that is known to be
+//! populated; only such pages are ever touched, so KFS never takes a page fault that could fail.
+
+use crate::ports::PageStore;
+use crate::quota::PAGE;
+use core::ops::Range;
+use k42_ipc::{Handle, Result};
+
+/// Bytes of a window.
+pub const BYTES: u64 = 4 << 20;
+const PAGES: usize = (BYTES / PAGE) as usize;
+
+/// See the module's description.
+#[derive(Debug)]
+pub struct Window {
+    address: usize,
+    present: [u64; PAGES / 64],
+}
+
+impl Window {
+    /// Maps the window with that number.
+    pub fn new(store: &dyn PageStore, object: Handle, number: u64) -> Result<Self> {
+        let address = store.map(object, number * BYTES, BYTES)?;
+        Ok(Self {
+            address,
+            present: [0; PAGES / 64],
+        })
+    }
+
+    /// Unmaps it.
+    pub fn unmap(&self, store: &dyn PageStore) {
+        store.unmap(self.address, BYTES);
+    }
+
+    /// Whether page `page` of the window is populated.
+    pub fn has(&self, page: usize) -> bool {
+        self.present[page / 64] >> (page % 64) & 1 != 0
+    }
+
+    /// Notes that pages are populated. The caller has had `PageStore::populate` succeed on them.
+    pub fn set(&mut self, pages: Range<usize>) {
+        pages.for_each(|page| self.present[page / 64] |= 1 << (page % 64));
+    }
+
+    /// Notes that pages have gone; how many there were.
+    pub fn clear(&mut self, pages: Range<usize>) -> u64 {
+        let mut count = 0;
+        for page in pages {
+            count += self.has(page) as u64;
+            self.present[page / 64] &= !(1 << (page % 64));
+        }
+        count
+    }
+
+    /// Populated pages among those in the range.
+    pub fn count(&self, pages: Range<usize>) -> u64 {
+        if pages == (0..PAGES) {
+            return self
+                .present
+                .iter()
+                .map(|word| word.count_ones() as u64)
+                .sum();
+        }
+        pages.filter(|&page| self.has(page)).count() as u64
+    }
+
+    /// From `from`, the end of the run of pages that are all populated, or all not, within the window.
+    pub fn run_end(&self, from: usize) -> usize {
+        let is = self.has(from);
+        let mut page = from;
+        while page < PAGES && self.has(page) == is {
+            let skip = if is { u64::MAX } else { 0 };
+            page += if page % 64 == 0 && self.present[page / 64] == skip {
+                64
+            } else {
+                1
+            };
+        }
+        page
+    }
+
+    /// The address of byte `offset` if all pages that `length` bytes from there touch are populated.
+    fn pointer(&self, offset: u64, length: usize) -> Option<*mut u8> {
+        if length == 0 || offset.checked_add(length as u64)? > BYTES {
+            return None;
+        }
+        let first = (offset / PAGE) as usize;
+        let last = ((offset + length as u64 - 1) / PAGE) as usize;
+        (self.has(first) && self.run_end(first) > last)
+            .then_some((self.address + offset as usize) as *mut u8)
+    }
+
+    /// Copies out of populated pages; false (and nothing copied) if one is not.
+    #[must_use]
+    pub fn read(&self, offset: u64, to: &mut [u8]) -> bool {
+        let Some(from) = self.pointer(offset, to.len()) else {
+            return to.is_empty();
+        };
+        // SAFETY:
+        // * `pointer` has checked that the range lies in this window, which is mapped until the `Window` is unmapped,
+        //   and that its pages are populated, so the load cannot fault.
+        // * A client that has the file mapped may store at the same time; it then reads a mix of its own making, and
+        //   no Rust reference to these bytes exists anywhere.
+        unsafe { core::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
+        true
+    }
+
+    /// Copies into populated pages; false (and nothing copied) if one is not. The file's lock is held for writing.
+    #[must_use]
+    pub fn write(&self, offset: u64, from: &[u8]) -> bool {
+        let Some(to) = self.pointer(offset, from.len()) else {
+            return from.is_empty();
+        };
+        // SAFETY: as in `read`; the window is mapped for writing, and `from` is not part of it.
+        unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
+        true
+    }
+
+    /// Zeroes what is populated of a range.
+    pub fn zero(&self, range: Range<u64>) {
+        let mut at = range.start;
+        while at < range.end {
+            let end = ((at / PAGE + 1) * PAGE).min(range.end);
+            if let Some(to) = self.pointer(at, (end - at) as usize) {
+                // SAFETY: as in `write`.
+                unsafe { core::ptr::write_bytes(to, 0, (end - at) as usize) };
+            }
+            at = end;
+        }
+    }
+}
