@@ -10,7 +10,6 @@ use alloc::vec::Vec;
 use k42_abi::boot::RealRange;
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::{Error, ProcessId, Result};
-use tar_no_std::TarArchiveRef;
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
@@ -42,17 +41,14 @@ impl Archive {
     pub unsafe fn new(core: Machine, range: RealRange) -> Self {
         // SAFETY: the caller's promise. The slice is used here only, before any member can be released.
         let bytes = unsafe { core.window.slice(range.start, range.bytes / 512 * 512) }.unwrap_or_default();
-        let mut members = Vec::new();
-        if let Ok(archive) = TarArchiveRef::new(bytes) {
-            for entry in archive.entries() {
-                let filename = entry.filename();
-                let Ok(name) = filename.as_str() else { continue };
-                let start = range.start + (entry.data().as_ptr() as u64 - bytes.as_ptr() as u64);
-                let bytes = entry.data().len() as u64;
-                let name = name.trim_start_matches("./").into();
-                members.push(Member { name, start, bytes, mapped: Vec::new(), is_gone: false });
-            }
-        }
+        let entry = |(name, at, length): (String, usize, usize)| Member {
+            name,
+            start: range.start + at as u64,
+            bytes: length as u64,
+            mapped: Vec::new(),
+            is_gone: false,
+        };
+        let members = files(bytes).into_iter().map(entry).collect();
         Self { core, members: Lock::new(members) }
     }
 
@@ -113,5 +109,65 @@ impl Archive {
             self.core.frames.adopt(frame, Kind::Cached);
             self.core.frames.release(frame);
         }
+    }
+}
+
+/// Bytes of a tar block.
+const BLOCK: usize = 512;
+
+/// The regular files of a tar archive: name, where the contents begin, length. Ends at the first block that is no
+/// header, as the zeroes at the archive's end are.
+fn files(archive: &[u8]) -> Vec<(String, usize, usize)> {
+    let mut files = Vec::new();
+    let mut at = 0;
+    while let Some(header) = archive.get(at..at + BLOCK) {
+        let text = |field: &[u8]| {
+            let end = field.iter().position(|&byte| byte == 0).unwrap_or(field.len());
+            core::str::from_utf8(&field[..end]).map(|text| String::from(text.trim_matches(' '))).unwrap_or_default()
+        };
+        let name = text(&header[..100]);
+        let (Ok(length), false) = (usize::from_str_radix(&text(&header[124..136]), 8), name.is_empty()) else { break };
+        let Some(end) = at.checked_add(BLOCK + length).filter(|&end| end <= archive.len()) else { break };
+        let prefix = if header[257..262] == *b"ustar" { text(&header[345..500]) } else { String::new() };
+        if matches!(header[156], 0 | b'0') {
+            let name = if prefix.is_empty() { name } else { prefix + "/" + &name };
+            files.push((name.trim_start_matches("./").into(), at + BLOCK, length));
+        }
+        at = end.next_multiple_of(BLOCK);
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A member as tar writes it.
+    pub(crate) fn member(name: &str, contents: &[u8], kind: u8) -> Vec<u8> {
+        let mut block = alloc::vec![0; BLOCK];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        let size = alloc::format!("{:011o}", contents.len());
+        block[124..135].copy_from_slice(size.as_bytes());
+        block[156] = kind;
+        block[257..262].copy_from_slice(b"ustar");
+        block.extend_from_slice(contents);
+        block.resize(block.len().next_multiple_of(BLOCK), 0);
+        block
+    }
+
+    #[test]
+    fn files_are_found_and_damage_ends_the_list() {
+        let mut archive = member("./a", b"hello", b'0');
+        archive.extend(member("d", b"", b'5'));
+        archive.extend(member("servers/b", &[7; 1000], b'0'));
+        let first = alloc::vec![("a".into(), 512, 5), ("servers/b".into(), 2048, 1000)];
+        assert_eq!(files(&archive), first);
+        let whole = archive.clone();
+        archive.extend([0; 1024]);
+        assert_eq!(files(&archive), first);
+        (0..whole.len()).step_by(100).for_each(|cut| assert!(files(&whole[..cut]).len() <= 2));
+        let mut bad = whole;
+        bad[124] = b'9';
+        assert!(files(&bad).is_empty());
     }
 }
