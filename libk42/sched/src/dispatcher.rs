@@ -7,7 +7,7 @@ use crate::slots::SlotMask;
 use crate::thread::{Saved, Thread, ThreadRef};
 use crate::timer::Timers;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use k42_abi::dispatcher::{DispatcherPage, ENTRIES, Entry};
 use k42_abi::info::MAX_CPUS;
 use k42_abi::layout::PAGE_SIZE;
@@ -72,6 +72,7 @@ const UPCALL_STACK: usize = 16 << 10;
 /// What one dispatcher keeps; used disabled and by itself, except for the inbox.
 pub(crate) struct Dispatcher {
     pub(crate) vp: u32,
+    pub(crate) started: AtomicBool,
     pub(crate) ready: Queue,
     pub(crate) timers: Timers,
     /// What SET_TIMER was last told, `u64::MAX` if nothing is to come.
@@ -90,6 +91,12 @@ pub(crate) struct Dispatcher {
     pub(crate) fp_owner: *mut Thread,
     /// The thread that forks.
     pub(crate) forking: *mut Thread,
+    /// Ready threads of barred groups.
+    pub(crate) barred: Queue,
+    /// Epoch of barring for which no barred thread runs here.
+    pub(crate) quiet: AtomicU64,
+    /// Whether this dispatcher has said that it wants work.
+    pub(crate) hungry: bool,
     /// The kernel wants the CPU back.
     pub(crate) give_up: bool,
     pub(crate) upcall_stack: u64,
@@ -184,6 +191,7 @@ pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
     let dispatcher = memory.cast::<Dispatcher>();
     let mut new = Dispatcher {
         vp,
+        started: AtomicBool::new(false),
         ready: Queue::new(),
         timers: Timers::new(),
         armed: u64::MAX,
@@ -195,6 +203,9 @@ pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
         free: Queue::new(),
         fp_owner: null_mut(),
         forking: null_mut(),
+        barred: Queue::new(),
+        quiet: AtomicU64::new(0),
+        hungry: false,
         give_up: false,
         upcall_stack: bare_stack()?,
         trap_stack: bare_stack()?,
@@ -257,6 +268,7 @@ pub unsafe fn start_dispatcher(toc: u64, first: Option<ThreadRef>) -> ! {
     }
     page.upcall_stack.store(own.upcall_stack, Ordering::Relaxed);
     set_entries(page);
+    own.started.store(true, Ordering::Release);
     if let Some(first) = first {
         // SAFETY: a new thread of this dispatcher, in no queue.
         unsafe { own.ready.push(first.0.as_ptr()) };
@@ -328,6 +340,20 @@ pub(crate) fn inbox_of(vp: u32) -> Option<&'static Inbox> {
     }
     // SAFETY: published whole and never freed; the inbox is made to be shared.
     Some(unsafe { &*(&raw const (*dispatcher).inbox) })
+}
+
+/// Calls `each` with number and quiet epoch of every dispatcher that has started.
+pub(crate) fn each_dispatcher(mut each: impl FnMut(u32, &AtomicU64)) {
+    for (vp, dispatcher) in DISPATCHERS.iter().enumerate() {
+        let dispatcher = dispatcher.load(Ordering::Acquire);
+        if !dispatcher.is_null() {
+            // SAFETY: published whole, never freed; both fields are made to be read by others.
+            let (started, quiet) = unsafe { (&(*dispatcher).started, &(*dispatcher).quiet) };
+            if started.load(Ordering::Acquire) {
+                each(vp as u32, quiet);
+            }
+        }
+    }
 }
 
 /// In a copy of the process: `own` is the only dispatcher, number 0.

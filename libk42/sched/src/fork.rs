@@ -60,6 +60,9 @@ pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
     own.free = Queue::new();
     own.fp_owner = null_mut();
     own.give_up = false;
+    own.barred = Queue::new();
+    crate::groups::reset();
+    crate::migrate::reset(own);
     page.has_work.store(0, Ordering::Relaxed);
     page.faults_done.store(0, Ordering::Relaxed);
     page.async_taken.store(page.async_put.load(Ordering::Relaxed), Ordering::Relaxed);

@@ -30,6 +30,7 @@
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the host builds the logic for its tests only"))]
 
+mod condition;
 mod event;
 mod events;
 mod inbox;
@@ -53,6 +54,10 @@ pub mod fork;
 #[cfg(target_os = "none")]
 pub mod fp;
 #[cfg(target_os = "none")]
+mod groups;
+#[cfg(target_os = "none")]
+mod migrate;
+#[cfg(target_os = "none")]
 mod run;
 #[cfg(target_os = "none")]
 mod server;
@@ -65,6 +70,7 @@ mod upcall;
 #[cfg(target_os = "none")]
 pub mod usercopy;
 
+pub use condition::{Condition, Guard};
 pub use event::AsyncEvent;
 pub use events::EventQueue;
 pub use parker::{Mutex, ThreadParker};
@@ -75,6 +81,8 @@ pub use dispatcher::{
     Config, Hooks, Page, StackSource, is_prepared, page, prepare_dispatcher, processor, set_hooks, start_dispatcher, vp,
     wait_for_preparation, word,
 };
+#[cfg(target_os = "none")]
+pub use groups::{bar, unbar};
 #[cfg(target_os = "none")]
 pub use server::RawIncoming;
 #[cfg(target_os = "none")]

@@ -7,17 +7,24 @@ use core::ptr::null_mut;
 pub(crate) struct Queue {
     head: *mut Thread,
     tail: *mut Thread,
+    #[cfg(test)]
     length: usize,
 }
 
 impl Queue {
     pub(crate) const fn new() -> Self {
-        Self { head: null_mut(), tail: null_mut(), length: 0 }
+        Self {
+            head: null_mut(),
+            tail: null_mut(),
+            #[cfg(test)]
+            length: 0,
+        }
     }
     pub(crate) fn is_empty(&self) -> bool {
         self.head.is_null()
     }
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.length
     }
 
@@ -36,7 +43,10 @@ impl Queue {
             }
         }
         self.tail = thread;
-        self.length += 1;
+        #[cfg(test)]
+        {
+            self.length += 1;
+        }
     }
 
     /// Adds `thread` before all others.
@@ -50,7 +60,10 @@ impl Queue {
         if self.tail.is_null() {
             self.tail = thread;
         }
-        self.length += 1;
+        #[cfg(test)]
+        {
+            self.length += 1;
+        }
     }
 
     /// Takes the first one.
@@ -64,7 +77,10 @@ impl Queue {
         if self.head.is_null() {
             self.tail = null_mut();
         }
-        self.length -= 1;
+        #[cfg(test)]
+        {
+            self.length -= 1;
+        }
         Some(thread)
     }
 
@@ -88,13 +104,32 @@ impl Queue {
                 }
                 // SAFETY: as above.
                 unsafe { (*at).next = null_mut() };
-                self.length -= 1;
+                #[cfg(test)]
+        {
+            self.length -= 1;
+        }
                 return Some(at);
             }
             before = at;
             at = next;
         }
         None
+    }
+}
+
+impl Queue {
+    /// Whether `holds` is true for one that is in the queue.
+    pub(crate) fn any(&self, mut holds: impl FnMut(&Thread) -> bool) -> bool {
+        let mut at = self.head;
+        while !at.is_null() {
+            // SAFETY: what is in the queue is ours.
+            let thread = unsafe { &*at };
+            if holds(thread) {
+                return true;
+            }
+            at = thread.next;
+        }
+        false
     }
 }
 

@@ -4,7 +4,7 @@ use crate::AsyncEvent;
 use crate::dispatcher::{Dispatcher, Page, hooks, own, word};
 use crate::thread::{Saved, Thread};
 use crate::threads::now;
-use crate::{asm, fp, sys};
+use crate::{asm, fp, groups, migrate, sys};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 use k42_abi::dispatcher::{offset, soft_interrupt};
@@ -32,13 +32,23 @@ pub(crate) fn run(page: &'static Page) -> ! {
             // SAFETY: nothing runs.
             unsafe { sys::give_up(true) };
         }
+        if groups::any() {
+            own.set_barred_aside();
+        } else if !own.barred.is_empty() {
+            own.let_unbarred_in(page);
+        }
         match own.next_ready(page) {
             Some(thread) => {
+                migrate::lower_hand(own);
+                if !own.ready.is_empty() {
+                    migrate::offer(own);
+                }
                 arm(own);
                 // SAFETY: it was ready on this dispatcher, and is in no queue now.
                 unsafe { resume(page, own, thread) };
             }
             None => {
+                migrate::raise_hand(own);
                 arm(own);
                 // SAFETY: nothing runs.
                 unsafe { sys::give_up(false) };

@@ -136,7 +136,7 @@ unsafe fn deliver(page: &Page, thread: *mut Thread) -> Option<u32> {
 }
 
 /// Tells another dispatcher of this process to look into its inbox.
-fn wake(vp: u32) {
+pub(crate) fn wake(vp: u32) {
     // EAGAIN: its ring is full, so it has a soft interrupt pending and will look.
     let _ = crate::sys::send(own_comm_id(vp), &[crate::run::INBOX, 0, 0, 0, 0, 0]);
 }
@@ -155,15 +155,17 @@ pub struct ThreadConfig {
     pub groups: u64,
     /// Whether it may change dispatcher.
     pub migratable: bool,
+    /// Dispatcher that it begins on; `None`: the one that makes it.
+    pub vp: Option<u32>,
 }
 
 impl Default for ThreadConfig {
     fn default() -> Self {
-        Self { stack: DEFAULT_STACK, groups: 0, migratable: false }
+        Self { stack: DEFAULT_STACK, groups: 0, migratable: false, vp: None }
     }
 }
 
-/// Starts a thread on this dispatcher that runs `start(argument)`.
+/// Starts a thread that runs `start(argument)`.
 pub fn spawn(start: extern "C" fn(u64), argument: u64) -> Result<ThreadRef> {
     spawn_with(ThreadConfig::default(), start, argument)
 }
@@ -189,7 +191,7 @@ pub fn create(config: ThreadConfig, start: extern "C" fn(u64), argument: u64) ->
         Some(thread) => thread,
         None => new_stack_thread(config.stack)?,
     };
-    Ok(set_up(thread, vp, config, start, argument))
+    Ok(set_up(thread, config.vp.unwrap_or(vp), config, start, argument))
 }
 
 /// The first thread of a process, made in its entry before there is a dispatcher.

@@ -111,7 +111,14 @@ extern "C" fn k42_upcall_call_failed(page: &'static Page, slot: u64, status: u64
 extern "C" fn k42_upcall_resume(thread: *mut Thread, page: &'static Page) -> ! {
     set_saved(thread, Saved::OnStack);
     // SAFETY: disabled; the thread was waiting for its reply, and is in no queue.
-    unsafe { crate::run::resume(page, own(page), thread) };
+    unsafe {
+        let own = own(page);
+        if crate::groups::any() {
+            own.make_ready_first(page, thread);
+        } else {
+            crate::run::resume(page, own, thread);
+        }
+    }
     run(page)
 }
 

@@ -5,7 +5,7 @@ use crate::faults::REPORTED;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use k42_abi::{Error, Handle, ProcessId};
 use k42_rt::log::info;
-use k42_sched::{now, sleep_until, spawn};
+use k42_sched::{ThreadConfig, now, sleep_until, spawn, spawn_with};
 
 static CHILD: AtomicU32 = AtomicU32::new(0);
 static SUM: AtomicU64 = AtomicU64::new(0);
@@ -14,7 +14,8 @@ fn child() -> ChildClient {
     ChildClient::root(ProcessId(CHILD.load(Ordering::Acquire)))
 }
 
-fn wait_for(value: &AtomicU64, wanted: u64) {
+/// Waits until it has that value.
+pub fn wait_for(value: &AtomicU64, wanted: u64) {
     while value.load(Ordering::Acquire) != wanted {
         sleep_until(now() + k42_rt::info().timebase_hz / 1000);
     }
@@ -25,8 +26,17 @@ extern "C" fn calls_slowly(ms: u64) {
     SUM.fetch_add(u64::from(slept), Ordering::Release);
 }
 
+static PLACES: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn asks_where(vp: u64) {
+    for _ in 0..100 {
+        assert_eq!(child().vp(), Ok(vp as u32));
+    }
+    PLACES.fetch_or(1 << vp, Ordering::Release);
+}
+
 /// All tests with two processes.
-pub fn run(process: ProcessId) {
+pub fn run(process: ProcessId, cpus: u32) {
     CHILD.store(process.0, Ordering::Release);
     wait_for(&REPORTED, 1);
     let child = child();
@@ -55,6 +65,13 @@ pub fn run(process: ProcessId) {
     }
     wait_for(&SUM, n * (n + 1) / 2);
     info!("many calls at once: ok");
+
+    for vp in 0..cpus {
+        let config = ThreadConfig { vp: Some(vp), ..ThreadConfig::default() };
+        spawn_with(config, asks_where, u64::from(vp)).expect("a thread");
+    }
+    wait_for(&PLACES, (1 << cpus) - 1);
+    info!("calls stay on their CPU: ok");
 
     let handle = child.counter().expect("an object");
     let counter = CounterClient::new(process, handle);

@@ -28,6 +28,9 @@ pub trait Child {
     /// Dispatcher that serves.
     #[method(6)]
     fn vp(&self, caller: &Caller) -> Result<u32>;
+    /// The main thread may fork now.
+    #[method(7)]
+    fn go_on(&self, caller: &Caller) -> Result<()>;
 }
 
 /// An object behind a handle.
@@ -102,7 +105,13 @@ impl Child for Root {
     fn vp(&self, _: &Caller) -> Result<u32> {
         Ok(k42_sched::vp())
     }
+    fn go_on(&self, _: &Caller) -> Result<()> {
+        GO_ON.store(1, Ordering::Release);
+        Ok(())
+    }
 }
+
+static GO_ON: AtomicU64 = AtomicU64::new(0);
 
 /// Faults of all three kinds.
 fn touch() {
@@ -138,4 +147,6 @@ pub fn main(start: k42_rt::Start) {
     k42_rt::serve(&ROOT, &TABLES);
     touch();
     ParentClient::root(ProcessId::MEMORY).report(1).expect("the parent listens");
+    crate::calls::wait_for(&GO_ON, 1);
+    crate::forks::fork_when_told();
 }

@@ -23,6 +23,9 @@ pub trait Parent {
     /// Calls back: `depth` levels of calls in both directions.
     #[method(2)]
     fn bounce(&self, caller: &Caller, depth: u32) -> Result<u32>;
+    /// A copy of the caller, made from its dispatcher 0. Result: its number.
+    #[method(3)]
+    fn fork(&self, caller: &Caller) -> Result<ProcessId>;
 }
 
 /// The root object.
@@ -43,7 +46,9 @@ pub fn for_process(child: ProcessId) {
 
 fn give_page(address: u64) -> Result<()> {
     let frame = loader::take(4096, 4096)?;
-    loader::map(ProcessId(CHILD.load(Ordering::Acquire)), address & !4095, frame, MapFlags::READ | MapFlags::WRITE)
+    let flags = MapFlags::READ | MapFlags::WRITE;
+    loader::PAGES.lock().push((address & !4095, frame, flags));
+    loader::map(ProcessId(CHILD.load(Ordering::Acquire)), address & !4095, frame, flags)
 }
 
 static LATE: AtomicU64 = AtomicU64::new(0);
@@ -84,6 +89,9 @@ impl Parent for Root {
     fn report(&self, _: &Caller, what: u64) -> Result<()> {
         REPORTED.fetch_add(what, Ordering::Release);
         Ok(())
+    }
+    fn fork(&self, caller: &Caller) -> Result<ProcessId> {
+        crate::forks::copy(caller.process)
     }
     fn bounce(&self, caller: &Caller, depth: u32) -> Result<u32> {
         match depth {

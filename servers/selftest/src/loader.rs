@@ -1,6 +1,7 @@
 //! Loads this very program from the boot archive into a second address space.
 
 use crate::faults;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use k42_abi::boot::MemoryBoot;
 use k42_abi::dispatcher::DispatcherPage;
@@ -9,6 +10,7 @@ use k42_abi::map::MapFlags;
 use k42_abi::message::SLOT_SIZE;
 use k42_abi::rights::{KernelRights, WEIGHT_DEFAULT, class};
 use k42_abi::{Error, ProcessId, Result};
+use k42_rt::Mutex;
 use k42_rt::sys::{self, MapError, NewDispatcher};
 use tar_no_std::TarArchiveRef;
 use xmas_elf::ElfFile;
@@ -16,7 +18,7 @@ use xmas_elf::program::{ProgramHeader, Type};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 /// Client and server slots of each dispatcher of the child.
-const SLOTS: u32 = 8;
+pub const SLOTS: u32 = 8;
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static END: AtomicU64 = AtomicU64::new(0);
@@ -55,11 +57,33 @@ pub fn map(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> Res
     }
 }
 
-/// Makes process 2 from the archive's `servers/memory`, which is this program, with a dispatcher on each CPU.
-pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
+/// Takes possession of the free memory.
+pub fn begin(boot: &MemoryBoot) -> Result<()> {
     let largest = boot.free.iter().take(boot.free_ranges as usize).max_by_key(|r| r.bytes).ok_or(Error::ENOMEM)?;
     NEXT.store(largest.start, Ordering::Relaxed);
     END.store(largest.start + largest.bytes, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Another dispatcher of this process, on the CPU with its number.
+pub fn own_dispatcher(vp: u32) -> Result<()> {
+    unsafe extern "C" {
+        fn k42_start();
+    }
+    dispatcher(ProcessId::MEMORY, vp, 32, k42_start as *const () as u64)?;
+    sys::dispatcher_start(ProcessId::MEMORY, vp)
+}
+
+/// What is mapped in the child, for its copy.
+pub static PAGES: Mutex<Vec<(u64, u64, MapFlags)>> = Mutex::new(Vec::new());
+
+fn map_child(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> Result<()> {
+    PAGES.lock().push((address, frame, flags));
+    map(process, address, frame, flags)
+}
+
+/// Makes process 2 from the archive's `servers/memory`, which is this program, with a dispatcher on each CPU.
+pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
     // SAFETY: the archive is mapped in the window.
     let archive = unsafe {
         core::slice::from_raw_parts((MEMORY_WINDOW + boot.archive.start) as *const u8, boot.archive.bytes as usize)
@@ -90,13 +114,13 @@ pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
             if header.flags.is_execute() {
                 flush(MEMORY_WINDOW + at + offset);
             }
-            map(child, header.virtual_addr + offset, at + offset, flags)?;
+            map_child(child, header.virtual_addr + offset, at + offset, flags)?;
         }
     }
-    map(child, KERNEL_INFO, boot.kernel_info, MapFlags::READ)?;
+    map_child(child, KERNEL_INFO, boot.kernel_info, MapFlags::READ)?;
     faults::for_process(child);
     for vp in 0..cpus {
-        dispatcher(child, vp, elf.header.pt2.entry_point())?;
+        dispatcher(child, vp, SLOTS, elf.header.pt2.entry_point())?;
     }
     k42_rt::serve(&faults::ROOT, &faults::TABLES);
     for vp in (0..cpus).rev() {
@@ -105,9 +129,32 @@ pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
     Ok(child)
 }
 
-fn dispatcher(process: ProcessId, vp: u32, entry: u64) -> Result<()> {
-    let bytes = PAGE + u64::from(2 * SLOTS) * SLOT_SIZE as u64;
-    let area = take(bytes, PAGE)?;
+/// Bytes of the area of a dispatcher with that many slots of each kind.
+pub fn area_bytes(slots: u32) -> u64 {
+    PAGE + u64::from(2 * slots) * SLOT_SIZE as u64
+}
+
+/// Real address of the area of the child's dispatcher 0.
+pub static AREA: AtomicU64 = AtomicU64::new(0);
+
+fn dispatcher(process: ProcessId, vp: u32, slots: u32, entry: u64) -> Result<()> {
+    let area = take(area_bytes(slots), PAGE)?;
+    make_dispatcher(process, vp, slots, area)?;
+    // SAFETY: the page is in the window, and its dispatcher has not started.
+    let page = unsafe { &*((MEMORY_WINDOW + area) as *const DispatcherPage) };
+    for word in &page.entry {
+        word.store(entry, Ordering::Relaxed);
+    }
+    page.library[0].store(0x1234, Ordering::Relaxed);
+    if process != ProcessId::MEMORY && vp == 0 {
+        AREA.store(area, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Maps an area and makes its dispatcher.
+pub fn make_dispatcher(process: ProcessId, vp: u32, slots: u32, area: u64) -> Result<()> {
+    let bytes = area_bytes(slots);
     let address = dispatcher_page(vp);
     for offset in (0..bytes).step_by(PAGE_SIZE) {
         map(process, address + offset, area + offset, MapFlags::READ | MapFlags::WRITE)?;
@@ -118,18 +165,11 @@ fn dispatcher(process: ProcessId, vp: u32, entry: u64) -> Result<()> {
         cpu: vp,
         area,
         address,
-        client_slots: SLOTS,
-        server_slots: SLOTS,
+        client_slots: slots,
+        server_slots: slots,
         class: class::SERVER as u32,
         weight: WEIGHT_DEFAULT as u32,
-    })?;
-    // SAFETY: the page is in the window, and its dispatcher has not started.
-    let page = unsafe { &*((MEMORY_WINDOW + area) as *const DispatcherPage) };
-    for word in &page.entry {
-        word.store(entry, Ordering::Relaxed);
-    }
-    page.library[0].store(0x1234, Ordering::Relaxed);
-    Ok(())
+    })
 }
 
 /// Makes a page that was written as data good for execution.

@@ -14,12 +14,18 @@ mod child;
 #[cfg(target_os = "none")]
 mod faults;
 #[cfg(target_os = "none")]
+mod float;
+#[cfg(target_os = "none")]
+mod forks;
+#[cfg(target_os = "none")]
 mod loader;
+#[cfg(target_os = "none")]
+mod spread;
 #[cfg(target_os = "none")]
 mod threads;
 
 #[cfg(target_os = "none")]
-k42_rt::entry!(main, heap = 4 << 20);
+k42_rt::entry!(main, heap = 24 << 20);
 
 #[cfg(target_os = "none")]
 fn main(start: k42_rt::Start) {
@@ -27,15 +33,22 @@ fn main(start: k42_rt::Start) {
     if k42_rt::own_process() != k42_abi::ProcessId::MEMORY {
         return child::main(start);
     }
-    info!("begins on {} CPUs", k42_rt::info().cpus);
-    k42_rt::prepare_dispatchers();
-    threads::run();
+    let cpus = k42_rt::info().cpus as u32;
+    info!("begins on {cpus} CPUs");
     // SAFETY: this is process 1, which the kernel starts in the memory server's way.
     let boot = unsafe { start.memory_boot() };
-    let cpus = k42_rt::info().cpus as u32;
+    loader::begin(boot).expect("there is memory");
+    k42_rt::prepare_dispatchers();
+    for vp in 1..cpus {
+        loader::own_dispatcher(vp).expect("another dispatcher");
+    }
+    threads::run();
+    float::run();
+    spread::run(cpus);
     let child = loader::start_child(boot, cpus).expect("the child is loaded");
     info!("child {:#x} started", child.0);
-    calls::run(child);
+    calls::run(child, cpus);
+    forks::run(child);
     info!("passed");
     k42_rt::sys::power_off(0);
 }

@@ -5,20 +5,39 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use k42_abi::CommId;
 use k42_rt::log::info;
 use k42_rt::{AsyncEvent, Mutex, info as machine};
-use k42_sched::{ThreadRef, block, block_until, current, now, sleep_until, spawn, unblock, yield_now};
+use k42_sched::{ThreadConfig, ThreadRef, block, block_until, current, now, sleep_until, spawn, spawn_with, unblock, yield_now};
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static COUNT: Mutex<u64> = Mutex::new(0);
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 
-fn milliseconds(n: u64) -> u64 {
+/// So many milliseconds in ticks.
+pub fn milliseconds(n: u64) -> u64 {
     machine().timebase_hz / 1000 * n
 }
 
-/// Waits until `RUNNING` is zero.
-fn join() {
+/// Waits until all that were started have ended.
+pub fn join() {
     while RUNNING.load(Ordering::Acquire) != 0 {
         sleep_until(now() + milliseconds(1));
+    }
+}
+
+/// How many have not ended yet.
+pub fn running() -> usize {
+    RUNNING.load(Ordering::Acquire)
+}
+
+/// A thread says that it ends.
+pub fn ended() {
+    RUNNING.fetch_sub(1, Ordering::Release);
+}
+
+/// Starts a thread for each entry.
+pub fn start_with(threads: &[(ThreadConfig, u64)], function: extern "C" fn(u64)) {
+    RUNNING.store(threads.len(), Ordering::Release);
+    for (config, argument) in threads {
+        spawn_with(*config, function, *argument).expect("a thread");
     }
 }
 
