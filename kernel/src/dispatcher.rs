@@ -110,6 +110,8 @@ pub struct Dispatcher {
     pub waits_next: Owned<Option<&'static Dispatcher>>,
     /// It is in such a list.
     pub waits: Owned<bool>,
+    /// What it waits for is that its page fault can be taken: its computation cannot go on before.
+    pub stalled: Owned<bool>,
     /// Timebase ticks run.
     pub run_ticks: Owned<u64>,
     /// Times chosen.
@@ -174,6 +176,7 @@ impl Pooled for Dispatcher {
             waiters: Owned::new(None),
             waits_next: Owned::new(None),
             waits: Owned::new(false),
+            stalled: Owned::new(false),
             run_ticks: Owned::new(0),
             chosen: Owned::new(0),
             preempted: Owned::new(0),
@@ -254,6 +257,7 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
     new.deadline.set(u64::MAX);
     new.waiters.set(None);
     new.waits.set(false);
+    new.stalled.set(false);
     new.run_ticks.set(0);
     new.chosen.set(0);
     new.preempted.set(0);
@@ -352,7 +356,7 @@ impl Dispatcher {
             return true;
         }
         if self.has_frame.get() {
-            return !self.faulting.get() && !self.waits.get();
+            return !self.faulting.get() && !self.stalled.get();
         }
         self.answers.get() != 0
             || self.soft_interrupts() != 0

@@ -409,7 +409,7 @@ pub fn wake_waiters(cpu: &PerCpu, server: &'static Dispatcher) {
     while let Some(who) = next {
         next = who.waits_next.replace(None);
         who.waits.set(false);
-        if who.has_frame.get() {
+        if who.stalled.replace(false) {
             make_ready(cpu, who);
         } else {
             post(cpu, who, soft_interrupt::RETRY);
@@ -417,11 +417,14 @@ pub fn wake_waiters(cpu: &PerCpu, server: &'static Dispatcher) {
     }
 }
 
-/// Lets `who`, of this CPU, wait until `server` can take calls.
-pub fn wait_for(who: &'static Dispatcher, server: &'static Dispatcher) {
-    if !who.waits.replace(true) {
+/// Has `who`, of this CPU, told when `server` can take calls. `false`: it waits for a server already, and hears
+/// of that one only.
+pub fn wait_for(who: &'static Dispatcher, server: &'static Dispatcher) -> bool {
+    let first = !who.waits.replace(true);
+    if first {
         who.waits_next.set(server.waiters.replace(Some(who)));
     }
+    first
 }
 
 /// Ends a dispatcher of this CPU: calls that it made are orphaned, calls that it was given fail.

@@ -121,7 +121,8 @@ fn page_fault(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! 
     );
     // The server cannot take it now: execute the instruction again when it can.
     who.has_frame.set(true);
-    sched::wait_for(who, server);
+    // If it waits for another server too, it is not held up but simply tries again.
+    who.stalled.set(sched::wait_for(who, server));
     sched::leave(cpu);
     sched::dispatch(cpu)
 }

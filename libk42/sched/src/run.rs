@@ -15,6 +15,9 @@ use k42_abi::CommId;
 /// `k42_api::event::INBOX`.
 pub(crate) const INBOX: u64 = 4;
 
+/// Timebase ticks until a call that met a busy server is tried again unasked: about a millisecond.
+const RETRY_TICKS: u64 = 500_000;
+
 /// Runs the dispatcher: soft interrupts, inbox, next thread. Disabled, on the upcall stack.
 pub(crate) fn run(page: &'static Page) -> ! {
     // SAFETY: disabled, and the reference is used only here, between upcalls.
@@ -82,7 +85,11 @@ impl Dispatcher {
 /// Tells the kernel when to come back. An earlier time that it has already is left: waking early does no harm,
 /// and most timeouts are taken back long before.
 fn arm(own: &mut Dispatcher) {
-    let wanted = own.timers.earliest();
+    let mut wanted = own.timers.earliest();
+    if !own.retry.is_empty() {
+        // The kernel tells of one busy server at a time; for the others we ask again after a while.
+        wanted = wanted.min(now() + RETRY_TICKS);
+    }
     if wanted < own.armed {
         own.armed = wanted;
         sys::set_timer(wanted);
@@ -112,7 +119,7 @@ fn handle(page: &'static Page, own: &mut Dispatcher, pending: u64) {
             }
         }
     }
-    if pending & soft_interrupt::RETRY != 0 {
+    if pending & (soft_interrupt::RETRY | soft_interrupt::TIMER) != 0 {
         while let Some(thread) = own.retry.pop() {
             // SAFETY: it was in our queue.
             unsafe { own.make_ready(page, thread) };
