@@ -50,6 +50,7 @@ int main(void)
     forever.tv_nsec = LONG_MAX;
     SHOW(nanosleep(&forever, NULL));
     SHOW(syscall(SYS_rt_sigprocmask, 0, b, NULL, 1 << 20));
+    memset(b, 0, sizeof b);
     SHOW(syscall(SYS__newselect, INT_MAX, NULL, NULL, NULL, b));
     SHOW(syscall(SYS__newselect, INT_MIN, NULL, NULL, NULL, b));
     SHOW(syscall(SYS_dup2, 0, INT_MAX));

@@ -163,7 +163,7 @@ impl Compiler {
         cc.args(["-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing"]);
         // The cases pass wrong arguments on purpose.
         cc.args(["-Wno-stringop-overflow", "-Wno-stringop-overread", "-Wno-array-bounds"]);
-        cc.args(["-Wno-nonnull", "-Wno-unused-result", "-Wno-infinite-recursion"]);
+        cc.args(["-Wno-nonnull", "-Wno-unused-result", "-Wno-infinite-recursion", "-Wno-clobbered", "-Wno-format-overflow"]);
         cc.arg("-I").arg(&self.include);
         cc
     }
