@@ -7,7 +7,7 @@
 
 use crate::contents::{Answer, Contents, Medium, Refusal, SIZE_MAX};
 use crate::quota::PAGE;
-use crate::window::{BYTES as WINDOW, Window};
+use crate::window::{Span, Window};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -25,22 +25,22 @@ pub struct Mapped {
     /// the end).
     object_size: u64,
     size: u64,
-    /// Sorted by number.
-    windows: Vec<(u64, Box<Window>)>,
+    /// Sorted by place.
+    windows: Vec<Box<Window>>,
     granted: bool,
     /// A client may store into it by itself.
     client_writes: bool,
 }
 
-/// The part of `range` that is in each window: window number, and range within it.
-fn pieces(range: Range<u64>) -> impl Iterator<Item = (u64, Range<u64>)> {
+/// The part of `range` that is in each window: the window's place, and range within it.
+fn pieces(range: Range<u64>) -> impl Iterator<Item = (Span, Range<u64>)> {
     let mut at = range.start;
     core::iter::from_fn(move || {
         (at < range.end).then(|| {
-            let (number, start) = (at / WINDOW, at % WINDOW);
-            let end = (start + (range.end - at)).min(WINDOW);
-            at += end - start;
-            (number, start..end)
+            let span = Span::at(at);
+            let piece = span.cut(&(at..range.end));
+            at = span.end();
+            (span, piece)
         })
     })
 }
@@ -76,29 +76,25 @@ impl Mapped {
         written
     }
 
-    fn find(&self, number: u64) -> Option<&Window> {
-        let at = self
-            .windows
-            .binary_search_by_key(&number, |window| window.0)
-            .ok()?;
-        Some(&self.windows[at].1)
+    fn position(&self, span: Span) -> core::result::Result<usize, usize> {
+        self.windows.binary_search_by_key(&span.start, |window| window.span.start)
     }
 
-    fn window(&mut self, medium: Medium<'_>, number: u64) -> Result<&mut Window> {
-        let at = match self
-            .windows
-            .binary_search_by_key(&number, |window| window.0)
-        {
+    fn find(&self, span: Span) -> Option<&Window> {
+        Some(&self.windows[self.position(span).ok()?])
+    }
+
+    fn window(&mut self, medium: Medium<'_>, span: Span) -> Result<&mut Window> {
+        let at = match self.position(span) {
             Ok(at) => at,
             Err(at) => {
                 self.windows.try_reserve(1).map_err(|_| Error::ENOSPC)?;
-                let window = Box::try_new(Window::new(medium.store, self.object, number)?);
-                self.windows
-                    .insert(at, (number, window.map_err(|_| Error::ENOSPC)?));
+                let room = Box::try_new_uninit().map_err(|_| Error::ENOSPC)?;
+                self.windows.insert(at, Box::write(room, Window::new(medium.store, self.object, span)?));
                 at
             }
         };
-        Ok(&mut self.windows[at].1)
+        Ok(&mut self.windows[at])
     }
 
     /// Makes the object at least so long.
@@ -113,8 +109,8 @@ impl Mapped {
     /// Populates all pages of a range, which lies within the object. What was done before an error stays done.
     fn populate(&mut self, medium: Medium<'_>, range: Range<u64>) -> Result<()> {
         let object = self.object;
-        for (number, piece) in pieces(range) {
-            let window = self.window(medium, number)?;
+        for (span, piece) in pieces(range) {
+            let window = self.window(medium, span)?;
             let pages = touched(&piece);
             let mut page = pages.start;
             while page < pages.end {
@@ -122,7 +118,7 @@ impl Mapped {
                 if !window.has(page) {
                     let count = (end - page) as u64;
                     medium.pages.take(count)?;
-                    let offset = number * WINDOW + page as u64 * PAGE;
+                    let offset = span.start + page as u64 * PAGE;
                     if let Err(error) = medium.store.populate(object, offset, count * PAGE) {
                         medium.pages.give(count);
                         return Err(if error == Error::ENOMEM {
@@ -142,12 +138,10 @@ impl Mapped {
     /// Forgets pages that the memory server has dropped: those wholly in `range`, which begins and ends at a page.
     fn forget(&mut self, medium: Medium<'_>, range: Range<u64>) {
         let mut count = 0;
-        self.windows.retain_mut(|(number, window)| {
-            let base = *number * WINDOW;
-            let start = range.start.clamp(base, base + WINDOW) - base;
-            let end = range.end.clamp(base, base + WINDOW) - base;
-            count += window.clear(touched(&(start..end)));
-            let whole = start == 0 && end == WINDOW;
+        self.windows.retain_mut(|window| {
+            let piece = window.span.cut(&range);
+            count += window.clear(touched(&piece));
+            let whole = piece == (0..window.span.bytes);
             if whole {
                 window.unmap(medium.store);
             }
@@ -168,8 +162,8 @@ impl Mapped {
     }
 
     fn zero(&self, range: Range<u64>) {
-        for (number, piece) in pieces(range) {
-            if let Some(window) = self.find(number) {
+        for (span, piece) in pieces(range) {
+            if let Some(window) = self.find(span) {
                 window.zero(piece);
             }
         }
@@ -191,9 +185,9 @@ impl Contents for Mapped {
     fn needs_preparation(&self, offset: u64, length: usize) -> bool {
         self.client_writes
             && pieces(offset..offset.saturating_add(length as u64).min(self.size)).any(
-                |(number, piece)| {
+                |(span, piece)| {
                     let pages = touched(&piece);
-                    self.find(number)
+                    self.find(span)
                         .is_none_or(|w| !w.has(pages.start) || w.run_end(pages.start) < pages.end)
                 },
             )
@@ -214,11 +208,11 @@ impl Contents for Mapped {
             return 0;
         }
         let mut done = 0;
-        for (number, piece) in pieces(offset..end) {
+        for (span, piece) in pieces(offset..end) {
             let length = (piece.end - piece.start) as usize;
             let to = &mut to[done..done + length];
             done += length;
-            let Some(window) = self.find(number) else {
+            let Some(window) = self.find(span) else {
                 to.fill(0);
                 continue;
             };
@@ -277,10 +271,10 @@ impl Contents for Mapped {
             }
         }
         let mut done = 0;
-        for (number, piece) in pieces(offset..ready) {
+        for (span, piece) in pieces(offset..ready) {
             let length = (piece.end - piece.start) as usize;
             let copied = self
-                .find(number)
+                .find(span)
                 .is_some_and(|w| w.write(piece.start, &data[done..done + length]));
             if !copied {
                 return Err(Error::EIO.into());
@@ -321,10 +315,7 @@ impl Contents for Mapped {
             }
         }
         let end = self.size.next_multiple_of(PAGE);
-        let in_window = |(number, window): &(u64, Box<Window>)| {
-            let base = number * WINDOW;
-            window.count(touched(&(0..end.clamp(base, base + WINDOW) - base)))
-        };
+        let in_window = |window: &Box<Window>| window.count(touched(&window.span.cut(&(0..end))));
         self.windows.iter().map(in_window).sum()
     }
 
@@ -334,15 +325,13 @@ impl Contents for Mapped {
         }
         let mut at = from;
         while at < self.size {
-            let (number, page) = (at / WINDOW, (at % WINDOW / PAGE) as usize);
-            let (is_hole, end) = match self.find(number) {
-                Some(window) => (
-                    !window.has(page),
-                    number * WINDOW + window.run_end(page) as u64 * PAGE,
-                ),
+            let span = Span::at(at);
+            let page = ((at - span.start) / PAGE) as usize;
+            let (is_hole, end) = match self.find(span) {
+                Some(window) => (!window.has(page), span.start + window.run_end(page) as u64 * PAGE),
                 None => {
-                    let later = self.windows.iter().map(|w| w.0).find(|&n| n > number);
-                    (true, later.map_or(self.size, |n| n * WINDOW))
+                    let later = self.windows.iter().map(|window| window.span.start).find(|&start| start > at);
+                    (true, later.unwrap_or(self.size))
                 }
             };
             if is_hole == hole {
@@ -388,11 +377,7 @@ impl Contents for Mapped {
 
     fn trim(&mut self, medium: Medium<'_>) {
         let end = self.size.next_multiple_of(PAGE);
-        let extra = |(number, window): &(u64, Box<Window>)| {
-            let base = number * WINDOW;
-            let from = end.clamp(base, base + WINDOW) - base;
-            window.count(touched(&(from..WINDOW))) > 0
-        };
+        let extra = |window: &Box<Window>| window.count(touched(&window.span.cut(&(end..u64::MAX)))) > 0;
         if self.object_size > end
             && self.windows.iter().any(extra)
             && medium.store.resize(self.object, self.size).is_ok()

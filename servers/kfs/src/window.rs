@@ -1,6 +1,6 @@
 //! A piece of a page cache mapped into KFS: the one module that touches mapped memory.
 //!
-//! A window covers [`BYTES`] of an object at a multiple of that. It keeps a bit for each page that is known to be
+//! A window covers a [`Span`] of an object. It keeps a bit for each page that is known to be
 //! populated; only such pages are ever touched, so KFS never takes a page fault that could fail.
 
 use crate::ports::PageStore;
@@ -8,22 +8,59 @@ use crate::quota::PAGE;
 use core::ops::Range;
 use k42_ipc::{Handle, Result};
 
-/// Bytes of a window.
-pub const BYTES: u64 = 4 << 20;
-const PAGES: usize = (BYTES / PAGE) as usize;
+/// A place where a window lies in an object. The first is short, so that a small file takes few addresses (and a share of
+/// a translation table); the others are large.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// First byte.
+    pub start: u64,
+    /// Length.
+    pub bytes: u64,
+}
+
+/// Length of the first window, and of the others (the second is shorter by the first).
+const FIRST: u64 = 64 << 10;
+const LARGE: u64 = 4 << 20;
+/// Pages of the largest window.
+const PAGES: usize = (LARGE / PAGE) as usize;
+
+impl Span {
+    /// The place of the window that holds `offset`.
+    pub const fn at(offset: u64) -> Self {
+        match offset {
+            0..FIRST => Self { start: 0, bytes: FIRST },
+            FIRST..LARGE => Self { start: FIRST, bytes: LARGE - FIRST },
+            _ => Self { start: offset / LARGE * LARGE, bytes: LARGE },
+        }
+    }
+
+    /// The byte after the last.
+    pub const fn end(&self) -> u64 {
+        self.start + self.bytes
+    }
+
+    /// What of a range of the object is here, counted from the start of the window.
+    pub fn cut(&self, range: &Range<u64>) -> Range<u64> {
+        let within = |offset: u64| offset.clamp(self.start, self.end()) - self.start;
+        within(range.start)..within(range.end)
+    }
+}
 
 /// See the module's description.
 #[derive(Debug)]
 pub struct Window {
+    /// Where it lies.
+    pub span: Span,
     address: usize,
     present: [u64; PAGES / 64],
 }
 
 impl Window {
-    /// Maps the window with that number.
-    pub fn new(store: &dyn PageStore, object: Handle, number: u64) -> Result<Self> {
-        let address = store.map(object, number * BYTES, BYTES)?;
+    /// Maps the window at a place.
+    pub fn new(store: &dyn PageStore, object: Handle, span: Span) -> Result<Self> {
+        let address = store.map(object, span.start, span.bytes)?;
         Ok(Self {
+            span,
             address,
             present: [0; PAGES / 64],
         })
@@ -31,7 +68,12 @@ impl Window {
 
     /// Unmaps it.
     pub fn unmap(&self, store: &dyn PageStore) {
-        store.unmap(self.address, BYTES);
+        store.unmap(self.address, self.span.bytes);
+    }
+
+    /// Pages that it has.
+    fn pages(&self) -> usize {
+        (self.span.bytes / PAGE) as usize
     }
 
     /// Whether page `page` of the window is populated.
@@ -56,7 +98,7 @@ impl Window {
 
     /// Populated pages among those in the range.
     pub fn count(&self, pages: Range<usize>) -> u64 {
-        if pages == (0..PAGES) {
+        if pages == (0..self.pages()) {
             return self
                 .present
                 .iter()
@@ -70,7 +112,7 @@ impl Window {
     pub fn run_end(&self, from: usize) -> usize {
         let is = self.has(from);
         let mut page = from;
-        while page < PAGES && self.has(page) == is {
+        while page < self.pages() && self.has(page) == is {
             let skip = if is { u64::MAX } else { 0 };
             page += if page % 64 == 0 && self.present[page / 64] == skip {
                 64
@@ -78,12 +120,12 @@ impl Window {
                 1
             };
         }
-        page
+        page.min(self.pages())
     }
 
     /// The address of byte `offset` if all pages that `length` bytes from there touch are populated.
     fn pointer(&self, offset: u64, length: usize) -> Option<*mut u8> {
-        if length == 0 || offset.checked_add(length as u64)? > BYTES {
+        if length == 0 || offset.checked_add(length as u64)? > self.span.bytes {
             return None;
         }
         let first = (offset / PAGE) as usize;

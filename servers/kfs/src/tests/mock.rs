@@ -3,7 +3,8 @@
 
 use crate::open::OpenNode;
 use crate::ports::{Handles, PageStore, Ports};
-use crate::{Kfs, window};
+use crate::Kfs;
+use crate::window::Span;
 use k42_api::files::{
     Attributes, CURRENT, FileSystem, OpenFile, Opened, SetAttributes, path_flag, set,
 };
@@ -29,8 +30,8 @@ struct Object {
 struct Store {
     objects: BTreeMap<u64, Object>,
     next: u64,
-    /// Window address to object and chunk.
-    windows: HashMap<usize, (u64, u64)>,
+    /// Window address to object.
+    windows: HashMap<usize, u64>,
 }
 
 /// The memory server.
@@ -44,26 +45,19 @@ pub struct MockStore {
 }
 
 impl Object {
-    fn chunk(&mut self, number: u64) -> usize {
-        *self.chunks.entry(number).or_insert_with(|| {
-            vec![0u8; window::BYTES as usize]
-                .leak()
-                .as_mut_ptr()
-                .expose_provenance()
-        })
+    /// The host memory that stands for the window at `start`, and the window's place.
+    fn chunk(&mut self, offset: u64) -> (usize, Span) {
+        let span = Span::at(offset);
+        let make = || vec![0u8; span.bytes as usize].leak().as_mut_ptr().expose_provenance();
+        (*self.chunks.entry(span.start).or_insert_with(make), span)
     }
 
     fn zero(&mut self, start: u64, end: u64) {
-        for (number, address) in &self.chunks {
-            let base = number * window::BYTES;
-            let (from, to) = (
-                start.clamp(base, base + window::BYTES),
-                end.clamp(base, base + window::BYTES),
-            );
-            let pointer =
-                std::ptr::with_exposed_provenance_mut::<u8>(*address + (from - base) as usize);
+        for (place, address) in &self.chunks {
+            let piece = Span::at(*place).cut(&(start..end));
+            let pointer = std::ptr::with_exposed_provenance_mut::<u8>(*address + piece.start as usize);
             // SAFETY: within the leaked chunk.
-            unsafe { pointer.write_bytes(0, (to - from) as usize) };
+            unsafe { pointer.write_bytes(0, (piece.end - piece.start) as usize) };
         }
     }
 }
@@ -99,7 +93,8 @@ impl MockStore {
             if o.pages.insert(offset / PAGE) {
                 self.frames.fetch_sub(1, Ordering::Relaxed);
             }
-            let address = o.chunk(offset / window::BYTES) + (offset % window::BYTES) as usize;
+            let (address, span) = o.chunk(offset);
+            let address = address + (offset - span.start) as usize;
             // SAFETY: within the leaked chunk.
             unsafe {
                 std::ptr::with_exposed_provenance_mut::<u8>(address)
@@ -130,20 +125,17 @@ impl PageStore for &'static MockStore {
         Ok(Handle(id))
     }
     fn map(&self, object: Handle, offset: u64, bytes: u64) -> Result<usize> {
-        assert_eq!((offset % window::BYTES, bytes), (0, window::BYTES));
         let address = self.with(object, |o| {
             o.mapped += 1;
-            o.chunk(offset / bytes)
+            let (address, span) = o.chunk(offset);
+            assert_eq!((offset, bytes), (span.start, span.bytes));
+            address
         });
-        self.store
-            .lock()
-            .unwrap()
-            .windows
-            .insert(address, (object.0, offset / bytes));
+        self.store.lock().unwrap().windows.insert(address, object.0);
         Ok(address)
     }
     fn unmap(&self, address: usize, _: u64) {
-        let (object, _) = self
+        let object = self
             .store
             .lock()
             .unwrap()
@@ -198,10 +190,10 @@ impl PageStore for &'static MockStore {
         });
         let mut store = self.store.lock().unwrap();
         let object = store.objects.remove(&object.0);
-        for address in object.into_iter().flat_map(|o| o.chunks.into_values()) {
+        for (start, address) in object.into_iter().flat_map(|o| o.chunks) {
             let bytes = std::ptr::slice_from_raw_parts_mut(
                 std::ptr::with_exposed_provenance_mut(address),
-                window::BYTES as usize,
+                Span::at(start).bytes as usize,
             );
             // SAFETY: leaked by `chunk`, and no window on it is left.
             drop(unsafe { Box::<[u8]>::from_raw(bytes) });
@@ -294,6 +286,7 @@ impl World {
         Client {
             fs: self.fs,
             process: ProcessId(process),
+            base: Handle::ROOT,
         }
     }
 
@@ -322,6 +315,7 @@ impl World {
         Client {
             fs: self.fs,
             process: ProcessId(child),
+            base: Handle::ROOT,
         }
     }
 }
@@ -332,6 +326,8 @@ pub struct Client {
     fs: &'static Kfs,
     /// Its id.
     pub process: ProcessId,
+    /// Where relative paths begin.
+    base: Handle,
 }
 
 /// An open file of a client.
@@ -345,6 +341,11 @@ pub struct File {
 const ROOM: usize = 8192;
 
 impl Client {
+    /// The same process, working in a directory.
+    pub fn below(&self, path: &str) -> Client {
+        let base = self.opened(self.base, path, 0o40000, 0).unwrap().handle;
+        Client { base, ..*self }
+    }
     /// Who calls.
     pub fn caller(&self, handle: Handle) -> Caller {
         Caller {
@@ -365,7 +366,7 @@ impl Client {
     pub fn open(&self, path: &str, flags: u32, mode: u32) -> Result<File> {
         Ok(File {
             client: *self,
-            handle: self.opened(Handle::ROOT, path, flags, mode)?.handle,
+            handle: self.opened(self.base, path, flags, mode)?.handle,
         })
     }
     /// The same handle in this process (after fork).
@@ -377,13 +378,13 @@ impl Client {
     }
     /// stat(2).
     pub fn stat(&self, path: &str) -> Result<Attributes> {
-        self.with_rest(|c, rest| self.fs.stat(c, Handle::ROOT, path.as_bytes(), 0, rest))
+        self.with_rest(|c, rest| self.fs.stat(c, self.base, path.as_bytes(), 0, rest))
     }
     /// lstat(2).
     pub fn lstat(&self, path: &str) -> Result<Attributes> {
         self.with_rest(|c, rest| {
             self.fs
-                .stat(c, Handle::ROOT, path.as_bytes(), path_flag::NO_FOLLOW, rest)
+                .stat(c, self.base, path.as_bytes(), path_flag::NO_FOLLOW, rest)
         })
     }
     /// access(2).
@@ -391,7 +392,7 @@ impl Client {
         self.with_rest(|c, rest| {
             self.fs.access(
                 c,
-                Handle::ROOT,
+                self.base,
                 path.as_bytes(),
                 mode,
                 path_flag::REAL_IDS,
@@ -403,7 +404,7 @@ impl Client {
     pub fn change(&self, path: &str, flags: u32, new: SetAttributes) -> Result<()> {
         self.with_rest(|c, rest| {
             self.fs
-                .set_attributes(c, Handle::ROOT, path.as_bytes(), flags, new, rest)
+                .set_attributes(c, self.base, path.as_bytes(), flags, new, rest)
         })
     }
     /// chmod(2).
@@ -447,7 +448,7 @@ impl Client {
     pub fn make(&self, path: &str, mode: u32) -> Result<()> {
         self.with_rest(|c, rest| {
             self.fs
-                .make_node(c, Handle::ROOT, path.as_bytes(), mode, 0, rest)
+                .make_node(c, self.base, path.as_bytes(), mode, 0, rest)
         })
     }
     /// mkdir(2).
@@ -458,13 +459,13 @@ impl Client {
     pub fn symlink(&self, target: &str, path: &str) -> Result<()> {
         self.with_rest(|c, rest| {
             self.fs
-                .symlink(c, target.as_bytes(), Handle::ROOT, path.as_bytes(), rest)
+                .symlink(c, target.as_bytes(), self.base, path.as_bytes(), rest)
         })
     }
     /// readlink(2).
     pub fn read_link(&self, path: &str) -> Result<Vec<u8>> {
         self.with_rest(|c, rest| {
-            self.fs.read_link(c, Handle::ROOT, path.as_bytes(), rest)?;
+            self.fs.read_link(c, self.base, path.as_bytes(), rest)?;
             Ok(rest.filled().to_vec())
         })
     }
@@ -474,9 +475,9 @@ impl Client {
         self.with_rest(|c, rest| {
             self.fs.link(
                 c,
-                Handle::ROOT,
+                self.base,
                 old.as_bytes(),
-                Handle::ROOT,
+                self.base,
                 new.as_bytes(),
                 flags,
                 rest,
@@ -485,13 +486,13 @@ impl Client {
     }
     /// unlink(2).
     pub fn unlink(&self, path: &str) -> Result<()> {
-        self.with_rest(|c, rest| self.fs.unlink(c, Handle::ROOT, path.as_bytes(), 0, rest))
+        self.with_rest(|c, rest| self.fs.unlink(c, self.base, path.as_bytes(), 0, rest))
     }
     /// rmdir(2).
     pub fn rmdir(&self, path: &str) -> Result<()> {
         self.with_rest(|c, rest| {
             self.fs
-                .unlink(c, Handle::ROOT, path.as_bytes(), path_flag::DIRECTORY, rest)
+                .unlink(c, self.base, path.as_bytes(), path_flag::DIRECTORY, rest)
         })
     }
     /// renameat2(2).
@@ -500,9 +501,9 @@ impl Client {
             FileSystem::rename(
                 &self.fs,
                 c,
-                Handle::ROOT,
+                self.base,
                 old.as_bytes(),
-                Handle::ROOT,
+                self.base,
                 new.as_bytes(),
                 flags,
                 rest,
