@@ -69,6 +69,10 @@ pub enum Final {
     NoFollow,
     /// It is to be made, removed or renamed: neither followed nor left for a mount.
     Entry,
+    /// As `Follow`, for an open that may make a file: a slash after the name is EISDIR at once.
+    Create,
+    /// As `Create`, without following.
+    CreateNoFollow,
 }
 
 /// What the last component was.
@@ -282,6 +286,9 @@ pub fn walk<'p, T: Tree>(
             continue;
         }
 
+        if trailing_slash && matches!(treat, Final::Create | Final::CreateNoFollow) {
+            return Err(Error::EISDIR.into());
+        }
         if name.len() > NAME_MAX {
             return Err(Error::ENAMETOOLONG.into());
         }
@@ -307,7 +314,9 @@ pub fn walk<'p, T: Tree>(
             });
         }
         match tree.kind(&node) {
-            Kind::Symlink if !is_last || trailing_slash || treat == Final::Follow => {
+            Kind::Symlink
+                if !is_last || trailing_slash || matches!(treat, Final::Follow | Final::Create) =>
+            {
                 links += 1;
                 if links > LINKS_MAX {
                     return Err(Error::ELOOP.into());

@@ -224,17 +224,16 @@ impl Kfs {
             return Err(Error::EINVAL.into());
         }
         let exclusive = create && flags & flag::EXCLUSIVE != 0;
-        let treat = if exclusive || flags & flag::NO_FOLLOW != 0 {
-            Final::NoFollow
-        } else {
-            Final::Follow
+        let follow = !exclusive && flags & flag::NO_FOLLOW == 0;
+        let treat = match (create, follow) {
+            (true, true) => Final::Create,
+            (true, false) => Final::CreateNoFollow,
+            (false, true) => Final::Follow,
+            (false, false) => Final::NoFollow,
         };
         // Another process may make or remove the name between the walk and the lock.
         loop {
             let walked = self.walk(caller, directory, path, &who, treat)?;
-            if create && walked.last == Last::Name && walked.trailing_slash {
-                return Err(Error::EISDIR.into());
-            }
             if let Some(node) = walked.node {
                 if exclusive {
                     return Err(Error::EEXIST.into());

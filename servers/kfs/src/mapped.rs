@@ -77,7 +77,8 @@ impl Mapped {
     }
 
     fn position(&self, span: Span) -> core::result::Result<usize, usize> {
-        self.windows.binary_search_by_key(&span.start, |window| window.span.start)
+        self.windows
+            .binary_search_by_key(&span.start, |window| window.span.start)
     }
 
     fn find(&self, span: Span) -> Option<&Window> {
@@ -90,7 +91,10 @@ impl Mapped {
             Err(at) => {
                 self.windows.try_reserve(1).map_err(|_| Error::ENOSPC)?;
                 let room = Box::try_new_uninit().map_err(|_| Error::ENOSPC)?;
-                self.windows.insert(at, Box::write(room, Window::new(medium.store, self.object, span)?));
+                self.windows.insert(
+                    at,
+                    Box::write(room, Window::new(medium.store, self.object, span)?),
+                );
                 at
             }
         };
@@ -328,9 +332,16 @@ impl Contents for Mapped {
             let span = Span::at(at);
             let page = ((at - span.start) / PAGE) as usize;
             let (is_hole, end) = match self.find(span) {
-                Some(window) => (!window.has(page), span.start + window.run_end(page) as u64 * PAGE),
+                Some(window) => (
+                    !window.has(page),
+                    span.start + window.run_end(page) as u64 * PAGE,
+                ),
                 None => {
-                    let later = self.windows.iter().map(|window| window.span.start).find(|&start| start > at);
+                    let later = self
+                        .windows
+                        .iter()
+                        .map(|window| window.span.start)
+                        .find(|&start| start > at);
                     (true, later.unwrap_or(self.size))
                 }
             };
@@ -377,7 +388,8 @@ impl Contents for Mapped {
 
     fn trim(&mut self, medium: Medium<'_>) {
         let end = self.size.next_multiple_of(PAGE);
-        let extra = |window: &Box<Window>| window.count(touched(&window.span.cut(&(end..u64::MAX)))) > 0;
+        let extra =
+            |window: &Box<Window>| window.count(touched(&window.span.cut(&(end..u64::MAX)))) > 0;
         if self.object_size > end
             && self.windows.iter().any(extra)
             && medium.store.resize(self.object, self.size).is_ok()

@@ -28,9 +28,18 @@ impl Span {
     /// The place of the window that holds `offset`.
     pub const fn at(offset: u64) -> Self {
         match offset {
-            0..FIRST => Self { start: 0, bytes: FIRST },
-            FIRST..LARGE => Self { start: FIRST, bytes: LARGE - FIRST },
-            _ => Self { start: offset / LARGE * LARGE, bytes: LARGE },
+            0..FIRST => Self {
+                start: 0,
+                bytes: FIRST,
+            },
+            FIRST..LARGE => Self {
+                start: FIRST,
+                bytes: LARGE - FIRST,
+            },
+            _ => Self {
+                start: offset / LARGE * LARGE,
+                bytes: LARGE,
+            },
         }
     }
 

@@ -17,7 +17,13 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn file<'a>(name: &'a str, data: &'a [u8]) -> Entry<'a> {
-        Entry { name, kind: b'0', mode: 0o644, link: "", data }
+        Entry {
+            name,
+            kind: b'0',
+            mode: 0o644,
+            link: "",
+            data,
+        }
     }
     fn bytes(&self) -> Vec<u8> {
         let mut h = vec![0u8; 512];
@@ -60,74 +66,177 @@ fn names(archive: &[u8]) -> Vec<String> {
 fn long_names_and_pax() {
     let long = "d/".repeat(70) + "name";
     let record = |text: String| {
-        let length = (text.len() + 2..).find(|n| n.to_string().len() + 1 + text.len() == *n).unwrap();
+        let length = (text.len() + 2..)
+            .find(|n| n.to_string().len() + 1 + text.len() == *n)
+            .unwrap();
         format!("{length} {text}")
     };
-    let pax = [format!("path={long}\n"), "mtime=1234567890.5\n".into(), "uid=3000000\n".into()].map(record).concat();
+    let pax = [
+        format!("path={long}\n"),
+        "mtime=1234567890.5\n".into(),
+        "uid=3000000\n".into(),
+    ]
+    .map(record)
+    .concat();
     let gnu = format!("{long}\0");
     let bytes = archive(&[
-        Entry { name: "././@LongLink", kind: b'L', ..Entry::file("", gnu.as_bytes()) },
+        Entry {
+            name: "././@LongLink",
+            kind: b'L',
+            ..Entry::file("", gnu.as_bytes())
+        },
         Entry::file("cut", b"one"),
-        Entry { name: "x", kind: b'x', ..Entry::file("", pax.as_bytes()) },
+        Entry {
+            name: "x",
+            kind: b'x',
+            ..Entry::file("", pax.as_bytes())
+        },
         Entry::file("cut", b"two"),
         Entry::file("last", b""),
     ]);
     let members: Vec<Member<'_>> = Reader::new(&bytes).map(|m| m.unwrap()).collect();
     assert_eq!(members.len(), 3);
-    assert_eq!((members[0].path.as_slice(), members[0].data), (long.as_bytes(), &b"one"[..]));
-    assert_eq!((members[1].path.as_slice(), members[1].data), (long.as_bytes(), &b"two"[..]));
-    assert_eq!((members[1].uid, members[1].gid, members[1].modified), (3_000_000, 20, 1_234_567_890_500_000_000));
-    assert_eq!((members[2].path.as_slice(), members[2].uid, members[2].modified), (&b"last"[..], 10, 100_000_000_000));
+    assert_eq!(
+        (members[0].path.as_slice(), members[0].data),
+        (long.as_bytes(), &b"one"[..])
+    );
+    assert_eq!(
+        (members[1].path.as_slice(), members[1].data),
+        (long.as_bytes(), &b"two"[..])
+    );
+    assert_eq!(
+        (members[1].uid, members[1].gid, members[1].modified),
+        (3_000_000, 20, 1_234_567_890_500_000_000)
+    );
+    assert_eq!(
+        (
+            members[2].path.as_slice(),
+            members[2].uid,
+            members[2].modified
+        ),
+        (&b"last"[..], 10, 100_000_000_000)
+    );
 }
 
 #[test]
 fn everything_is_made() {
     let world = World::new();
     let big = vec![7; 100_000];
-    let dir = |name, mode| Entry { name, kind: b'5', mode, ..Entry::file("", b"") };
+    let dir = |name, mode| Entry {
+        name,
+        kind: b'5',
+        mode,
+        ..Entry::file("", b"")
+    };
     let bytes = archive(&[
         dir("./", 0o755),
         dir("./etc/", 0o750),
         Entry::file("./etc/passwd", b"root:x:0:0\n"),
-        Entry { name: "./usr/bin/big", mode: 0o4755, ..Entry::file("", &big) },
-        Entry { name: "./bin", kind: b'2', link: "usr/bin", ..Entry::file("", b"") },
-        Entry { name: "./usr/bin/alias", kind: b'1', link: "./usr/bin/big", ..Entry::file("", b"") },
-        Entry { name: "./bin/via-link", ..Entry::file("", b"x") },
-        Entry { name: "./dev/null", kind: b'3', mode: 0o666, ..Entry::file("", b"") },
-        Entry { name: "./run/fifo", kind: b'6', ..Entry::file("", b"") },
-        Entry { name: "./bad", kind: b'1', link: "none", ..Entry::file("", b"") },
+        Entry {
+            name: "./usr/bin/big",
+            mode: 0o4755,
+            ..Entry::file("", &big)
+        },
+        Entry {
+            name: "./bin",
+            kind: b'2',
+            link: "usr/bin",
+            ..Entry::file("", b"")
+        },
+        Entry {
+            name: "./usr/bin/alias",
+            kind: b'1',
+            link: "./usr/bin/big",
+            ..Entry::file("", b"")
+        },
+        Entry {
+            name: "./bin/via-link",
+            ..Entry::file("", b"x")
+        },
+        Entry {
+            name: "./dev/null",
+            kind: b'3',
+            mode: 0o666,
+            ..Entry::file("", b"")
+        },
+        Entry {
+            name: "./run/fifo",
+            kind: b'6',
+            ..Entry::file("", b"")
+        },
+        Entry {
+            name: "./bad",
+            kind: b'1',
+            link: "none",
+            ..Entry::file("", b"")
+        },
         dir("./etc", 0o755),
     ]);
     let done = world.fs.unpack(&bytes);
-    assert_eq!(done, Unpacked { members: 10, bytes: 100_012, failed: 1 });
+    assert_eq!(
+        done,
+        Unpacked {
+            members: 10,
+            bytes: 100_012,
+            failed: 1
+        }
+    );
     let c = world.client(20, 0, 0);
     assert_eq!(c.get("/etc/passwd").unwrap(), b"root:x:0:0\n");
     assert_eq!(c.get("/bin/alias").unwrap(), big);
     let big = c.stat("/usr/bin/big").unwrap();
-    assert_eq!((big.mode, big.uid, big.gid, big.links), (mode::REGULAR | 0o4755, 10, 20, 2));
+    assert_eq!(
+        (big.mode, big.uid, big.gid, big.links),
+        (mode::REGULAR | 0o4755, 10, 20, 2)
+    );
     assert_eq!(big.modified, 100_000_000_000);
     assert_eq!(c.stat("/etc").unwrap().mode, mode::DIRECTORY | 0o755);
     assert_eq!(c.stat("/etc").unwrap().modified, 100_000_000_000);
-    assert_eq!(c.list("/usr/bin").unwrap(), [".", "..", "alias", "big", "via-link"]);
+    assert_eq!(
+        c.list("/usr/bin").unwrap(),
+        [".", "..", "alias", "big", "via-link"]
+    );
     let null = c.stat("/dev/null").unwrap();
-    assert_eq!((null.mode, null.rdev), (mode::CHARACTER | 0o666, device(1, 3)));
+    assert_eq!(
+        (null.mode, null.rdev),
+        (mode::CHARACTER | 0o666, device(1, 3))
+    );
     assert_eq!(c.stat("/run/fifo").unwrap().mode & mode::TYPE, mode::FIFO);
-    assert_eq!((c.stat("/tmp").unwrap().mode & 0o7777, c.stat("/proc").unwrap().links), (0o1777, 2));
+    assert_eq!(
+        (
+            c.stat("/tmp").unwrap().mode & 0o7777,
+            c.stat("/proc").unwrap().links
+        ),
+        (0o1777, 2)
+    );
 }
 
 #[test]
 fn damage_is_named_and_the_rest_is_read() {
-    let good = archive(&[Entry::file("a", b"1"), Entry::file("b", &[2; 700]), Entry::file("c", b"3")]);
+    let good = archive(&[
+        Entry::file("a", b"1"),
+        Entry::file("b", &[2; 700]),
+        Entry::file("c", b"3"),
+    ]);
     assert_eq!(names(&good), ["a", "b", "c"]);
     // A header that was written over.
     let mut bad = good.clone();
     bad[1024 + 20] ^= 0x55;
     let read = names(&bad);
-    assert_eq!((read.len(), read[0].as_str(), read[2].as_str()), (3, "a", "c"));
+    assert_eq!(
+        (read.len(), read[0].as_str(), read[2].as_str()),
+        (3, "a", "c")
+    );
     assert!(read[1].contains("checksum"), "{read:?}");
     // The end is missing.
     let read = names(&good[..2000]);
-    assert_eq!(read, ["a", "! b: the data is cut off or its size is wrong (at byte 1024)"]);
+    assert_eq!(
+        read,
+        [
+            "a",
+            "! b: the data is cut off or its size is wrong (at byte 1024)"
+        ]
+    );
     // A size that goes beyond everything.
     let mut huge = Entry::file("a", b"1").bytes();
     huge[124..136].copy_from_slice(b"77777777777\0");
@@ -138,7 +247,13 @@ fn damage_is_named_and_the_rest_is_read() {
     let read = names(&huge);
     assert!(read[0].starts_with("! a: the data"), "{read:?}");
     assert_eq!(read[1], "b");
-    let odd = archive(&[Entry { kind: b'Z', ..Entry::file("odd", b"") }, Entry::file("b", b"")]);
+    let odd = archive(&[
+        Entry {
+            kind: b'Z',
+            ..Entry::file("odd", b"")
+        },
+        Entry::file("b", b""),
+    ]);
     assert!(names(&odd)[0].starts_with("! odd: this kind"));
     assert_eq!(names(&odd)[1], "b");
     assert_eq!(names(&[]), Vec::<String>::new());
@@ -147,16 +262,32 @@ fn damage_is_named_and_the_rest_is_read() {
 #[test]
 fn nothing_in_an_archive_makes_the_server_fall() {
     let good = archive(&[
-        Entry { name: "././@LongLink", kind: b'L', ..Entry::file("", b"long name\0") },
+        Entry {
+            name: "././@LongLink",
+            kind: b'L',
+            ..Entry::file("", b"long name\0")
+        },
         Entry::file("a", &[1; 600]),
-        Entry { kind: b'x', ..Entry::file("p", b"13 path=abcd\n11 uid=77\n") },
+        Entry {
+            kind: b'x',
+            ..Entry::file("p", b"13 path=abcd\n11 uid=77\n")
+        },
         Entry::file("b", b"2"),
-        Entry { kind: b'5', ..Entry::file("d", b"") },
-        Entry { kind: b'2', link: "d", ..Entry::file("l", b"") },
+        Entry {
+            kind: b'5',
+            ..Entry::file("d", b"")
+        },
+        Entry {
+            kind: b'2',
+            link: "d",
+            ..Entry::file("l", b"")
+        },
     ]);
     let mut seed = 7u64;
     let mut next = |n: usize| {
-        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        seed = seed
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (seed >> 33) as usize % n
     };
     let world = World::new();
@@ -191,7 +322,10 @@ fn archives_of_gnu_tar() {
     std::fs::hard_link(folder.join("f"), folder.join("g")).unwrap();
     for format in ["gnu", "pax", "ustar"] {
         let mut tar = Command::new("tar");
-        tar.args(["--format", format, "-cf", "-", "-C"]).arg(&folder).arg(".").stderr(Stdio::null());
+        tar.args(["--format", format, "-cf", "-", "-C"])
+            .arg(&folder)
+            .arg(".")
+            .stderr(Stdio::null());
         let bytes = match tar.output() {
             Ok(output) if !output.stdout.is_empty() => output.stdout,
             _ => continue,
@@ -199,7 +333,11 @@ fn archives_of_gnu_tar() {
         let world = World::new();
         let done = world.fs.unpack(&bytes);
         // ustar has no room for the longest names, and tar leaves those members out.
-        assert_eq!((done.failed, done.members >= 5), (0, true), "{format}: {done:?}");
+        assert_eq!(
+            (done.failed, done.members >= 5),
+            (0, true),
+            "{format}: {done:?}"
+        );
         let c = world.client(20, 0, 0);
         assert_eq!(c.get("g").unwrap(), [3; 3000]);
         if format != "ustar" {
@@ -214,11 +352,25 @@ fn archives_of_gnu_tar() {
 #[test]
 fn kinds() {
     let kind = |kind| {
-        let bytes = archive(&[Entry { kind, link: "x", ..Entry::file("m", b"") }]);
+        let bytes = archive(&[Entry {
+            kind,
+            link: "x",
+            ..Entry::file("m", b"")
+        }]);
         Reader::new(&bytes).next().unwrap().unwrap().kind
     };
     assert_eq!(
         [b'0', 0, b'1', b'2', b'3', b'4', b'5', b'6', b'7'].map(kind),
-        [Kind::Regular, Kind::Regular, Kind::HardLink, Kind::Symlink, Kind::Character, Kind::Block, Kind::Directory, Kind::Fifo, Kind::Regular]
+        [
+            Kind::Regular,
+            Kind::Regular,
+            Kind::HardLink,
+            Kind::Symlink,
+            Kind::Character,
+            Kind::Block,
+            Kind::Directory,
+            Kind::Fifo,
+            Kind::Regular
+        ]
     );
 }

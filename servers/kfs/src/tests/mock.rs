@@ -1,9 +1,9 @@
 //! Neighbours for the tests: a memory server that keeps pages in the host's memory and checks the contract, handle
 //! tables, a clock that counts; and a client to call the server through its interfaces.
 
+use crate::Kfs;
 use crate::open::OpenNode;
 use crate::ports::{Handles, PageStore, Ports};
-use crate::Kfs;
 use crate::window::Span;
 use k42_api::files::{
     Attributes, CURRENT, FileSystem, OpenFile, Opened, SetAttributes, path_flag, set,
@@ -48,14 +48,20 @@ impl Object {
     /// The host memory that stands for the window at `start`, and the window's place.
     fn chunk(&mut self, offset: u64) -> (usize, Span) {
         let span = Span::at(offset);
-        let make = || vec![0u8; span.bytes as usize].leak().as_mut_ptr().expose_provenance();
+        let make = || {
+            vec![0u8; span.bytes as usize]
+                .leak()
+                .as_mut_ptr()
+                .expose_provenance()
+        };
         (*self.chunks.entry(span.start).or_insert_with(make), span)
     }
 
     fn zero(&mut self, start: u64, end: u64) {
         for (place, address) in &self.chunks {
             let piece = Span::at(*place).cut(&(start..end));
-            let pointer = std::ptr::with_exposed_provenance_mut::<u8>(*address + piece.start as usize);
+            let pointer =
+                std::ptr::with_exposed_provenance_mut::<u8>(*address + piece.start as usize);
             // SAFETY: within the leaked chunk.
             unsafe { pointer.write_bytes(0, (piece.end - piece.start) as usize) };
         }

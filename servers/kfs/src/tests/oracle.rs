@@ -20,15 +20,27 @@ struct Linux {
 /// O_* of Power as those of the host.
 fn host_flags(flags: u32) -> i32 {
     let pairs = [
-        (flag::CREATE, libc::O_CREAT), (flag::EXCLUSIVE, libc::O_EXCL), (flag::TRUNCATE, libc::O_TRUNC),
-        (flag::APPEND, libc::O_APPEND), (flag::DIRECTORY, libc::O_DIRECTORY), (flag::NO_FOLLOW, libc::O_NOFOLLOW),
+        (flag::CREATE, libc::O_CREAT),
+        (flag::EXCLUSIVE, libc::O_EXCL),
+        (flag::TRUNCATE, libc::O_TRUNC),
+        (flag::APPEND, libc::O_APPEND),
+        (flag::DIRECTORY, libc::O_DIRECTORY),
+        (flag::NO_FOLLOW, libc::O_NOFOLLOW),
     ];
-    let more: i32 = pairs.iter().filter(|(ours, _)| flags & ours != 0).map(|(_, theirs)| theirs).sum();
+    let more: i32 = pairs
+        .iter()
+        .filter(|(ours, _)| flags & ours != 0)
+        .map(|(_, theirs)| theirs)
+        .sum();
     (flags & 3) as i32 | more
 }
 
 fn status(result: i32) -> Outcome {
-    if result < 0 { Err(errno()) } else { Ok(Vec::new()) }
+    if result < 0 {
+        Err(errno())
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 fn errno() -> i32 {
@@ -52,8 +64,16 @@ impl Linux {
         use std::os::fd::FromRawFd;
         // SAFETY: a path that ends with NUL; a descriptor that is nobody else's.
         unsafe {
-            let fd = libc::open(self.path(name).as_ptr(), host_flags(flags) | libc::O_CLOEXEC, mode);
-            if fd < 0 { Err(errno()) } else { Ok(std::fs::File::from_raw_fd(fd)) }
+            let fd = libc::open(
+                self.path(name).as_ptr(),
+                host_flags(flags) | libc::O_CLOEXEC,
+                mode,
+            );
+            if fd < 0 {
+                Err(errno())
+            } else {
+                Ok(std::fs::File::from_raw_fd(fd))
+            }
         }
     }
 
@@ -68,14 +88,21 @@ impl Linux {
 
 fn our_stat(c: &Client, name: &str) -> Outcome {
     let a = ours(c.lstat(name))?;
-    let size = if a.mode & 0o170000 == 0o040000 { 0 } else { a.size };
+    let size = if a.mode & 0o170000 == 0o040000 {
+        0
+    } else {
+        a.size
+    };
     Ok(format!("{:o} {} {}", a.mode, a.links, size).into())
 }
 
 struct Dice(u64);
 impl Dice {
     fn roll(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (self.0 >> 33) as usize % n
     }
     fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
@@ -84,14 +111,52 @@ impl Dice {
 }
 
 const NAMES: &[&str] = &[
-    "a", "b", "c", "d", "d/a", "d/b", "d/d", "d/d/a", "d/d/b", "d/../a", "./b", "d/.", "d/..", "a/", "d/", "b/x", "l", "l/", "l/a",
-    "m", "m/b", "nope/x", "d/nope/", "d/d/", "d/d/..", "c/", "l2", "l2/", "d/d/../../b",
+    "a",
+    "b",
+    "c",
+    "d",
+    "d/a",
+    "d/b",
+    "d/d",
+    "d/d/a",
+    "d/d/b",
+    "d/../a",
+    "./b",
+    "d/.",
+    "d/..",
+    "a/",
+    "d/",
+    "b/x",
+    "l",
+    "l/",
+    "l/a",
+    "m",
+    "m/b",
+    "nope/x",
+    "d/nope/",
+    "d/d/",
+    "d/d/..",
+    "c/",
+    "l2",
+    "l2/",
+    "d/d/../../b",
 ];
 const TARGETS: &[&str] = &["a", "d", "d/d", "../a", "l", "nope", "m/../b", "b/", "./d/"];
 const FLAGS: &[u32] = &[
-    0, 1, 2, flag::CREATE | 1, flag::CREATE | 2, flag::CREATE | flag::EXCLUSIVE | 2, flag::CREATE | flag::TRUNCATE | 2,
-    flag::TRUNCATE | 1, flag::DIRECTORY, flag::NO_FOLLOW, flag::NO_FOLLOW | flag::CREATE | 2, flag::TRUNCATE,
-    flag::DIRECTORY | flag::NO_FOLLOW, flag::DIRECTORY | 1,
+    0,
+    1,
+    2,
+    flag::CREATE | 1,
+    flag::CREATE | 2,
+    flag::CREATE | flag::EXCLUSIVE | 2,
+    flag::CREATE | flag::TRUNCATE | 2,
+    flag::TRUNCATE | 1,
+    flag::DIRECTORY,
+    flag::NO_FOLLOW,
+    flag::NO_FOLLOW | flag::CREATE | 2,
+    flag::TRUNCATE,
+    flag::DIRECTORY | flag::NO_FOLLOW,
+    flag::DIRECTORY | 1,
 ];
 const RENAMES: &[u32] = &[0, 0, 0, 1, 2];
 
@@ -102,43 +167,82 @@ fn step(dice: &mut Dice, c: &Client, linux: &Linux) -> (String, Outcome, Outcome
     let empty = |result: k42_ipc::Result<()>| ours(result).map(|()| Vec::new());
     // SAFETY (all below): paths that end with NUL.
     match dice.roll(12) {
-        0 => (format!("mkdir {x}"), empty(c.mkdir(x, 0o755)), unsafe { status(libc::mkdir(px.as_ptr(), 0o755)) }),
-        1 => (format!("rmdir {x}"), empty(c.rmdir(x)), unsafe { status(libc::rmdir(px.as_ptr())) }),
-        2 => (format!("unlink {x}"), empty(c.unlink(x)), unsafe { status(libc::unlink(px.as_ptr())) }),
-        3 => (format!("link {x} {y}"), empty(c.link(x, y)), unsafe { status(libc::link(px.as_ptr(), py.as_ptr())) }),
+        0 => (format!("mkdir {x}"), empty(c.mkdir(x, 0o755)), unsafe {
+            status(libc::mkdir(px.as_ptr(), 0o755))
+        }),
+        1 => (format!("rmdir {x}"), empty(c.rmdir(x)), unsafe {
+            status(libc::rmdir(px.as_ptr()))
+        }),
+        2 => (format!("unlink {x}"), empty(c.unlink(x)), unsafe {
+            status(libc::unlink(px.as_ptr()))
+        }),
+        3 => (format!("link {x} {y}"), empty(c.link(x, y)), unsafe {
+            status(libc::link(px.as_ptr(), py.as_ptr()))
+        }),
         4 => {
             let target = dice.of(TARGETS);
             let text = CString::new(target).unwrap();
             let theirs = unsafe { status(libc::symlink(text.as_ptr(), px.as_ptr())) };
-            (format!("symlink {target} {x}"), empty(c.symlink(target, x)), theirs)
+            (
+                format!("symlink {target} {x}"),
+                empty(c.symlink(target, x)),
+                theirs,
+            )
         }
         5 | 6 => {
             let flags = RENAMES[dice.roll(RENAMES.len())];
             let at = libc::AT_FDCWD;
-            let theirs = unsafe { libc::syscall(libc::SYS_renameat2, at, px.as_ptr(), at, py.as_ptr(), flags) };
-            (format!("rename {x} {y} {flags}"), empty(c.rename(x, y, flags)), status(theirs as i32))
+            let theirs = unsafe {
+                libc::syscall(libc::SYS_renameat2, at, px.as_ptr(), at, py.as_ptr(), flags)
+            };
+            (
+                format!("rename {x} {y} {flags}"),
+                empty(c.rename(x, y, flags)),
+                status(theirs as i32),
+            )
         }
         7 => (format!("readlink {x}"), ours(c.read_link(x)), {
             let mut buffer = [0u8; 4096];
-            let length = unsafe { libc::readlink(px.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-            if length < 0 { Err(errno()) } else { Ok(buffer[..length as usize].to_vec()) }
+            let length =
+                unsafe { libc::readlink(px.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+            if length < 0 {
+                Err(errno())
+            } else {
+                Ok(buffer[..length as usize].to_vec())
+            }
         }),
         8 => {
             let size = dice.roll(9000) as u64;
             let theirs = unsafe { status(libc::truncate(px.as_ptr(), size as i64)) };
-            (format!("truncate {x} {size}"), empty(c.truncate(x, size)), theirs)
+            (
+                format!("truncate {x} {size}"),
+                empty(c.truncate(x, size)),
+                theirs,
+            )
         }
         9 => {
             let mode = [0o644, 0o755, 0o4755, 0o1777][dice.roll(4)];
-            (format!("chmod {x} {mode:o}"), empty(c.chmod(x, mode)), unsafe { status(libc::chmod(px.as_ptr(), mode)) })
+            (
+                format!("chmod {x} {mode:o}"),
+                empty(c.chmod(x, mode)),
+                unsafe { status(libc::chmod(px.as_ptr(), mode)) },
+            )
         }
         _ => {
             let flags = FLAGS[dice.roll(FLAGS.len())];
-            let (offset, length, byte) = (dice.roll(6000) as u64, dice.roll(5000), dice.roll(255) as u8 + 1);
+            let (offset, length, byte) = (
+                dice.roll(6000) as u64,
+                dice.roll(5000),
+                dice.roll(255) as u8 + 1,
+            );
             let data = vec![byte; length];
             let writes = flags & 3 != 0;
             let our_side = ours(c.open(x, flags, 0o644)).and_then(|file| {
-                let result = if writes { ours(file.pwrite(offset, &data)).map(|n| vec![(n as usize == length) as u8]) } else { ours(file.pread(offset, length)) };
+                let result = if writes {
+                    ours(file.pwrite(offset, &data)).map(|n| vec![(n as usize == length) as u8])
+                } else {
+                    ours(file.pread(offset, length))
+                };
                 ours(file.close())?;
                 result
             });
@@ -150,19 +254,27 @@ fn step(dice: &mut Dice, c: &Client, linux: &Linux) -> (String, Outcome, Outcome
                 let n = io(file.read_at(&mut buffer, offset))?;
                 Ok(buffer[..n].to_vec())
             });
-            (format!("open {x} {flags:o}, {offset} {length}"), our_side, their_side)
+            (
+                format!("open {x} {flags:o}, {offset} {length}"),
+                our_side,
+                their_side,
+            )
         }
     }
 }
 
 fn compare_all(c: &Client, linux: &Linux, log: &[String]) {
-    for name in ["a", "b", "c", "d", "d/a", "d/b", "d/d", "d/d/a", "d/d/b", "l", "m", "l2"] {
+    for name in [
+        "a", "b", "c", "d", "d/a", "d/b", "d/d", "d/d/a", "d/d/b", "l", "m", "l2",
+    ] {
         assert_eq!(our_stat(c, name), linux.stat(name), "{name} after {log:#?}");
         if let Ok(data) = std::fs::read(linux.root.join(name)) {
             assert!(c.get(name) == Ok(data), "contents of {name} after {log:#?}");
         }
         if let Ok(entries) = std::fs::read_dir(linux.root.join(name)) {
-            let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            let mut names: Vec<String> = entries
+                .map(|e| e.unwrap().file_name().into_string().unwrap())
+                .collect();
             names.extend([".".into(), "..".into()]);
             names.sort();
             assert_eq!(c.list(name), Ok(names), "entries of {name} after {log:#?}");
@@ -173,8 +285,10 @@ fn compare_all(c: &Client, linux: &Linux, log: &[String]) {
 fn folder(name: &str) -> Linux {
     // SAFETY: no other thread of the tests depends on it.
     unsafe { libc::umask(0) };
+    // Two levels, so that `..` leads nowhere else.
     let root = std::env::temp_dir().join(format!("k42-kfs-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&root);
+    let root = root.join("top");
     std::fs::create_dir_all(&root).unwrap();
     Linux { root }
 }
@@ -185,7 +299,7 @@ fn random_operations() {
     // As another user the host answers differently.
     // SAFETY: no arguments.
     let uid = unsafe { libc::getuid() };
-    for seed in 0..60 {
+    for seed in 0..150 {
         let linux = folder("random");
         let world = World::new();
         world.client(20, 0, 0).mkdir("top", 0o777).unwrap();
@@ -195,13 +309,22 @@ fn random_operations() {
         let mut log = Vec::new();
         for _ in 0..300 {
             let (what, ours, theirs) = step(&mut dice, &c, &linux);
-            let brief = |o: &Outcome| o.as_ref().map(Vec::len).map_err(|e| Error::from_code(*e as u16));
+            let brief = |o: &Outcome| {
+                o.as_ref()
+                    .map(Vec::len)
+                    .map_err(|e| Error::from_code(*e as u16))
+            };
             log.push(format!("{what}: {:?}", brief(&theirs)));
             let recent = &log[log.len().saturating_sub(40)..];
-            assert!(ours == theirs, "seed {seed}: KFS {:?}, Linux {:?}: {recent:#?}", brief(&ours), brief(&theirs));
+            assert!(
+                ours == theirs,
+                "seed {seed}: KFS {:?}, Linux {:?}: {recent:#?}",
+                brief(&ours),
+                brief(&theirs)
+            );
         }
         compare_all(&c, &linux, &log);
-        std::fs::remove_dir_all(&linux.root).unwrap();
+        std::fs::remove_dir_all(linux.root.parent().unwrap()).unwrap();
     }
 }
 
@@ -209,7 +332,7 @@ fn random_operations() {
 #[test]
 #[cfg_attr(miri, ignore = "calls the host")]
 fn random_data() {
-    for seed in 0..40 {
+    for seed in 0..60 {
         let linux = folder("data");
         let world = World::new();
         let c = world.client(20, 0, 0);
@@ -224,12 +347,18 @@ fn random_data() {
             match dice.roll(8) {
                 0..3 => {
                     let data = vec![dice.roll(255) as u8 + 1; length];
-                    assert_eq!(ours(file.pwrite(offset, &data)), io(theirs.write_at(&data, offset)).map(|n| n as u32));
+                    assert_eq!(
+                        ours(file.pwrite(offset, &data)),
+                        io(theirs.write_at(&data, offset)).map(|n| n as u32)
+                    );
                 }
                 3..6 => {
                     let mut buffer = vec![0; length];
                     let n = theirs.read_at(&mut buffer, offset).unwrap();
-                    assert!(file.pread(offset, length).unwrap() == buffer[..n], "seed {seed}: {offset} {length}");
+                    assert!(
+                        file.pread(offset, length).unwrap() == buffer[..n],
+                        "seed {seed}: {offset} {length}"
+                    );
                 }
                 6 => {
                     file.truncate(offset).unwrap();
@@ -238,7 +367,10 @@ fn random_data() {
                 _ => {
                     let size = theirs.metadata().unwrap().len();
                     assert_eq!(file.stat().unwrap().size, size);
-                    assert_eq!(ours(file.seek(offset as i64, seek::DATA)).is_ok(), offset < size && file.seek(offset as i64, seek::DATA).is_ok());
+                    assert_eq!(
+                        ours(file.seek(offset as i64, seek::DATA)).is_ok(),
+                        offset < size && file.seek(offset as i64, seek::DATA).is_ok()
+                    );
                 }
             }
         }
@@ -253,7 +385,10 @@ fn random_data() {
         assert!(all[at as usize..].iter().all(|&b| b == 0));
         file.close().unwrap();
         c.unlink("f").unwrap();
-        assert_eq!((world.store.objects(), world.fs.resources.pages.used()), (0, 0));
-        std::fs::remove_dir_all(&linux.root).unwrap();
+        assert_eq!(
+            (world.store.objects(), world.fs.resources.pages.used()),
+            (0, 0)
+        );
+        std::fs::remove_dir_all(linux.root.parent().unwrap()).unwrap();
     }
 }
