@@ -126,6 +126,7 @@ pub trait Process {
     #[method(2)]
     fn exit(&self, caller: &Caller, status: u32) -> Result<()>;
     /// wait4(2)/waitid(2): `which` as waitpid; options WNOHANG, WUNTRACED (= WSTOPPED), WCONTINUED, WEXITED, WNOWAIT.
+    /// wait4 always says WEXITED too; with none of the three it is taken as said.
     /// WOULD_BLOCK: a CHILD event follows. ECHILD.
     #[method(3)]
     fn wait(&self, caller: &Caller, which: i32, options: u32) -> Result<WaitResult>;
@@ -152,7 +153,8 @@ pub trait Process {
     #[method(7)]
     fn pending_signals(&self, caller: &Caller) -> Result<u64>;
     /// The library tells which signals the process ignores (explicitly or by default), blocks and catches: for
-    /// /proc, for SIGCHLD auto-reaping and so that ignored ones need not wake it.
+    /// /proc, and so that ignored ones need not wake it. `no_child_wait`: SIGCHLD has SA_NOCLDWAIT or is ignored
+    /// explicitly, so children that end vanish; `no_child_stop`: it has SA_NOCLDSTOP.
     #[method(8)]
     fn signal_masks(
         &self,

@@ -1,0 +1,104 @@
+//! What the process server needs from its surroundings: other servers, and the kernel. On K42 `main.rs` provides these
+//! by protected calls and system calls; on the host the tests do.
+
+use k42_api::lifecycle::Credentials;
+use k42_api::memory::{MemoryTotals, SpaceUsage};
+use k42_ipc::{OutBuf, ProcessId, Result};
+
+/// The memory server, as far as it makes and ends address spaces.
+pub trait MemoryCalls {
+    /// `Memory::create_space`.
+    fn create_space(&self, cpu: u32) -> Result<ProcessId>;
+    /// `Memory::fork_space`.
+    fn fork_space(&self, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId>;
+    /// `Memory::start_space`.
+    fn start_space(&self, process: ProcessId, words: [u64; 4]) -> Result<()>;
+    /// `Memory::destroy_space`.
+    fn destroy_space(&self, process: ProcessId) -> Result<()>;
+    /// `Memory::usage`.
+    fn usage(&self, process: ProcessId) -> Result<SpaceUsage>;
+    /// `Memory::totals`.
+    fn totals(&self) -> Result<MemoryTotals>;
+    /// `Memory::describe`.
+    fn describe(&self, process: ProcessId, from: u64, out: &mut OutBuf<'_>) -> Result<u64>;
+}
+
+/// The `Lifecycle` interface of a registered file server.
+pub trait Servers {
+    /// `Lifecycle::client_created`.
+    fn client_created(&self, server: ProcessId, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()>;
+    /// `Lifecycle::client_forked`.
+    fn client_forked(&self, server: ProcessId, parent: ProcessId, child: ProcessId) -> Result<()>;
+    /// `Lifecycle::client_ended`.
+    fn client_ended(&self, server: ProcessId, process: ProcessId) -> Result<()>;
+    /// `Lifecycle::credentials_changed`.
+    fn credentials_changed(&self, server: ProcessId, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()>;
+    /// `Names::mounts`.
+    fn mounts(&self, out: &mut OutBuf<'_>) -> Result<u32>;
+}
+
+/// Asynchronous messages.
+pub trait Notify {
+    /// SEND of one event kind (`k42_api::event`) to a dispatcher. May be lost when the receiver has too many; it is told
+    /// so, and asks.
+    fn send(&self, process: ProcessId, vp: u32, kind: u64);
+}
+
+/// What a process has used, from the kernel's STATISTICS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Timebase ticks run.
+    pub ticks: u64,
+    /// Times chosen by the scheduler.
+    pub chosen: u64,
+    /// Preemptions.
+    pub preemptions: u64,
+}
+
+/// The kernel's calls for who manages processes.
+pub trait Kernel {
+    /// FREEZE.
+    fn freeze(&self, process: ProcessId) -> Result<()>;
+    /// THAW.
+    fn thaw(&self, process: ProcessId) -> Result<()>;
+    /// STATISTICS.
+    fn statistics(&self, process: ProcessId) -> Result<Statistics>;
+    /// SET_PRIORITY in the time-sharing class.
+    fn set_weight(&self, process: ProcessId, weight: u64) -> Result<()>;
+    /// POWER_OFF. Does not come back on a real machine.
+    fn power_off(&self, status: u32);
+    /// COUNT.
+    fn count(&self, which: u64) -> Result<u64>;
+    /// A random word.
+    fn random(&self) -> u64;
+    /// The CPU that this runs on.
+    fn cpu(&self) -> u32;
+    /// How many CPUs there are.
+    fn cpus(&self) -> u32;
+    /// The timebase.
+    fn ticks(&self) -> u64;
+    /// Its ticks a second.
+    fn ticks_per_second(&self) -> u64;
+    /// Its value at boot.
+    fn boot_ticks(&self) -> u64;
+    /// Wall time at boot, seconds since 1970.
+    fn boot_seconds(&self) -> u64;
+    /// Bytes of memory in the machine.
+    fn memory_bytes(&self) -> u64;
+}
+
+/// All of it.
+pub trait Environment: MemoryCalls + Servers + Notify + Kernel + Send + Sync {
+    /// Calls `Server::start_first` soon, outside any call: both servers that the first process needs are there now.
+    fn start_first_soon(&self);
+
+    /// Nanoseconds in `ticks` of the timebase.
+    fn nanoseconds(&self, ticks: u64) -> u64 {
+        let hz = self.ticks_per_second().max(1);
+        ticks / hz * 1_000_000_000 + ticks % hz * 1_000_000_000 / hz
+    }
+    /// Nanoseconds since boot.
+    fn uptime(&self) -> u64 {
+        self.nanoseconds(self.ticks().saturating_sub(self.boot_ticks()))
+    }
+}

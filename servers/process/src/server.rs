@@ -1,0 +1,242 @@
+//! The server: its tables, and how processes come to be.
+
+use crate::credentials::Identity;
+use crate::env::Environment;
+use crate::family::{Child, News, Which};
+use crate::group::{Group, Users};
+use crate::limits::{Limits, weight};
+use crate::load::LoadAverage;
+use crate::linux::{resource, signal, wait};
+use crate::pids::Pids;
+use crate::record::{Central, Heritage, Masks, ProcessRef, Program, Record};
+use crate::spaces::Spaces;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use k42_abi::info::MAX_CPUS;
+use k42_ipc::{Error, ProcessId, Result};
+use k42_object::{Guard, System};
+use k42_sched::Mutex;
+
+/// File servers that can register.
+const SERVERS: usize = 8;
+
+/// Turns what the object system says into what callers understand.
+pub(crate) fn object_error(error: k42_object::Error) -> Error {
+    if error == k42_object::Error::Deleted { Error::ESRCH } else { Error::ENOMEM }
+}
+
+/// How many processes were started on a CPU and live; on a cache line of its own.
+#[repr(align(128))]
+struct Load(AtomicU32);
+
+/// The process server.
+pub struct Server {
+    /// Everything around it.
+    pub env: Box<dyn Environment>,
+    pub(crate) objects: &'static System,
+    pub(crate) pids: Pids,
+    pub(crate) spaces: Spaces,
+    pub(crate) users: Users,
+    pub(crate) host_name: Mutex<Vec<u8>>,
+    pub(crate) zombies: AtomicUsize,
+    pub(crate) load: LoadAverage,
+    /// Processor time of processes that have ended, for /proc/stat.
+    pub(crate) ended_time: AtomicU64,
+    /// Processes made since boot.
+    pub(crate) made: AtomicU64,
+    servers: [AtomicU32; SERVERS],
+    first_started: AtomicBool,
+    loads: Box<[Load]>,
+}
+
+impl Server {
+    /// A server without processes.
+    pub fn new(env: Box<dyn Environment>, objects: &'static System) -> Self {
+        Self {
+            env,
+            objects,
+            pids: Pids::default(),
+            spaces: Spaces::default(),
+            users: Users::default(),
+            host_name: Mutex::new(b"k42".to_vec()),
+            zombies: AtomicUsize::new(0),
+            load: LoadAverage::default(),
+            ended_time: AtomicU64::new(0),
+            made: AtomicU64::new(0),
+            servers: [const { AtomicU32::new(0) }; SERVERS],
+            first_started: AtomicBool::new(false),
+            loads: (0..MAX_CPUS).map(|_| Load(AtomicU32::new(0))).collect(),
+        }
+    }
+
+    /// The registered file servers.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = ProcessId> {
+        self.servers.iter().map(|id| ProcessId(id.load(Ordering::Acquire))).take_while(|id| *id != ProcessId::NONE)
+    }
+
+    /// `Process::register_server`: a server of the boot archive wants to hear of client processes.
+    pub fn register(&self, server: ProcessId) -> Result<()> {
+        if server == ProcessId::NONE || server.index() >= ProcessId::FIRST_DYNAMIC_INDEX as usize {
+            return Err(Error::EPERM);
+        }
+        let free = |place: &AtomicU32| match place.compare_exchange(0, server.0, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(other) => other == server.0,
+        };
+        if !self.servers.iter().any(free) {
+            return Err(Error::ENOSPC);
+        }
+        let there = |id| self.servers().any(|server| server == id);
+        if there(ProcessId::KFS) && there(ProcessId::CONSOLE) && !self.first_started.swap(true, Ordering::AcqRel) {
+            self.env.start_first_soon();
+        }
+        Ok(())
+    }
+
+    /// Makes the first Linux process, all others' ancestor.
+    pub fn start_first(&self) -> Result<()> {
+        let guard = self.objects.enter();
+        let pid = self.pids.take()?;
+        let cpu = self.env.cpu();
+        let space = self.env.create_space(cpu)?;
+        let identity = Arc::new(Identity::root());
+        let heritage = Heritage {
+            user: self.users.get(0),
+            limits: Arc::new(Limits::default()),
+            program: Arc::new(Program { comm: b"init".to_vec(), ..Program::default() }),
+            group: self.pids.new_session(pid)?,
+            group_signals: 0,
+            masks: Masks { ignored: signal::IGNORED_BY_DEFAULT, blocked: 0, caught: 0 },
+            child_options: (false, false),
+            nice: 0,
+            no_new_privileges: false,
+            dumpable: true,
+            umask: 0o22,
+            identity: identity.clone(),
+        };
+        let introduced = self.servers().try_for_each(|server| {
+            self.env.client_created(server, space, identity.for_files(), &identity.groups)
+        });
+        if let Err(error) = introduced {
+            self.forget_space(space);
+            self.pids.release(pid);
+            return Err(error);
+        }
+        let process = self.make_record(pid, space, 0, cpu, heritage)?;
+        process.get(&guard).map_err(object_error)?.group().join(pid, process, 0);
+        self.env.start_space(space, [pid as u64, 0, 0, 1])
+    }
+
+    /// The record of a process whose space exists, findable by space and number.
+    fn make_record(&self, pid: i32, space: ProcessId, parent: i32, cpu: u32, heritage: Heritage) -> Result<ProcessRef> {
+        let user = heritage.user.clone();
+        let record = Central::new(pid, space, parent, cpu, self.env.uptime(), heritage);
+        let process = self.objects.create::<dyn Record, _>(record).map_err(object_error)?;
+        user.processes.fetch_add(1, Ordering::Relaxed);
+        self.load_of(cpu).fetch_add(1, Ordering::Relaxed);
+        self.made.fetch_add(1, Ordering::Relaxed);
+        self.spaces.set(space, process);
+        self.pids.set(pid, process);
+        Ok(process)
+    }
+
+    /// fork(2): `caller`, from its dispatcher `vp`, gets a child. Its pid.
+    pub fn fork(&self, caller: ProcessId, vp: u32) -> Result<i32> {
+        let guard = self.objects.enter();
+        let parent_ref = self.spaces.get(caller)?;
+        let parent = parent_ref.get(&guard).map_err(object_error)?;
+        let heritage = parent.heritage()?;
+        let limit = heritage.limits.soft(resource::NPROC);
+        if heritage.user.processes.load(Ordering::Relaxed) as u64 >= limit && !heritage.identity.privileged() {
+            return Err(Error::EAGAIN);
+        }
+        let pid = self.pids.take()?;
+        let child = self.fork_into(caller, vp, pid, parent.pid(), heritage);
+        let (child, space, group, since) = match child {
+            Ok(made) => made,
+            Err(error) => {
+                self.pids.release(pid);
+                return Err(error);
+            }
+        };
+        if let Err(error) = parent.add_child(Child { pid, process: child, news: News::None }) {
+            // The parent is being killed: the child never was.
+            self.undo(&guard, child);
+            return Err(error);
+        }
+        let missed = group.join(pid, child, since);
+        if let Err(error) = self.env.start_space(space, [pid as u64, parent.pid() as u64, 0, 0]) {
+            // It ends like any child, but nobody is told of it.
+            self.end(&guard, child, 0);
+            if let Ok(Some(child)) = parent.wait(Which::Pid(pid), wait::EXITED, None, &|_| 0) {
+                self.release(&guard, child.process);
+            }
+            return Err(error);
+        }
+        if let Some(info) = missed {
+            // A signal to the whole group came while the child was made; it is for the child too.
+            let _ = self.deliver(&guard, child, info);
+        }
+        Ok(pid)
+    }
+
+    /// Copies the address space, has the file servers copy the handles, and makes the record.
+    fn fork_into(
+        &self,
+        caller: ProcessId,
+        vp: u32,
+        pid: i32,
+        parent: i32,
+        heritage: Heritage,
+    ) -> Result<(ProcessRef, ProcessId, Arc<Group>, u64)> {
+        let (group, since, nice) = (heritage.group.clone(), heritage.group_signals, heritage.nice);
+        let cpu = self.choose_cpu();
+        let space = self.env.fork_space(caller, vp, cpu)?;
+        let told = self.servers().try_for_each(|server| self.env.client_forked(server, caller, space));
+        let child = told.and_then(|()| self.make_record(pid, space, parent, cpu, heritage));
+        if child.is_err() {
+            self.forget_space(space);
+        } else if nice != 0 {
+            // An ordinary weight is no reason to give up.
+            let _ = self.env.set_weight(space, weight(nice));
+        }
+        Ok((child?, space, group, since))
+    }
+
+    /// Takes an address space back that no process has (any more).
+    pub(crate) fn forget_space(&self, space: ProcessId) {
+        for server in self.servers() {
+            // A server that has gone has nothing to release.
+            let _ = self.env.client_ended(server, space);
+        }
+        let _ = self.env.destroy_space(space);
+    }
+
+    fn undo(&self, guard: &Guard, child: ProcessRef) {
+        if let Ok(record) = child.get(guard) {
+            record.begin_exit();
+            self.forget_space(record.space());
+            self.spaces.clear(record.space());
+            self.load_of(record.cpu()).fetch_sub(1, Ordering::Relaxed);
+            self.release(guard, child);
+        }
+    }
+
+    pub(crate) fn load_of(&self, cpu: u32) -> &AtomicU32 {
+        &self.loads[cpu as usize % self.loads.len()].0
+    }
+
+    /// Where a child is started: here, unless this CPU has more processes than another; then where there are fewest.
+    /// Its pages are in this CPU's cache, so equal is good enough.
+    fn choose_cpu(&self) -> u32 {
+        let (here, cpus) = (self.env.cpu(), self.env.cpus());
+        if cpus <= 1 {
+            return here;
+        }
+        let load = |cpu: u32| self.load_of(cpu).load(Ordering::Relaxed);
+        let least = (0..cpus).min_by_key(|&cpu| load(cpu)).unwrap_or(here);
+        if load(here) <= load(least) { here } else { least }
+    }
+}

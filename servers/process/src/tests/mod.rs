@@ -1,0 +1,6 @@
+//! Tests of the whole server against mock neighbours.
+
+mod basic;
+mod jobs;
+mod mock;
+mod random;
