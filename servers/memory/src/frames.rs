@@ -11,7 +11,7 @@
 //! floor below which it is refused. A process meets the floor the earlier the more it has, so one that asks for
 //! everything is refused while the others go on.
 
-use crate::lock::Lock;
+use crate::lock::{Guard, Lock};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use core::sync::atomic::{Ordering, fence};
@@ -246,35 +246,59 @@ impl Frames {
 
     /// One owner less; the last frees the frame. No translation to it may be left.
     pub fn release(&self, frame: Frame) {
-        let Some(info) = self.info.get(frame.0 as usize) else { return };
+        self.release_all([frame]);
+    }
+
+    /// One owner less for each frame.
+    pub fn release_all(&self, frames: impl IntoIterator<Item = Frame>) {
+        let cpu = self.cpu();
+        let mut cache = None;
+        for frame in frames {
+            if !self.disown(frame, cpu) {
+                continue;
+            }
+            let cache: &mut Guard<'_, Cache> = cache.get_or_insert_with(|| cpu.cache.lock());
+            if cache.length == CACHE {
+                let mut buddy = self.buddy.lock();
+                while cache.length > CACHE - BATCH {
+                    cache.length -= 1;
+                    self.put_block(&mut buddy, cache.frames[cache.length], 0);
+                }
+            }
+            let at = cache.length;
+            cache.frames[at] = frame.0;
+            cache.length += 1;
+        }
+    }
+
+    /// Releases `pages` frames in a row; what nobody else owns goes back in one piece.
+    pub fn release_row(&self, first: Frame, pages: u32) {
+        let cpu = self.cpu();
+        let mut from = first.0;
+        for frame in first.0..first.0 + pages {
+            if !self.disown(Frame(frame), cpu) {
+                self.put_range(from, frame - from);
+                from = frame + 1;
+            }
+        }
+        self.put_range(from, first.0 + pages - from);
+    }
+
+    /// Takes one owner away; whether it was the last.
+    fn disown(&self, frame: Frame, cpu: &PerCpu) -> bool {
+        let Some(info) = self.info.get(frame.0 as usize) else { return false };
         match info.count.fetch_sub(1, Ordering::Release) {
             1 => fence(Ordering::Acquire),
             0 => {
                 // Released once too often: keep the frame out of circulation rather than give it away twice.
                 info.count.store(0, Relaxed);
                 debug_assert!(false, "frame {frame:?} released without an owner");
-                return;
+                return false;
             }
-            _ => return,
+            _ => return false,
         }
-        let cpu = self.cpu();
         cpu.used[(info.state.load(Relaxed) as usize).min(KINDS - 1)].fetch_sub(1, Relaxed);
-        let mut cache = cpu.cache.lock();
-        if cache.length == CACHE {
-            let mut buddy = self.buddy.lock();
-            while cache.length > CACHE - BATCH {
-                cache.length -= 1;
-                self.put_block(&mut buddy, cache.frames[cache.length], 0);
-            }
-        }
-        let at = cache.length;
-        cache.frames[at] = frame.0;
-        cache.length += 1;
-    }
-
-    /// Releases `pages` frames in a row.
-    pub fn release_row(&self, first: Frame, pages: u32) {
-        (first.0..first.0 + pages).for_each(|frame| self.release(Frame(frame)));
+        true
     }
 
     fn cpu(&self) -> &PerCpu {
@@ -327,6 +351,9 @@ impl Frames {
     }
 
     fn put_range(&self, mut first: u32, mut pages: u32) {
+        if pages == 0 {
+            return;
+        }
         let mut buddy = self.buddy.lock();
         while pages > 0 {
             let order = first.trailing_zeros().min(pages.ilog2()).min(MAX_ORDER);

@@ -40,7 +40,7 @@ impl Clone for Leaf {
 
 impl Drop for Leaf {
     fn drop(&mut self) {
-        self.slots.iter().filter(|&&frame| frame != 0).for_each(|&frame| self.frames.release(Frame(frame)));
+        self.frames.release_all(self.slots.iter().filter(|&&frame| frame != 0).map(|&frame| Frame(frame)));
     }
 }
 
@@ -269,12 +269,8 @@ fn remove(place: &mut Option<Arc<Node>>, height: u32, base: u64, first: u64, end
     let (first, end) = overlap(height, base, first, end).unwrap_or((base, base));
     let empty = match Arc::make_mut(node) {
         Node::Leaf(leaf) => {
-            for index in first..end {
-                let frame = core::mem::take(&mut leaf.slots[(index - base) as usize]);
-                if frame != 0 {
-                    leaf.frames.release(Frame(frame));
-                }
-            }
+            let gone = &mut leaf.slots[(first - base) as usize..(end - base) as usize];
+            leaf.frames.release_all(gone.iter_mut().map(core::mem::take).filter(|&frame| frame != 0).map(Frame));
             leaf.slots.iter().all(|&frame| frame == 0)
         }
         Node::Inner(children) => {

@@ -19,7 +19,23 @@ pub struct Anonymous {
     core: Machine,
     /// What is seen where this FCM has no page; zeroes if there is none.
     source: Option<Arc<dyn Fcm>>,
-    tree: Lock<PageTree>,
+    pages: Lock<Pages>,
+}
+
+/// What the FCM's lock guards.
+struct Pages {
+    tree: PageTree,
+    /// Indices from the first to the end of those that may be mapped for stores: all that a fork must unmap.
+    stored: (u64, u64),
+}
+
+/// No page is mapped for stores.
+const NOTHING: (u64, u64) = (u64::MAX, 0);
+
+impl Pages {
+    fn note_stores(&mut self, first: u64, end: u64) {
+        self.stored = (self.stored.0.min(first), self.stored.1.max(end));
+    }
 }
 
 impl Anonymous {
@@ -30,12 +46,12 @@ impl Anonymous {
 
     /// A private copy of `source`, at the same page indices.
     pub fn over(core: Machine, source: Option<Arc<dyn Fcm>>) -> Self {
-        Self { core, source, tree: Lock::new(PageTree::new(&core.frames)) }
+        Self { core, source, pages: Lock::new(Pages { tree: PageTree::new(&core.frames), stored: NOTHING }) }
     }
 
     /// The same with pages.
     pub fn with(&self, tree: PageTree) -> Self {
-        Self { core: self.core, source: self.source.clone(), tree: Lock::new(tree) }
+        Self { core: self.core, source: self.source.clone(), pages: Lock::new(Pages { tree, stored: NOTHING }) }
     }
 
     /// Makes sure that `tree` has a page of its own at `index`; whether it was made now.
@@ -60,20 +76,20 @@ impl Anonymous {
 
     /// Moves pages `first..end` to a new FCM of the same source. They are no longer mapped.
     pub fn split_off(&self, first: u64, end: u64) -> Self {
-        let tree = self.tree.lock().split_off(first, end);
+        let tree = self.pages.lock().tree.split_off(first, end);
         self.with(tree)
     }
 
     /// The highest page in `first..end`.
     pub fn last(&self, first: u64, end: u64) -> Option<(u64, Frame)> {
-        self.tree.lock().last(first, end)
+        self.pages.lock().tree.last(first, end)
     }
 
     /// The pages in `first..end`, at most `most`; `None` if there are more.
     pub fn pages(&self, first: u64, end: u64, most: usize) -> Option<Vec<(u64, Frame)>> {
         let mut list = Vec::new();
         let mut fits = true;
-        self.tree.lock().each(first, end, |index, frame| {
+        self.pages.lock().tree.each(first, end, |index, frame| {
             fits = list.len() < most;
             if fits {
                 list.push((index, frame));
@@ -85,12 +101,24 @@ impl Anonymous {
 
     /// Puts `frame`, and the caller's share in it, at `index`. What was there must not be mapped any more.
     pub fn own(&self, index: u64, frame: Frame) {
-        self.tree.lock().insert(index, frame);
+        let mut pages = self.pages.lock();
+        pages.note_stores(index, index + 1);
+        pages.tree.insert(index, frame);
+    }
+
+    /// For a fork: the indices in `first..end`, below `keep`, that may be mapped for stores. The caller unmaps them.
+    pub fn fork_range(&self, first: u64, end: u64, keep: u64) -> (u64, u64) {
+        let mut pages = self.pages.lock();
+        let (low, high) = pages.stored;
+        if first <= low && high <= end {
+            pages.stored = if high > keep { (low.max(keep), high) } else { NOTHING };
+        }
+        (low.max(first), high.min(end).min(keep))
     }
 
     /// Whether no page was ever written here.
     pub fn is_untouched(&self) -> bool {
-        self.tree.lock().is_empty()
+        self.pages.lock().tree.is_empty()
     }
 }
 
@@ -98,13 +126,26 @@ impl Fcm for Anonymous {
     fn map_page(&self, request: &Request) -> Result<u64> {
         let core = self.core;
         let need = Need::Private(request.private);
-        let mut tree = self.tree.lock();
+        let mut pages = self.pages.lock();
+        let Pages { tree, .. } = &mut *pages;
         let found = tree.find(request.index);
         if let Some(page) = found
             && (!request.write || page.alone)
         {
             let (first, end) = request.around();
-            return map_group(core, request, |visit| tree.near(request.index, first, end, visit)).map(|()| 0);
+            let mut stored = NOTHING;
+            map_group(core, request, |visit| {
+                tree.near(request.index, first, end, |index, page| {
+                    if page.alone {
+                        stored = (stored.0.min(index), index + 1);
+                    }
+                    visit(index, page);
+                });
+            })?;
+            if request.flags.contains(MapFlags::WRITE) {
+                pages.note_stores(stored.0, stored.1);
+            }
+            return Ok(0);
         }
         if found.is_none()
             && !request.write
@@ -131,15 +172,19 @@ impl Fcm for Anonymous {
         core.map_page(request.process, request.address, frame, request.flags)
             .inspect_err(|_| core.frames.release(frame))?;
         tree.insert(request.index, frame);
+        if request.flags.contains(MapFlags::WRITE) {
+            pages.note_stores(request.index, request.index + 1);
+        }
         Ok(u64::from(found.is_none()))
     }
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
-        let mut tree = self.tree.lock();
+        let mut pages = self.pages.lock();
+        pages.note_stores(request.first, request.end);
         let mut batch = Batch::new(self.core, request.process);
         let mut added = 0;
         let result = (request.first..request.end).try_for_each(|index| {
-            let (frame, is_new) = self.own_page(&mut tree, index, Need::Private(request.private + added))?;
+            let (frame, is_new) = self.own_page(&mut pages.tree, index, Need::Private(request.private + added))?;
             added += u64::from(is_new);
             batch.add(request.address_of(index), frame, request.flags)
         });
@@ -147,8 +192,8 @@ impl Fcm for Anonymous {
     }
 
     fn copy_page(&self, index: u64, to: Frame) -> Result<()> {
-        let tree = self.tree.lock();
-        match (tree.find(index), &self.source) {
+        let pages = self.pages.lock();
+        match (pages.tree.find(index), &self.source) {
             (Some(Found { frame, .. }), _) => self.core.window.copy(frame, to),
             (None, Some(source)) => source.copy_page(index, to)?,
             (None, None) => self.core.window.zero(to),
@@ -157,12 +202,12 @@ impl Fcm for Anonymous {
     }
 
     fn fork(&self) -> Option<Arc<dyn Fcm>> {
-        let tree = self.tree.lock().clone();
+        let tree = self.pages.lock().tree.clone();
         Some(Arc::new(self.with(tree)))
     }
 
     fn drop_pages(&self, first: u64, end: u64) -> u64 {
-        self.tree.lock().remove(first, end)
+        self.pages.lock().tree.remove(first, end)
     }
 
     fn is_private(&self) -> bool {
@@ -191,14 +236,14 @@ impl Fcm for Anonymous {
         if let Some(source) = &self.source {
             source.resident(first, out);
         }
-        self.tree.lock().each(first, first + out.len() as u64, |index, _| {
+        self.pages.lock().tree.each(first, first + out.len() as u64, |index, _| {
             out[(index - first) as usize] |= 1;
             true
         });
     }
 
     fn count(&self, first: u64, end: u64) -> (u64, u64) {
-        let own = self.tree.lock().count(first, end);
+        let own = self.pages.lock().tree.count(first, end);
         let behind = self.source.as_ref().map_or(0, |source| source.count(first, end).0);
         // Pages of the source that were copied are counted once.
         (own.max(behind), own)

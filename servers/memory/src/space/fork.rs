@@ -97,20 +97,20 @@ impl Copier<'_> {
             return Ok(Some(clone));
         }
         clone.fcm = self.clone_of(&region.fcm)?;
-        let mut unmap_end = region.end;
+        let mut keep = end;
         if region.options.contains(MapOptions::GROWS_DOWN)
             && let Some(own) = clone.fcm.as_anonymous()
         {
-            let mut below = end;
             for _ in 0..HOT {
-                let Some((index, frame)) = pages.last(first, below) else { break };
+                let Some((index, frame)) = pages.last(first, keep) else { break };
                 self.copy_page(start, region, index, frame, own)?;
-                below = index;
+                keep = index;
             }
-            unmap_end = start + (below - first) * PAGE;
         }
-        if unmap_end > start {
-            self.parent.core.unmap(self.parent.id, start, unmap_end - start);
+        let (low, high) = pages.fork_range(first, end, keep);
+        if low < high {
+            let address = start + (low - first) * PAGE;
+            self.parent.core.unmap(self.parent.id, address, (high - low) * PAGE);
         }
         Ok(Some(clone))
     }
