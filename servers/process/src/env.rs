@@ -1,6 +1,7 @@
 //! What the process server needs from its surroundings: other servers, and the kernel. On K42 `main.rs` provides these
 //! by protected calls and system calls; on the host the tests do.
 
+use k42_abi::info::Count;
 use k42_api::lifecycle::Credentials;
 use k42_api::memory::{MemoryTotals, SpaceUsage};
 use k42_ipc::{OutBuf, ProcessId, Result};
@@ -68,7 +69,7 @@ pub trait Kernel {
     /// POWER_OFF. Does not come back on a real machine.
     fn power_off(&self, status: u32);
     /// COUNT.
-    fn count(&self, which: u64) -> Result<u64>;
+    fn count(&self, which: Count) -> Result<u64>;
     /// A random word.
     fn random(&self) -> u64;
     /// The CPU that this runs on.

@@ -15,7 +15,7 @@
 //! 5. **Messages are hints.** Who waits is sent an event and asks again; a lost event costs time, not truth.
 //!
 //! The server is also the file server of /proc (`procfs`).
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_os = "none", no_std)]
 
 extern crate alloc;
 
@@ -33,9 +33,11 @@ pub mod load;
 pub mod pending;
 pub mod pids;
 pub mod record;
+pub mod root;
 pub mod server;
 pub mod spaces;
 
+pub use root::Root;
 pub use server::Server;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::Server;
 use crate::env::{Environment, Kernel, MemoryCalls, Notify, Servers, Statistics};
 use crate::record::{Life, Record};
+use k42_abi::info::Count;
 use k42_api::lifecycle::Credentials;
 use k42_api::memory::{MemoryTotals, SpaceUsage};
 use k42_api::process::{Process, WaitResult};
@@ -160,8 +161,8 @@ impl Kernel for Mock {
     fn power_off(&self, status: u32) {
         self.state().off = Some(status);
     }
-    fn count(&self, which: u64) -> Result<u64> {
-        Ok(100 + which)
+    fn count(&self, which: Count) -> Result<u64> {
+        Ok(100 + which as u64)
     }
     fn random(&self) -> u64 {
         0x0123_4567_89ab_cdef
