@@ -7,7 +7,7 @@
 //!   * [`contents`] and [`mapped`]: data, in the heap or in a page cache of the memory server,
 //!   * [`directory`]: names, searched plainly or by hash,
 //!   * [`pipe`]: the ring between readers and writers;
-//! * [`fs`]: the file system as a whole: nodes by path, quotas, the interface `FileSystem`;
+//! * [`fs`]: the file system as a whole: nodes by path, quotas; [`service`]: the interface `FileSystem`;
 //! * [`make`], [`remove`], [`rename`], [`attributes`]: the operations on names and attributes;
 //! * [`open`]: open files, the interface `OpenFile`;
 //! * [`tar`], [`unpack`]: how the root archive becomes the first contents;
@@ -30,6 +30,7 @@ pub mod ports;
 pub mod quota;
 pub mod remove;
 pub mod rename;
+pub mod service;
 pub mod tar;
 pub mod unpack;
 mod window;

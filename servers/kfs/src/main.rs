@@ -13,8 +13,8 @@ use k42_fslib::machine::{Events, ProcessServer, WallClock, when_started};
 use k42_fslib::mounts;
 use k42_ipc::{ClientTables, Handle, ProcessId, Result};
 use k42_kfs::Kfs;
-use k42_kfs::fs::Root;
 use k42_kfs::ports::{Handles, PageStore, Ports};
+use k42_kfs::service::Root;
 use k42_rt::{Start, log, sys};
 
 k42_rt::entry!(main, heap = 4 << 20);

@@ -8,7 +8,6 @@
 use crate::contents::{Answer, Contents, Medium, Refusal, SIZE_MAX};
 use crate::quota::PAGE;
 use crate::window::{Span, Window};
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 use k42_api::memory::MapOptions;
@@ -26,7 +25,7 @@ pub struct Mapped {
     object_size: u64,
     size: u64,
     /// Sorted by place.
-    windows: Vec<Box<Window>>,
+    windows: Vec<Window>,
     granted: bool,
     /// A client may store into it by itself.
     client_writes: bool,
@@ -62,7 +61,7 @@ impl Mapped {
             granted: false,
             client_writes: false,
         };
-        let written = match new.write(medium, 0, bytes) {
+        match new.write(medium, 0, bytes) {
             Ok(count) if count == bytes.len() => Ok(new),
             Ok(_) | Err(Refusal::Outgrown) => {
                 new.destroy(medium);
@@ -72,8 +71,7 @@ impl Mapped {
                 new.destroy(medium);
                 Err(error)
             }
-        };
-        written
+        }
     }
 
     fn position(&self, span: Span) -> core::result::Result<usize, usize> {
@@ -89,12 +87,14 @@ impl Mapped {
         let at = match self.position(span) {
             Ok(at) => at,
             Err(at) => {
-                self.windows.try_reserve(1).map_err(|_| Error::ENOSPC)?;
-                let room = Box::try_new_uninit().map_err(|_| Error::ENOSPC)?;
-                self.windows.insert(
-                    at,
-                    Box::write(room, Window::new(medium.store, self.object, span)?),
-                );
+                // Most files have one window only.
+                let reserved = match self.windows.len() {
+                    0 => self.windows.try_reserve_exact(1),
+                    _ => self.windows.try_reserve(1),
+                };
+                reserved.map_err(|_| Error::ENOSPC)?;
+                self.windows
+                    .insert(at, Window::new(medium.store, self.object, span)?);
                 at
             }
         };
@@ -313,13 +313,13 @@ impl Contents for Mapped {
     }
 
     fn pages(&self, medium: Medium<'_>) -> u64 {
-        if self.client_writes {
-            if let Ok(frames) = medium.store.frames(self.object) {
-                return frames;
-            }
+        if self.client_writes
+            && let Ok(frames) = medium.store.frames(self.object)
+        {
+            return frames;
         }
         let end = self.size.next_multiple_of(PAGE);
-        let in_window = |window: &Box<Window>| window.count(touched(&window.span.cut(&(0..end))));
+        let in_window = |window: &Window| window.count(touched(&window.span.cut(&(0..end))));
         self.windows.iter().map(in_window).sum()
     }
 
@@ -388,8 +388,7 @@ impl Contents for Mapped {
 
     fn trim(&mut self, medium: Medium<'_>) {
         let end = self.size.next_multiple_of(PAGE);
-        let extra =
-            |window: &Box<Window>| window.count(touched(&window.span.cut(&(end..u64::MAX)))) > 0;
+        let extra = |window: &Window| window.count(touched(&window.span.cut(&(end..u64::MAX)))) > 0;
         if self.object_size > end
             && self.windows.iter().any(extra)
             && medium.store.resize(self.object, self.size).is_ok()

@@ -123,7 +123,7 @@ impl Window {
         let mut page = from;
         while page < self.pages() && self.has(page) == is {
             let skip = if is { u64::MAX } else { 0 };
-            page += if page % 64 == 0 && self.present[page / 64] == skip {
+            page += if page.is_multiple_of(64) && self.present[page / 64] == skip {
                 64
             } else {
                 1

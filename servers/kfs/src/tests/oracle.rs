@@ -35,6 +35,14 @@ fn host_flags(flags: u32) -> i32 {
     (flags & 3) as i32 | more
 }
 
+/// A call of the host's that takes paths and numbers.
+macro_rules! host {
+    ($name:ident($($argument:expr),*)) => {
+        // SAFETY: the paths end with NUL and live until the call is over; nothing is written to.
+        status(unsafe { libc::$name($($argument),*) } as i32)
+    };
+}
+
 fn status(result: i32) -> Outcome {
     if result < 0 {
         Err(errno())
@@ -165,24 +173,31 @@ fn step(dice: &mut Dice, c: &Client, linux: &Linux) -> (String, Outcome, Outcome
     let (x, y) = (dice.of(NAMES), dice.of(NAMES));
     let (px, py) = (linux.path(x), linux.path(y));
     let empty = |result: k42_ipc::Result<()>| ours(result).map(|()| Vec::new());
-    // SAFETY (all below): paths that end with NUL.
     match dice.roll(12) {
-        0 => (format!("mkdir {x}"), empty(c.mkdir(x, 0o755)), unsafe {
-            status(libc::mkdir(px.as_ptr(), 0o755))
-        }),
-        1 => (format!("rmdir {x}"), empty(c.rmdir(x)), unsafe {
-            status(libc::rmdir(px.as_ptr()))
-        }),
-        2 => (format!("unlink {x}"), empty(c.unlink(x)), unsafe {
-            status(libc::unlink(px.as_ptr()))
-        }),
-        3 => (format!("link {x} {y}"), empty(c.link(x, y)), unsafe {
-            status(libc::link(px.as_ptr(), py.as_ptr()))
-        }),
+        0 => (
+            format!("mkdir {x}"),
+            empty(c.mkdir(x, 0o755)),
+            host!(mkdir(px.as_ptr(), 0o755)),
+        ),
+        1 => (
+            format!("rmdir {x}"),
+            empty(c.rmdir(x)),
+            host!(rmdir(px.as_ptr())),
+        ),
+        2 => (
+            format!("unlink {x}"),
+            empty(c.unlink(x)),
+            host!(unlink(px.as_ptr())),
+        ),
+        3 => (
+            format!("link {x} {y}"),
+            empty(c.link(x, y)),
+            host!(link(px.as_ptr(), py.as_ptr())),
+        ),
         4 => {
             let target = dice.of(TARGETS);
             let text = CString::new(target).unwrap();
-            let theirs = unsafe { status(libc::symlink(text.as_ptr(), px.as_ptr())) };
+            let theirs = host!(symlink(text.as_ptr(), px.as_ptr()));
             (
                 format!("symlink {target} {x}"),
                 empty(c.symlink(target, x)),
@@ -192,28 +207,28 @@ fn step(dice: &mut Dice, c: &Client, linux: &Linux) -> (String, Outcome, Outcome
         5 | 6 => {
             let flags = RENAMES[dice.roll(RENAMES.len())];
             let at = libc::AT_FDCWD;
-            let theirs = unsafe {
-                libc::syscall(libc::SYS_renameat2, at, px.as_ptr(), at, py.as_ptr(), flags)
-            };
+            let theirs = host!(syscall(
+                libc::SYS_renameat2,
+                at,
+                px.as_ptr(),
+                at,
+                py.as_ptr(),
+                flags
+            ));
             (
                 format!("rename {x} {y} {flags}"),
                 empty(c.rename(x, y, flags)),
-                status(theirs as i32),
+                theirs,
             )
         }
-        7 => (format!("readlink {x}"), ours(c.read_link(x)), {
-            let mut buffer = [0u8; 4096];
-            let length =
-                unsafe { libc::readlink(px.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-            if length < 0 {
-                Err(errno())
-            } else {
-                Ok(buffer[..length as usize].to_vec())
-            }
-        }),
+        7 => {
+            let theirs = io(std::fs::read_link(linux.root.join(x)));
+            let theirs = theirs.map(|path| path.into_os_string().into_encoded_bytes());
+            (format!("readlink {x}"), ours(c.read_link(x)), theirs)
+        }
         8 => {
             let size = dice.roll(9000) as u64;
-            let theirs = unsafe { status(libc::truncate(px.as_ptr(), size as i64)) };
+            let theirs = host!(truncate(px.as_ptr(), size as i64));
             (
                 format!("truncate {x} {size}"),
                 empty(c.truncate(x, size)),
@@ -225,7 +240,7 @@ fn step(dice: &mut Dice, c: &Client, linux: &Linux) -> (String, Outcome, Outcome
             (
                 format!("chmod {x} {mode:o}"),
                 empty(c.chmod(x, mode)),
-                unsafe { status(libc::chmod(px.as_ptr(), mode)) },
+                host!(chmod(px.as_ptr(), mode)),
             )
         }
         _ => {

@@ -1,0 +1,379 @@
+//! The interface `OpenFile`, method by method.
+
+use super::{OpenNode, Position};
+use crate::attributes::with_contents;
+use crate::contents::SIZE_MAX;
+use crate::node::{Body, Place};
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use k42_api::files::{
+    Attributes, CURRENT, FileSystemInfo, OpenFile, SetAttributes, open_file_dispatch, poll,
+};
+use k42_api::memory::MapOptions;
+use k42_fslib::linux::{allocate, ioctl, lock, open as flag};
+use k42_fslib::lock::{FileLocks, Range, span};
+use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, Reply, Result};
+
+/// Flags that F_SETFL changes.
+const SETTABLE: u32 = flag::APPEND | flag::NONBLOCK | flag::ASYNC | flag::DIRECT | flag::NO_ATIME;
+
+impl OpenFile for OpenNode {
+    fn read(&self, caller: &Caller, offset: u64, out: &mut OutBuf<'_>) -> Result<u32> {
+        if !self.reads() {
+            return Err(Error::EBADF);
+        }
+        let count = match &self.node.body {
+            Body::Pipe(pipe) => {
+                if offset != CURRENT {
+                    return Err(Error::ESPIPE);
+                }
+                let (count, woken) = pipe.read(caller, out)?;
+                self.wake(woken);
+                return Ok(count);
+            }
+            Body::Regular(contents) if offset == CURRENT => {
+                let mut position = self.position.lock();
+                let count = self.read_at(contents, position.offset, out)?;
+                position.offset += count as u64;
+                count
+            }
+            Body::Regular(contents) => {
+                if offset > i64::MAX as u64 {
+                    return Err(Error::EINVAL);
+                }
+                self.read_at(contents, offset, out)?
+            }
+            Body::Directory(_) => return Err(Error::EISDIR),
+            _ => return Err(Error::EINVAL),
+        };
+        if !self.has(flag::NO_ATIME) {
+            self.node.touch_accessed(self.fs.now());
+        }
+        Ok(count)
+    }
+
+    fn write(&self, caller: &Caller, offset: u64, data: &[u8]) -> Result<u32> {
+        if !self.writes() {
+            return Err(Error::EBADF);
+        }
+        if let Body::Pipe(pipe) = &self.node.body {
+            if offset != CURRENT {
+                return Err(Error::ESPIPE);
+            }
+            let (count, woken) = pipe.write(caller, data)?;
+            self.wake(woken);
+            return Ok(count);
+        }
+        let append = self.has(flag::APPEND);
+        if offset != CURRENT {
+            if offset > i64::MAX as u64 {
+                return Err(Error::EINVAL);
+            }
+            // As on Linux, O_APPEND wins over the offset of pwrite.
+            return Ok(self.write_at(caller, offset, append, data)?.1);
+        }
+        let mut position = self.position.lock();
+        let (start, count) = self.write_at(caller, position.offset, append, data)?;
+        position.offset = start + count as u64;
+        Ok(count)
+    }
+
+    fn seek(&self, _: &Caller, offset: i64, whence: u32) -> Result<u64> {
+        self.not_path()?;
+        if matches!(self.node.body, Body::Pipe(_)) {
+            return Err(Error::ESPIPE);
+        }
+        let mut position = self.position.lock();
+        let new = self.seek_to(&position, offset, whence)?;
+        *position = Position {
+            offset: new,
+            limit: if new == 0 { 0 } else { position.limit },
+        };
+        Ok(new)
+    }
+
+    fn attributes(&self, _: &Caller) -> Result<Attributes> {
+        Ok(self.attributes_now())
+    }
+
+    fn set_attributes(&self, caller: &Caller, new: SetAttributes) -> Result<()> {
+        self.not_path()?;
+        let client = self.client(caller)?;
+        if new.which & k42_api::files::set::SIZE != 0
+            && (!self.writes() || !matches!(self.node.body, Body::Regular(_)))
+        {
+            return Err(Error::EINVAL);
+        }
+        self.fs
+            .change(&self.node, &client.record.effective(), &new, true)
+    }
+
+    fn read_directory(&self, _: &Caller, out: &mut OutBuf<'_>) -> Result<u32> {
+        self.not_path()?;
+        let mut position = self.position.lock();
+        let count = self.list(&mut position, out)?;
+        if !self.has(flag::NO_ATIME) {
+            self.node.touch_accessed(self.fs.now());
+        }
+        Ok(count)
+    }
+
+    fn sync(&self, _: &Caller, _data_only: bool) -> Result<()> {
+        self.not_path()?;
+        match self.node.body {
+            // Memory is the medium: nothing is ever behind.
+            Body::Regular(_) | Body::Directory(_) => Ok(()),
+            _ => Err(Error::EINVAL),
+        }
+    }
+
+    fn ioctl(&self, _: &Caller, request: u32, _: &[u8], out: &mut OutBuf<'_>) -> Result<u32> {
+        self.not_path()?;
+        let available = match (&self.node.body, request) {
+            (Body::Pipe(pipe), ioctl::FIONREAD) => pipe.available() as u64,
+            (Body::Regular(contents), ioctl::FIONREAD) => {
+                let size = contents.read().size();
+                size.saturating_sub(self.position.lock().offset)
+            }
+            _ => return Err(Error::ENOTTY),
+        };
+        out.put(&(available.min(i32::MAX as u64) as u32).to_le_bytes())?;
+        Ok(0)
+    }
+
+    fn poll(&self, caller: &Caller, events: u32, notify: bool) -> Result<u32> {
+        if self.has(flag::PATH) {
+            return Ok(poll::NVAL);
+        }
+        match &self.node.body {
+            Body::Pipe(pipe) => pipe.poll(caller, self.reads(), self.writes(), events, notify),
+            _ => Ok(events & (poll::IN | poll::OUT | poll::RDNORM | poll::WRNORM)),
+        }
+    }
+
+    fn map_handle(&self, caller: &Caller, options: u32) -> Result<Handle> {
+        self.not_path()?;
+        let options = MapOptions::from_bits(options).ok_or(Error::EINVAL)?;
+        let Body::Regular(contents) = &self.node.body else {
+            return Err(Error::ENODEV);
+        };
+        let stores = options.contains(MapOptions::WRITE | MapOptions::SHARED);
+        // A file that is open for writing only cannot be mapped at all.
+        if !self.reads() || stores && !self.writes() {
+            return Err(Error::EACCES);
+        }
+        let mut rights = MapOptions::READ | MapOptions::EXECUTE;
+        if stores {
+            rights |= MapOptions::WRITE;
+        }
+        let medium = self.fs.resources.medium();
+        let mut contents = contents.write();
+        let handle = with_contents(medium, &mut contents, |contents| {
+            contents.grant(medium, caller.process, rights.bits())
+        })?;
+        drop(contents);
+        if stores {
+            self.node.touch_modified(self.fs.now());
+        } else if !self.has(flag::NO_ATIME) {
+            self.node.touch_accessed(self.fs.now());
+        }
+        Ok(handle)
+    }
+
+    fn lock(
+        &self,
+        caller: &Caller,
+        kind: u32,
+        lock_type: u32,
+        start: u64,
+        length: u64,
+        wait: bool,
+    ) -> Result<[u64; 4]> {
+        self.not_path()?;
+        const NOTHING: [u64; 4] = [lock::UNLOCK as u64, 0, 0, 0];
+        let refused = |locks: &mut FileLocks| {
+            if wait {
+                locks.waiters.add(caller)?;
+                return Err(Error::WOULD_BLOCK);
+            }
+            Err(Error::EAGAIN)
+        };
+        if kind == 2 {
+            let woken = self.with_locks(|locks| match lock_type {
+                lock::FLOCK_UNLOCK => Ok(locks.release_whole(self.flock_owner())),
+                lock::FLOCK_SHARED | lock::FLOCK_EXCLUSIVE => {
+                    match locks.set_whole(self.flock_owner(), lock_type == lock::FLOCK_EXCLUSIVE) {
+                        Err(Error::EAGAIN) => refused(locks),
+                        done => done,
+                    }
+                }
+                _ => Err(Error::EINVAL),
+            })?;
+            self.wake(woken);
+            return Ok(NOTHING);
+        }
+        if kind > 1 || lock_type > lock::UNLOCK {
+            return Err(Error::EINVAL);
+        }
+        let (start, last) = span(start, length)?;
+        let wanted = Range {
+            start,
+            last,
+            write: lock_type == lock::WRITE,
+            process: caller.process,
+        };
+        if kind == 1 {
+            let found = self.with_locks(|locks| Ok(locks.conflict(&wanted)))?;
+            return Ok(found.map_or(NOTHING, |held| {
+                let held_length = if held.last == u64::MAX {
+                    0
+                } else {
+                    held.last - held.start + 1
+                };
+                let pid = self.fs.ports.processes.pid(held.process);
+                [
+                    if held.write { lock::WRITE } else { lock::READ } as u64,
+                    held.start,
+                    held_length,
+                    pid as u64,
+                ]
+            }));
+        }
+        if lock_type == lock::READ && !self.reads() || lock_type == lock::WRITE && !self.writes() {
+            return Err(Error::EBADF);
+        }
+        let unlock = lock_type == lock::UNLOCK;
+        if !unlock {
+            self.client(caller)?.extra.note(&self.node)?;
+        }
+        let woken = self.with_locks(|locks| match locks.set(wanted, unlock) {
+            Err(Error::EAGAIN) => refused(locks),
+            done => done,
+        })?;
+        self.wake(woken);
+        Ok(NOTHING)
+    }
+
+    fn path(&self, _: &Caller, out: &mut OutBuf<'_>) -> Result<u32> {
+        let now = self.node.place.lock().clone();
+        let is_root = now.is_none() && self.node.is_directory();
+        let mut path = Vec::new();
+        if is_root {
+            path.push(b'/');
+        } else {
+            let here = |place: &&Place| self.is_at(place);
+            let place = self
+                .place
+                .as_ref()
+                .filter(here)
+                .or(now.as_ref().filter(here))
+                .ok_or(Error::ENOENT)?;
+            self.path_by(place, &mut path)?;
+        }
+        out.put(&path)?;
+        Ok(path.len() as u32)
+    }
+
+    fn flags(&self, _: &Caller, mask: u32, value: u32) -> Result<u32> {
+        if mask != 0 {
+            self.not_path()?;
+            if mask & !SETTABLE != 0 {
+                return Err(Error::EINVAL);
+            }
+            let change = |old: u32| Some(old & !mask | value & mask);
+            // Never fails: the closure always gives a value.
+            let _ = self
+                .flags
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+        }
+        Ok(self.flags.load(Ordering::Relaxed))
+    }
+
+    fn allocate(&self, caller: &Caller, mode: u32, offset: u64, length: u64) -> Result<()> {
+        if !self.writes() {
+            return Err(Error::EBADF);
+        }
+        let contents = match &self.node.body {
+            Body::Regular(contents) => contents,
+            Body::Pipe(_) => return Err(Error::ESPIPE),
+            _ => return Err(Error::ENODEV),
+        };
+        let (signed, end) = (
+            offset <= i64::MAX as u64 && length <= i64::MAX as u64,
+            offset.saturating_add(length),
+        );
+        if length == 0 || !signed {
+            return Err(Error::EINVAL);
+        }
+        if end > SIZE_MAX {
+            return Err(Error::EFBIG);
+        }
+        let (punch, zero, keep) = (
+            mode & allocate::PUNCH_HOLE != 0,
+            mode & allocate::ZERO_RANGE != 0,
+            mode & allocate::KEEP_SIZE != 0,
+        );
+        if mode & !(allocate::PUNCH_HOLE | allocate::ZERO_RANGE | allocate::KEEP_SIZE) != 0
+            || punch && (zero || !keep)
+        {
+            return Err(Error::EOPNOTSUPP);
+        }
+        let medium = self.fs.resources.medium();
+        let mut contents = contents.write();
+        if punch || zero {
+            with_contents(medium, &mut contents, |contents| {
+                contents.punch(medium, offset, length)
+            })?;
+        }
+        if !punch {
+            with_contents(medium, &mut contents, |contents| {
+                contents.allocate(medium, offset, length)
+            })?;
+            if !keep && end > contents.size() {
+                with_contents(medium, &mut contents, |contents| {
+                    contents.resize(medium, end)
+                })?;
+                if contents.is_shared() {
+                    // What lay beyond the end could not be taken before.
+                    with_contents(medium, &mut contents, |contents| {
+                        contents.allocate(medium, offset, length)
+                    })?;
+                }
+            }
+        }
+        drop(contents);
+        self.fs
+            .drop_set_id(&self.node, &self.client(caller)?.record.effective());
+        self.node.touch_modified(self.fs.now());
+        Ok(())
+    }
+
+    fn close(&self, caller: &Caller) -> Result<()> {
+        // Linux gives up all of a process's locks on a file when it closes any descriptor of it.
+        let woken = self
+            .node
+            .locks
+            .lock()
+            .as_mut()
+            .map(|locks| locks.release_process(caller.process));
+        if let Some(woken) = woken {
+            self.wake(woken);
+        }
+        self.fs.ports.handles.remove(caller, caller.handle)
+    }
+
+    fn statfs(&self, _: &Caller) -> Result<FileSystemInfo> {
+        Ok(self.fs.info())
+    }
+
+    fn same(&self, caller: &Caller, other: Handle) -> Result<bool> {
+        let other = self.fs.ports.handles.get(caller, other)?;
+        Ok(core::ptr::eq(&*other, self))
+    }
+}
+
+impl Exported for OpenNode {
+    fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
+        open_file_dispatch(self, incoming)
+    }
+}
