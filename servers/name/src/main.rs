@@ -13,7 +13,7 @@ use k42_ipc::{ClientTables, ProcessId, Result};
 use k42_name::{Neighbours, Server};
 use k42_rt::{Start, sys};
 
-k42_rt::entry!(main, heap = 512 << 10);
+k42_rt::entry!(main);
 
 /// No client holds a handle on this server: all calls are on its root object.
 static TABLES: ClientTables = ClientTables::new(0);
