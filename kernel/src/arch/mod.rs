@@ -101,7 +101,8 @@ pub fn per_cpu() -> &'static PerCpu {
     // SAFETY: SPRG1 holds the block's address from before the first Rust code that calls this, for
     // as long as the machine runs; the block is never freed.
     unsafe {
-        asm!("mfspr {}, 273", out(reg) block, options(pure, nomem, nostack, preserves_flags));
+        // Not `pure`: it must not be moved up across the write to SPRG1 when a CPU starts.
+        asm!("mfspr {}, 273", out(reg) block, options(nomem, nostack, preserves_flags));
         &*core::ptr::with_exposed_provenance(block as usize)
     }
 }

@@ -104,8 +104,18 @@ fn barring(vps: u32) {
     info!("barring: ok");
 }
 
+extern "C" fn says_where(wanted: u64) {
+    assert_eq!(u64::from(vp()), wanted);
+    info!("dispatcher {wanted}: ok");
+    crate::threads::ended();
+}
+
 /// All tests, on `vps` dispatchers.
 pub fn run(vps: u32) {
+    for vp in 0..vps {
+        start_with(&[(on(vp), u64::from(vp))], says_where);
+        join();
+    }
     barring(vps);
     if vps < 2 {
         return;
