@@ -2,7 +2,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use k42_abi::{ProcessId, layout};
 use k42_api::memory::{MapOptions, MemoryClient};
 use k42_sched::Mutex;
@@ -58,7 +58,18 @@ fn ask_memory_server(address: u64, bytes: usize) -> bool {
     MemoryClient::root(ProcessId::MEMORY).map_anonymous(address, bytes as u64, options.bits()).is_ok()
 }
 
+/// Whether calls to other servers work yet.
+static CALLS_WORK: AtomicBool = AtomicBool::new(false);
+
+/// From now on the heap may grow: there are threads, and the entry points are set.
+pub(crate) fn allow_growth() {
+    CALLS_WORK.store(true, Ordering::Release);
+}
+
 fn grow(address: u64, bytes: usize) -> bool {
+    if !CALLS_WORK.load(Ordering::Acquire) {
+        return false;
+    }
     match GROWER.load(Ordering::Acquire) {
         0 => ask_memory_server(address, bytes),
         grower => {

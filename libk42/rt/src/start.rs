@@ -191,6 +191,7 @@ extern "C" fn k42_rt_start_other(_: u64, page: &'static Page, toc: u64) -> ! {
 }
 
 extern "C" fn main_thread(_: u64) {
+    heap::allow_growth();
     let word = |i: usize| START[i].load(Ordering::Relaxed);
     let start = Start { pointer: word(0), words: [word(1), word(2), word(3), word(4)] };
     // The memory server cannot get memory from itself before its main has arranged for it.
