@@ -311,7 +311,7 @@ fn map_run(process: &Process, operation: &MapOperation) -> core::result::Result<
         PAGE_SIZE as u64
     };
     // No more at a time than keeps this CPU's interrupts off for a short while.
-    if operation.pages > 512 {
+    if operation.pages > k42_abi::map::MAX_RUN {
         return Err((Error::E2BIG, 0));
     }
     for page in 0..operation.pages {

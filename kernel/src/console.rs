@@ -82,9 +82,8 @@ pub fn bind(cpu: &PerCpu, who: &'static Dispatcher, index: usize) -> Result<u64>
     if source == 0 {
         return Err(Error::ENODEV);
     }
+    // The device raises it without being told; H_VIO_SIGNAL is refused for terminals.
     crate::start::route_interrupt(source, cpu.hardware_id.get()).map_err(|_| Error::EIO)?;
-    // H_VIO_SIGNAL: the device itself has to be told that interrupts are wanted.
-    hcall::vio_signal(console.unit.load(Ordering::Relaxed), true).map_err(|_| Error::EIO)?;
     Ok(0)
 }
 

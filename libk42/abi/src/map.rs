@@ -25,9 +25,12 @@ pub struct MapOperation {
     pub frame: u64,
     /// Bits of [`MapFlags`].
     pub flags: u64,
-    /// Consecutive pages of frames that are consecutive too.
+    /// Consecutive pages of frames that are consecutive too; at most [`MAX_RUN`] (E2BIG).
     pub pages: u64,
 }
 
 /// Bytes in a large page.
 pub const LARGE_PAGE: u64 = 2 << 20;
+
+/// Most pages in one operation: the kernel works with interrupts off.
+pub const MAX_RUN: u64 = 512;

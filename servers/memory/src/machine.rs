@@ -7,7 +7,7 @@ use crate::window::Window;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use k42_abi::layout::PAGE_SIZE;
-use k42_abi::map::{MapFlags, MapOperation};
+use k42_abi::map::{LARGE_PAGE, MAX_RUN, MapFlags, MapOperation};
 use k42_abi::{Error, ProcessId, Result};
 
 /// Operations that fit in one MAP_BATCH.
@@ -55,6 +55,9 @@ impl Core {
 
     /// Enters translations, giving the kernel frames for its tables as it asks.
     pub fn map(&self, process: ProcessId, operations: &[MapOperation]) -> Result<()> {
+        if operations.iter().any(|operation| operation.pages > MAX_RUN) {
+            return operations.iter().try_for_each(|operation| self.map_long(process, operation));
+        }
         let mut rest = operations;
         let mut stalled = 0;
         while !rest.is_empty() {
@@ -69,6 +72,20 @@ impl Core {
             if stalled > 16 {
                 return Err(Error::EIO); // the kernel asks and asks: give up rather than feed it everything
             }
+        }
+        Ok(())
+    }
+
+    /// Enters a run of any length in pieces that the kernel takes.
+    fn map_long(&self, process: ProcessId, whole: &MapOperation) -> Result<()> {
+        let large = MapFlags::from_bits_truncate(whole.flags).contains(MapFlags::LARGE);
+        let page = if large { LARGE_PAGE } else { PAGE_SIZE as u64 };
+        for first in (0..whole.pages).step_by(MAX_RUN as usize) {
+            let offset = first * page;
+            let pages = (whole.pages - first).min(MAX_RUN);
+            let piece =
+                MapOperation { address: whole.address + offset, frame: whole.frame + offset, pages, ..*whole };
+            self.map(process, &[piece])?;
         }
         Ok(())
     }
