@@ -14,7 +14,9 @@ use k42_abi::{Error, Handle, ProcessId, Result};
 use k42_api::memory::MapOptions;
 use k42_ipc::Caller;
 use std::boxed::Box;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::vec::Vec;
 
@@ -174,7 +176,7 @@ pub fn machine(pages: usize) -> (Machine, Model) {
     let info: &'static [FrameInfo] = Vec::leak((0..pages).map(|_| FrameInfo::default()).collect());
     // SAFETY: the memory is leaked and reached through the window only.
     let window = unsafe { Window::new(memory.as_mut_ptr().add(shift), pages as u64 * PAGE, 0) };
-    let frames = Frames::new(info, 2, || 0);
+    let frames = Frames::new(info, 4, this_cpu);
     frames.add(Frame(FIRST), Frame(pages as u32));
     let model = Model::default();
     (Box::leak(Box::new(Core::new(Box::new(model.clone()), window, frames))), model)
@@ -292,4 +294,11 @@ impl Rng {
     pub fn below(&mut self, n: u64) -> u64 {
         (self.next() >> 11) % n
     }
+}
+
+/// A number for each thread, as if it ran on a CPU of its own.
+fn this_cpu() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    std::thread_local!(static CPU: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed)));
+    CPU.with(Cell::get)
 }

@@ -6,6 +6,7 @@ mod machine;
 mod mappings;
 mod objects;
 mod random;
+mod threads;
 mod tree;
 
 pub use machine::Rng;
