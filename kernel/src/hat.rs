@@ -131,7 +131,11 @@ impl Space {
                 if entry.is_valid() && !entry.is_leaf() {
                     return Err((Error::EEXIST, 0));
                 }
-                table.set(index, Entry::page(frame, flags));
+                let new = Entry::page(frame, flags);
+                if new == entry {
+                    return Ok(()); // mapped along with a neighbour before: nothing to invalidate
+                }
+                table.set(index, new);
                 if entry.is_valid() {
                     let size = if last == LAST_LEVEL {
                         tlb::PageSize::Small
@@ -267,7 +271,14 @@ fn remove(tree: &mut Tree, at: u64, level: u32, start: u64, end: u64, removal: &
     let span = 1u64 << radix::span_shift(level);
     // SAFETY: a table of this tree, whose lock the caller holds.
     let table = unsafe { Table::new(at) };
-    for (index, from, to) in covered(level, start, end) {
+    // Most entries of a sparse range are empty: the way past them is kept short.
+    let (shift, mask) = (radix::span_shift(level), radix::entries(level) - 1);
+    let mut next = start;
+    while next < end {
+        let from = next;
+        let to = ((from & !(span - 1)) + span).min(end);
+        next = to;
+        let index = from >> shift & mask;
         let entry = table.get(index);
         if !entry.is_valid() {
             continue;

@@ -28,7 +28,7 @@ pub const LAST_LEVEL: u32 = 3;
 
 /// log2 of the bytes that an entry at `level` (0 = root) covers.
 pub const fn span_shift(level: u32) -> u32 {
-    [39, 30, 21, 12][level as usize]
+    39 - 9 * level
 }
 
 /// Number of entries of a table at `level`.

@@ -85,9 +85,9 @@ const NONE: u32 = u32::MAX;
 const FREE: u32 = 1 << 8;
 /// Largest block: 2^10 frames, 4 MiB.
 pub const MAX_ORDER: u32 = 10;
-const CACHE: usize = 64;
+const CACHE: usize = 256;
 /// Frames that move between buddy and cache at once.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 
 struct Buddy {
     heads: [u32; MAX_ORDER as usize + 1],
