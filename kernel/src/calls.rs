@@ -17,7 +17,7 @@ use crate::dispatcher::{self, Dispatcher, Life, Plan};
 use crate::frames::{self, Kind};
 use crate::percpu::{self, PerCpu};
 use crate::process::{self, Process};
-use crate::{console, ipc, remote, sched, start};
+use crate::{console, ipc, remote, sched, start, trace};
 
 type Call = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64) -> i64;
 
@@ -611,7 +611,7 @@ extern "C" fn power_off(
 
 extern "C" fn trace_mask(mask: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> i64 {
     with(KernelRights::TRACE, |_| {
-        start::set_trace_mask(mask);
+        trace::set_mask(mask);
         Ok(0)
     })
 }

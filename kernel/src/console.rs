@@ -138,6 +138,21 @@ pub fn log_line(from: ProcessId, line: &[u8]) {
     write(LOG, b"\n");
 }
 
+/// A line to the host on the control channel, if there is one.
+pub fn control(line: core::fmt::Arguments<'_>) {
+    struct Control;
+    impl Write for Control {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            write(CONTROL, text.as_bytes());
+            Ok(())
+        }
+    }
+    if count() > CONTROL {
+        // Writing to a console cannot fail.
+        let _ = writeln!(Control, "{line}");
+    }
+}
+
 /// The log as a `fmt::Write`.
 pub struct Text;
 

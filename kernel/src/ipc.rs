@@ -15,6 +15,7 @@ use k42_abi::{CommId, Error};
 use crate::arch;
 use crate::dispatcher::{Dispatcher, FAULT_SLOT, Incoming, Life, Outgoing};
 use crate::percpu::{CHAIN, PerCpu};
+use crate::trace::{Kernel, events};
 use crate::{process, sched, trap};
 
 /// CALL. Comes back only if the call is refused for what the caller did wrong in making it; other failures go
@@ -65,6 +66,12 @@ pub extern "C" fn call(
     }
 
     // No way back.
+    events::ipc::call::<Kernel>(
+        u64::from(caller.comm_id().process().0),
+        u64::from(target.process().0),
+        u64::from(word.method()),
+        length as u64,
+    );
     let into = free.trailing_zeros() as usize;
     callee.free_incoming.set(free & (free - 1));
     copy(caller.slot(slot), callee.slot(into), length);
@@ -179,6 +186,11 @@ pub extern "C" fn ret(
     if into == FAULT_SLOT {
         return_fault(cpu, server, caller, status as i64, direct);
     }
+    events::ipc::ret::<Kernel>(
+        u64::from(caller.comm_id().process().0),
+        u64::from(server.comm_id().process().0),
+        status,
+    );
     copy(server.slot(slot), caller.slot(into), word.length());
     if direct && !caller.has_frame.get() {
         step_back(cpu, server, depth);
@@ -303,6 +315,8 @@ pub fn send_from(
         words,
         reserved: 0,
     };
+    let (from, to) = (u64::from(sender.process().0), u64::from(target.process().0));
+    events::ipc::send::<Kernel>(from, to, words[0]);
     let put = receiver.put_message(message);
     let bit = if put.is_ok() {
         soft_interrupt::ASYNC
@@ -310,6 +324,7 @@ pub fn send_from(
         soft_interrupt::OVERFLOW
     };
     if put.is_err() {
+        events::ipc::dropped::<Kernel>(from, to);
         cpu.messages_dropped.fetch_add(1, Ordering::Relaxed);
     }
     sched::post(cpu, receiver, bit);

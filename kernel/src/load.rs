@@ -17,7 +17,7 @@ use crate::carve::Carver;
 use crate::dispatcher::{self, Life, Plan};
 use crate::frames::{self, Kind};
 use crate::process::{self, Process};
-use crate::{pool, sched, start};
+use crate::{pool, sched, start, trace};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 /// Slots of the memory server's dispatcher, of each kind.
@@ -47,6 +47,7 @@ pub fn memory_server(
     let archive_bytes = archive.end().next_multiple_of(PAGE) - archive_start;
     frames::declare(archive_start, archive_bytes, Kind::Server);
 
+    let trace = trace::initialise(&mut carver, info.command_line)?;
     let rights = KernelRights::all();
     let root = pool::take(radix::ROOT_BYTES, radix::ROOT_BYTES)?;
     let server = process::create(root, rights, ProcessId::MEMORY.index())?;
@@ -57,7 +58,7 @@ pub fn memory_server(
 
     let image_bytes = load_segments(server, &elf, &mut carver)?;
     let kernel_info = carver.take(PAGE, PAGE)?;
-    start::fill_kernel_info(kernel_info, info, total);
+    start::fill_kernel_info(kernel_info, info, total, trace.bytes);
     map(server, KERNEL_INFO, kernel_info, MapFlags::READ)?;
 
     let bytes = dispatcher::area_bytes(2 * SLOTS);
@@ -107,7 +108,7 @@ pub fn memory_server(
             bytes: image_bytes,
         },
         kernel_info,
-        trace: RealRange::default(),
+        trace,
         memory_top: top,
     };
     for (place, range) in boot.free.iter_mut().zip(carver.ranges()) {

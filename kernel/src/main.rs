@@ -48,6 +48,8 @@ mod selftest;
 #[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]
+mod trace;
+#[cfg(target_os = "none")]
 mod trap;
 #[cfg(target_os = "none")]
 use k42_kernel::{carve, heap};

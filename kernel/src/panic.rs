@@ -23,7 +23,7 @@ fn begin() {
 }
 
 fn finish() -> ! {
-    console::write(console::CONTROL, b"panic\n");
+    console::control(format_args!("panic"));
     let _ = crate::start::power_off(STATUS);
     loop {
         k42_sync::cpu_relax();

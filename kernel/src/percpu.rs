@@ -68,6 +68,8 @@ pub struct PerCpu {
     pub wakeups: AtomicPtr<Dispatcher>,
     /// Process that another CPU is ending and wants this CPU to let go of. Set by that CPU when null, cleared by this one.
     pub let_go: AtomicPtr<crate::process::Process>,
+    /// The kernel's trace buffer of this CPU, null until there is one.
+    pub trace: Owned<*mut k42_trace::CpuBuffer>,
     /// Statistics, read by other CPUs.
     pub calls_made: AtomicU64,
     /// Asynchronous messages that found the ring full.
@@ -145,6 +147,7 @@ impl PerCpu {
             queues: UnsafeCell::new(Queues::EMPTY),
             wakeups: AtomicPtr::new(core::ptr::null_mut()),
             let_go: AtomicPtr::new(core::ptr::null_mut()),
+            trace: Owned::new(core::ptr::null_mut()),
             calls_made: AtomicU64::new(0),
             messages_dropped: AtomicU64::new(0),
         }

@@ -16,6 +16,7 @@ use crate::arch::{self, msr};
 use crate::dispatcher::{Dispatcher, Life, Outgoing, Timer};
 use crate::heap::{Entry as _, Heap};
 use crate::percpu::PerCpu;
+use crate::trace::{Kernel, events};
 use crate::{ipc, remote, trap};
 
 /// Length of a time slice, microseconds.
@@ -207,6 +208,7 @@ pub fn dispatch(cpu: &'static PerCpu) -> ! {
 }
 
 fn idle(cpu: &'static PerCpu) -> ! {
+    events::sched::idle::<Kernel>();
     cpu.slice_end.set(u64::MAX);
     program_decrementer(cpu);
     // SAFETY: an interrupt that comes here goes to `idle_interrupt`, which starts from an empty stack.
@@ -229,6 +231,12 @@ pub fn idle_interrupt(cpu: &'static PerCpu, vector: u64) -> ! {
 
 fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
     let now = arch::timebase();
+    let id = who.comm_id();
+    events::sched::switch::<Kernel>(
+        cpu.translating.get(),
+        u64::from(id.process().0),
+        u64::from(id.vp()),
+    );
     cpu.chain[0].set(Some(who));
     cpu.depth.set(1);
     cpu.charged.set(now);
@@ -373,6 +381,8 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
             }
             cpu.reschedule.set(true);
         } else {
+            let id = who.comm_id();
+            events::sched::preempt::<Kernel>(u64::from(id.process().0), u64::from(id.vp()));
             who.preempted.set(who.preempted.get() + 1);
             who.page()
                 .preemptions

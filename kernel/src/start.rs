@@ -1,6 +1,6 @@
 //! From `BootInfo` to the first program: memory, translation, CPUs, memory server.
 
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use k42_abi::info::{self, KernelInfo, MAX_CPUS};
 use k42_abi::layout::PAGE_SIZE;
@@ -25,8 +25,6 @@ static TIMEBASE_HZ: AtomicU64 = AtomicU64::new(512_000_000);
 static CPUS: AtomicUsize = AtomicUsize::new(1);
 static ARRIVED: AtomicUsize = AtomicUsize::new(1);
 static GO: AtomicBool = AtomicBool::new(false);
-static KERNEL_INFO: AtomicPtr<KernelInfo> = AtomicPtr::new(core::ptr::null_mut());
-static EXIT: AtomicU32 = AtomicU32::new(0);
 
 /// Two mebibytes: what the memory server's window maps at a time.
 const LARGE: u64 = k42_abi::map::LARGE_PAGE;
@@ -59,30 +57,9 @@ pub fn route_interrupt(source: u32, server: u32) -> core::result::Result<(), Rta
     rtas.set_xive(source, server, crate::remote::IPI_PRIORITY + 1)
 }
 
-/// Changes which classes of events are traced.
-pub fn set_trace_mask(mask: u64) {
-    let info = KERNEL_INFO.load(Ordering::Relaxed);
-    if !info.is_null() {
-        // SAFETY: the page lives for ever; the field is one aligned word.
-        unsafe { (&raw mut (*info).trace_mask).write_volatile(mask) };
-    }
-}
-
 /// Reports `status` to the host and switches the machine off.
 pub fn power_off(status: u32) -> Result<u64> {
-    use core::fmt::Write;
-    struct Control;
-    impl Write for Control {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            console::write(console::CONTROL, text.as_bytes());
-            Ok(())
-        }
-    }
-    EXIT.store(status, Ordering::Relaxed);
-    if console::count() > console::CONTROL {
-        // Writing to a console cannot fail.
-        let _ = writeln!(Control, "exit {status}");
-    }
+    console::control(format_args!("exit {status}"));
     power_off_now();
     Err(Error::EIO)
 }
@@ -247,7 +224,7 @@ extern "C" fn kernel_secondary(index: u64) -> ! {
 }
 
 /// Fills the kernel information page, which is at real address `frame`.
-pub fn fill_kernel_info(frame: u64, boot: &BootInfo, memory_bytes: u64) {
+pub fn fill_kernel_info(frame: u64, boot: &BootInfo, memory_bytes: u64, trace_bytes: u64) {
     /// What POWER9 offers to programs, less what needs state that the kernel does not keep (HTM, EBB, DSCR, TAR)
     /// and less `scv`. Bits as in Linux's AT_HWCAP and AT_HWCAP2.
     const HWCAP: [u64; 2] = [0xdc00_65c2, 0x8ae0_0000];
@@ -259,7 +236,7 @@ pub fn fill_kernel_info(frame: u64, boot: &BootInfo, memory_bytes: u64) {
         boot_timebase: arch::timebase(),
         boot_seconds: boot.boot_time.unwrap_or(0),
         trace_mask: 0,
-        trace_bytes: 0,
+        trace_bytes,
         dcache_block: u64::from(boot.cores.dcache_block),
         icache_block: u64::from(boot.cores.icache_block),
         memory_bytes,
@@ -269,5 +246,4 @@ pub fn fill_kernel_info(frame: u64, boot: &BootInfo, memory_bytes: u64) {
     };
     // SAFETY: a fresh frame.
     unsafe { page.write(info) };
-    KERNEL_INFO.store(page, Ordering::Release);
 }

@@ -9,7 +9,9 @@ use k42_boot::papr::hcall;
 use crate::arch;
 use crate::dispatcher::{Dispatcher, Life};
 use crate::percpu::PerCpu;
+use crate::trace::{Kernel, events};
 use crate::{console, ipc, panic, process, remote, sched};
+use k42_trace::{Class, Target};
 
 /// Vector offsets (Power ISA book III, "Interrupt Vector Offsets").
 mod vector {
@@ -39,6 +41,9 @@ extern "C" fn k42_trap(number: u64) -> ! {
     let Some(who) = cpu.current.get() else {
         panic::unexpected("exception of a program that is not there", number)
     };
+    if Kernel::mask() & Class::Exception.bit() != 0 {
+        events::exception::enter::<Kernel>(number, who.frame.get().nip);
+    }
     match number {
         vector::DECREMENTER => {
             let over = arch::timebase() >= cpu.slice_end.get();
@@ -107,6 +112,7 @@ fn page_fault(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! 
     else {
         panic::server(cpu, who, "page fault without a memory server", address)
     };
+    events::exception::page_fault::<Kernel>(u64::from(id.process().0), address, cause);
     ipc::fault(
         cpu,
         who,
@@ -130,6 +136,11 @@ fn page_fault(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! 
 /// The memory server has answered a fault of the current dispatcher.
 pub fn fault_answered(cpu: &'static PerCpu, who: &'static Dispatcher, status: i64) -> ! {
     who.faulting.set(false);
+    events::exception::fault_done::<Kernel>(
+        u64::from(who.comm_id().process().0),
+        who.frame.get().dar,
+        status as u64,
+    );
     if status < 0 {
         let number = who.frame.get().vector;
         trap_upcall(cpu, who, number, status);

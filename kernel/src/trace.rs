@@ -1,0 +1,76 @@
+//! The kernel's part in the event stream: it makes the region, and logs into its own side of each CPU's buffers.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use k42_abi::boot::RealRange;
+use k42_abi::layout::PAGE_SIZE;
+use k42_abi::{Error, Result};
+use k42_boot::linear;
+use k42_trace::{Class, CpuBuffer, Region, Side, Target};
+
+use crate::carve::Carver;
+use crate::{arch, console, percpu, start};
+
+pub use k42_trace::events;
+
+/// What is on. Zero until there is a region; a word of its own, so that a test is one load.
+static MASK: AtomicU64 = AtomicU64::new(0);
+static HEADER: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Where the kernel logs.
+pub enum Kernel {}
+
+// SAFETY: the mask is set only after every CPU has its buffer, and buffers stay.
+unsafe impl Target for Kernel {
+    const ALONE: bool = true;
+
+    #[inline(always)]
+    fn mask() -> u64 {
+        MASK.load(Ordering::Relaxed)
+    }
+    #[inline(always)]
+    fn buffer() -> NonNull<CpuBuffer> {
+        // SAFETY of the pointer: set before the mask.
+        NonNull::new(arch::per_cpu().trace.get()).unwrap_or(NonNull::dangling())
+    }
+}
+
+/// Makes the region and switches on what `trace=` on the command line names.
+pub fn initialise(carver: &mut Carver, command_line: &str) -> Result<RealRange> {
+    let cpus = start::cpus();
+    let bytes = Region::bytes(cpus).next_multiple_of(PAGE_SIZE) as u64;
+    let at = carver.take(bytes, PAGE_SIZE as u64)?;
+    let base = NonNull::new(linear::<u8>(at)).ok_or(Error::EINVAL)?;
+    // SAFETY: just taken, whole pages; the memory server maps it but gives it to nobody.
+    let region = unsafe {
+        arch::zero_pages(base.as_ptr() as u64, bytes);
+        Region::create(base, bytes as usize, cpus, start::timebase_hz(), arch::timebase())
+    };
+    let region = region.map_err(|_| Error::EINVAL)?;
+    for cpu in 0..cpus {
+        let buffer = region.buffer(cpu, Side::Kernel).map_or(core::ptr::null_mut(), NonNull::as_ptr);
+        percpu::block(cpu).trace.set(buffer);
+    }
+    HEADER.store(base.as_ptr(), Ordering::Release);
+    let wanted = command_line.split_whitespace().find_map(|word| word.strip_prefix("trace="));
+    if let Some(list) = wanted {
+        match Class::mask_of(list) {
+            Ok(mask) => set_mask(mask),
+            Err(name) => log::error!("trace={list}: there is no class {name}"),
+        }
+        console::control(format_args!("trace {at} {bytes}"));
+    }
+    Ok(RealRange { start: at, bytes })
+}
+
+/// Switches classes on and off, for the kernel and for all programs.
+pub fn set_mask(mask: u64) {
+    let base = NonNull::new(HEADER.load(Ordering::Acquire));
+    // SAFETY: made by `initialise`, and stays.
+    let region = base.and_then(|base| unsafe { Region::attach(base, Region::bytes(start::cpus())) }.ok());
+    if let Some(region) = region {
+        region.set_mask(mask);
+        MASK.store(mask, Ordering::Release);
+    }
+}
