@@ -1,0 +1,61 @@
+//! Access to the program's memory: on K42 the scheduler's loops, which survive a bad address; on the host, where
+//! the program is the test, plain copies.
+
+#[cfg(target_os = "none")]
+pub use power::{copy_in, copy_out, exchange_word, load_word};
+
+#[cfg(target_os = "none")]
+mod power {
+    use k42_sched::usercopy;
+
+    /// Copies from the program; whether all came.
+    pub fn copy_in(from: u64, to: &mut [u8]) -> bool {
+        usercopy::copy_in(to, from).is_ok()
+    }
+    /// Copies to the program; whether all went.
+    pub fn copy_out(to: u64, from: &[u8]) -> bool {
+        usercopy::copy_out(to, from).is_ok()
+    }
+    /// Loads an aligned word in one access.
+    pub fn load_word(from: u64) -> Option<u32> {
+        usercopy::load_u32(from).ok()
+    }
+    /// Replaces an aligned word by `new` if it is `old`; what was there.
+    pub fn exchange_word(at: u64, old: u32, new: u32) -> Option<u32> {
+        usercopy::exchange_u32(at, old, new).ok()
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+pub use host::{copy_in, copy_out, exchange_word, load_word};
+
+#[cfg(not(target_os = "none"))]
+mod host {
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    /// Copies from the program.
+    pub fn copy_in(from: u64, to: &mut [u8]) -> bool {
+        // SAFETY: tests pass memory of their own. The ranges may overlap, hence `copy`.
+        unsafe { core::ptr::copy(from as *const u8, to.as_mut_ptr(), to.len()) };
+        true
+    }
+    /// Copies to the program.
+    pub fn copy_out(to: u64, from: &[u8]) -> bool {
+        // SAFETY: as above.
+        unsafe { core::ptr::copy(from.as_ptr(), to as *mut u8, from.len()) };
+        true
+    }
+    /// Loads an aligned word.
+    pub fn load_word(from: u64) -> Option<u32> {
+        // SAFETY: tests pass an aligned word.
+        Some(unsafe { AtomicU32::from_ptr(from as *mut u32) }.load(Ordering::SeqCst))
+    }
+    /// Replaces an aligned word.
+    pub fn exchange_word(at: u64, old: u32, new: u32) -> Option<u32> {
+        // SAFETY: tests pass an aligned word.
+        let word = unsafe { AtomicU32::from_ptr(at as *mut u32) };
+        match word.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(found) | Err(found) => Some(found),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! From a number to its handler.
+
+use crate::error;
+use crate::port;
+use crate::process::PROCESS;
+use crate::strace::{self, Line};
+use crate::table::{self, Full, Handler, Raw, Row};
+use crate::thread::Thread;
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+use k42_abi::{Error, Result};
+
+/// How the entry code goes on.
+pub mod way {
+    /// Straight back, the result is a value.
+    pub const VALUE: u64 = 0;
+    /// Straight back, the result is an error number.
+    pub const ERROR: u64 = 1;
+    /// The call has to be made again with all registers saved.
+    pub const FULL: u64 = 2;
+    /// By way of the signals: the result is one of the restart codes.
+    pub const RESTART: u64 = 3;
+}
+
+/// Result and way, as the entry code finds them in r3 and r4.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Value, error number or restart code.
+    pub value: u64,
+    /// One of [`way`].
+    pub way: u64,
+}
+
+/// The arguments as they were saved.
+pub fn arguments(thread: &Thread) -> Raw {
+    thread.entry.arguments.each_ref().map(|word| word.load(Ordering::Relaxed))
+}
+
+/// Makes the call that the thread's entry area describes.
+#[inline]
+pub fn system_call(thread: &Thread) -> Answer {
+    let number = thread.entry.number.load(Ordering::Relaxed);
+    let raw = arguments(thread);
+    let result = match table::find(number) {
+        Some(row) => {
+            if PROCESS.trace.load(Ordering::Relaxed) {
+                return traced(thread, row, &raw);
+            }
+            match row.handler {
+                Handler::Plain(handler) => handler(thread, &raw),
+                Handler::Full(_) => return Answer { value: 0, way: way::FULL },
+            }
+        }
+        None => unknown(number),
+    };
+    answer(result)
+}
+
+fn answer(result: Result<u64>) -> Answer {
+    match result {
+        Ok(value) => Answer { value, way: way::VALUE },
+        Err(error) if error::is_restart(error) => Answer { value: u64::from(error.code()), way: way::RESTART },
+        Err(error) => Answer { value: u64::from(error::to_linux(error)), way: way::ERROR },
+    }
+}
+
+#[cold]
+fn traced(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
+    let mut line = Line::new();
+    strace::begin(&mut line, PROCESS.pid(), row, raw);
+    match row.handler {
+        Handler::Full(_) => {
+            // What comes of it is not known here: the line ends with the call.
+            port::log(line.finish());
+            Answer { value: 0, way: way::FULL }
+        }
+        Handler::Plain(handler) => {
+            let result = handler(thread, raw);
+            strace::end(&mut line, result);
+            port::log(line.finish());
+            answer(result)
+        }
+    }
+}
+
+#[cold]
+fn unknown(number: u64) -> Result<u64> {
+    if PROCESS.note_unknown(number) {
+        let mut line = Line::new();
+        let _ = write!(line, "[{}] linux-emu: system call {number} is not supported", PROCESS.pid());
+        port::log(line.finish());
+    }
+    Err(Error::ENOSYS)
+}
+
+/// Makes a call that needs all registers; they are in the thread's frame.
+pub fn full_call(thread: &Thread) -> Result<Full> {
+    let raw = arguments(thread);
+    match table::find(thread.entry.number.load(Ordering::Relaxed)).map(|row| row.handler) {
+        Some(Handler::Full(handler)) => handler(thread, &raw),
+        Some(Handler::Plain(handler)) => handler(thread, &raw).map(Full::Value),
+        None => Err(Error::ENOSYS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(thread: &Thread, number: u64, raw: Raw) -> Answer {
+        thread.entry.number.store(number, Ordering::Relaxed);
+        for (slot, word) in thread.entry.arguments.iter().zip(raw) {
+            slot.store(word, Ordering::Relaxed);
+        }
+        system_call(thread)
+    }
+
+    #[test]
+    fn values_errors_and_ways() {
+        let thread = Thread::new(9000).unwrap();
+        assert_eq!(call(thread, 207, [0; 6]), Answer { value: 9000, way: way::VALUE });
+        assert_eq!(call(thread, 6, [u64::MAX; 6]), Answer { value: 9, way: way::ERROR });
+        assert_eq!(call(thread, 11, [0; 6]).way, way::FULL);
+        assert_eq!(call(thread, 9999, [0; 6]), Answer { value: 38, way: way::ERROR });
+        assert_eq!(call(thread, 17, [0; 6]), Answer { value: 38, way: way::ERROR });
+        thread.give_up();
+    }
+}

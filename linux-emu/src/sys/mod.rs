@@ -1,0 +1,16 @@
+//! The handlers of system calls, by subject. Each is a function of typed arguments (see
+//! [`crate::table`]); which number leads to which is in [`crate::calls`].
+
+pub mod descriptor;
+pub mod directory;
+pub mod identity;
+pub mod io;
+pub mod memory;
+pub mod path;
+pub mod poll;
+pub mod process;
+pub mod signal;
+pub mod system;
+pub mod task;
+pub mod time;
+pub mod vector;

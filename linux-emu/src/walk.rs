@@ -1,0 +1,227 @@
+//! From a path to the server that can deal with it.
+//!
+//! The servers walk; the library only decides where a walk begins and follows the redirects with which one
+//! leaves a file system (see `k42_api::files::redirect`). A call is therefore written as a closure that
+//! asks one server about one directory handle and path, and is repeated until a server answers.
+
+use crate::file::FileRef;
+use crate::mount::{MountTable, parent_of};
+use crate::process::{NAMES, PROCESS};
+use crate::thread::big_buffer;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use k42_abi::{Error, Handle, ProcessId, Result};
+use k42_api::files::{FileSystemClient, redirect};
+
+/// The directory argument that means the current directory.
+pub const AT_FDCWD: i32 = -100;
+/// Most redirects in one walk.
+const MOST_REDIRECTS: usize = 40;
+/// Longest path.
+pub const PATH_MAX: usize = 4096;
+
+/// What a stub with room for a redirect answers.
+pub type Answer<R> = core::result::Result<(R, usize), (Error, usize)>;
+
+/// Where a walk goes on.
+pub struct Position {
+    /// The server to ask.
+    pub server: ProcessId,
+    /// The directory there.
+    pub directory: Handle,
+    /// The path from there.
+    pub path: Vec<u8>,
+    /// Keeps the directory open meanwhile.
+    _keep: Option<FileRef>,
+}
+
+/// How a walk can end beside a server's answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// An error.
+    Error(Error),
+    /// A magic link to one of the process's own descriptors.
+    Descriptor(i32),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Stop {
+    /// The error for calls that cannot do anything with a descriptor.
+    pub fn error(self) -> Error {
+        match self {
+            Self::Error(error) => error,
+            Self::Descriptor(_) => Error::EXDEV,
+        }
+    }
+}
+
+/// The mount table, from the cache if it is still right.
+pub fn mounts() -> Result<Arc<MountTable>> {
+    if !PROCESS.mounts_changed.swap(false, Ordering::AcqRel) {
+        if let Some(table) = PROCESS.mounts.lock().as_ref() {
+            return Ok(table.clone());
+        }
+    }
+    let mut bytes = big_buffer(8000)?;
+    let (_version, length) = NAMES.mounts(&mut bytes).map_err(|(error, _)| error)?;
+    let table = Arc::try_new(MountTable::parse(&bytes[..length])?).map_err(|_| Error::ENOMEM)?;
+    *PROCESS.mounts.lock() = Some(table.clone());
+    Ok(table)
+}
+
+fn copy(path: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(path.len()).map_err(|_| Error::ENOMEM)?;
+    out.extend_from_slice(path);
+    Ok(out)
+}
+
+/// Joins two pieces of a path.
+fn join(first: &[u8], rest: &[u8]) -> Result<Vec<u8>> {
+    if first.len() + rest.len() + 1 >= PATH_MAX {
+        return Err(Error::ENAMETOOLONG);
+    }
+    let mut out = copy(first)?;
+    out.try_reserve(rest.len() + 1).map_err(|_| Error::ENOMEM)?;
+    if !rest.is_empty() {
+        out.push(b'/');
+        out.extend_from_slice(rest);
+    }
+    Ok(out)
+}
+
+impl Position {
+    /// Where `path` begins, seen from descriptor `directory`.
+    pub fn start(directory: i32, path: &[u8]) -> Result<Self> {
+        if path.first() == Some(&b'/') {
+            return Self::absolute(path);
+        }
+        let base = if directory == AT_FDCWD {
+            let current = PROCESS.directories.lock().current.clone();
+            match current {
+                Some(current) => current,
+                None => return Self::absolute(&join(b"/", path)?),
+            }
+        } else {
+            let base = PROCESS.file(directory)?;
+            // What is not a directory is found out by its server; what has no server is none.
+            if base.server == ProcessId::NONE && !path.is_empty() {
+                return Err(Error::ENOTDIR);
+            }
+            base
+        };
+        Ok(Self { server: base.server, directory: base.handle, path: copy(path)?, _keep: Some(base) })
+    }
+
+    /// From the process's root directory.
+    fn absolute(path: &[u8]) -> Result<Self> {
+        let root = PROCESS.directories.lock().root.clone();
+        if let Some(root) = root {
+            let start = path.iter().position(|&b| b != b'/').unwrap_or(path.len());
+            let rest = if path[start..].is_empty() { b"." } else { &path[start..] };
+            return Ok(Self { server: root.server, directory: root.handle, path: copy(rest)?, _keep: Some(root) });
+        }
+        Self::from_true_root(path)
+    }
+
+    /// From the root of all file systems, by the mount table.
+    fn from_true_root(path: &[u8]) -> Result<Self> {
+        let table = mounts()?;
+        let (server, used) = table.route(path).map_or((ProcessId::KFS, 0), |(mount, used)| (mount.server, used));
+        let rest = &path[used..];
+        // A path that names the mount point itself names the root of the mount; a slash at its end stays.
+        let rest = if rest.is_empty() { b"/" } else { rest };
+        Ok(Self { server, directory: Handle::ROOT, path: copy(rest)?, _keep: None })
+    }
+
+    /// The stub of the server.
+    pub fn client(&self) -> FileSystemClient {
+        FileSystemClient::root(self.server)
+    }
+
+    /// Goes where a redirect says.
+    fn follow(&mut self, rest: &[u8]) -> core::result::Result<(), Stop> {
+        let (header, path) = rest.split_at_checked(redirect::HEADER).ok_or(Error::EIO)?;
+        let id = u32::from_le_bytes([header[1], header[2], header[3], header[4]]);
+        *self = match header[0] & 0x7f {
+            redirect::MOUNT => {
+                let table = mounts()?;
+                let mount = table.by_id(id).ok_or(Error::EIO)?;
+                Self { server: mount.server, directory: Handle::ROOT, path: join(b"", path)?, _keep: None }
+            }
+            redirect::PARENT => {
+                let table = mounts()?;
+                let mount = table.by_server(self.server).ok_or(Error::EIO)?;
+                Self::from_true_root(&join(parent_of(&mount.point), path)?)?
+            }
+            redirect::ABSOLUTE => Self::absolute(path)?,
+            redirect::MAGIC => match path.strip_prefix(b"fd:") {
+                Some(number) => {
+                    let text = core::str::from_utf8(number).map_err(|_| Error::EIO)?;
+                    let (number, rest) = text.split_once('/').unwrap_or((text, ""));
+                    let fd = number.parse().map_err(|_| Error::EIO)?;
+                    if rest.is_empty() {
+                        return Err(Stop::Descriptor(fd));
+                    }
+                    Self::start(fd, rest.as_bytes())?
+                }
+                None => Self::absolute(path)?,
+            },
+            _ => return Err(Error::EIO.into()),
+        };
+        if self.path.is_empty() {
+            self.path.push(b'/');
+        }
+        Ok(())
+    }
+}
+
+/// Asks the servers about `path`, seen from descriptor `directory`, until one answers; the answer, and
+/// who gave it. `rest` is scratch memory for redirects.
+pub fn walk<R>(
+    directory: i32,
+    path: &[u8],
+    rest: &mut [u8],
+    mut ask: impl FnMut(FileSystemClient, Handle, &[u8], &mut [u8]) -> Answer<R>,
+) -> core::result::Result<(R, ProcessId), Stop> {
+    let mut position = Position::start(directory, path)?;
+    for _ in 0..MOST_REDIRECTS {
+        match ask(position.client(), position.directory, &position.path, rest) {
+            Ok((answer, _)) => return Ok((answer, position.server)),
+            Err((Error::CROSS_MOUNT, length)) => position.follow(&rest[..length])?,
+            Err((error, _)) => return Err(Stop::Error(error)),
+        }
+    }
+    Err(Stop::Error(Error::ELOOP))
+}
+
+/// The same for a call about two paths, which have to be on one file system in the end (EXDEV).
+pub fn walk_two<R>(
+    old: (i32, &[u8]),
+    new: (i32, &[u8]),
+    rest: &mut [u8],
+    mut ask: impl FnMut(FileSystemClient, (Handle, &[u8]), (Handle, &[u8]), &mut [u8]) -> Answer<R>,
+) -> core::result::Result<R, Stop> {
+    let mut from = Position::start(old.0, old.1)?;
+    let mut to = Position::start(new.0, new.1)?;
+    for _ in 0..MOST_REDIRECTS {
+        if from.server != to.server {
+            return Err(Stop::Error(Error::EXDEV));
+        }
+        match ask(from.client(), (from.directory, &from.path), (to.directory, &to.path), rest) {
+            Ok((answer, _)) => return Ok(answer),
+            Err((Error::CROSS_MOUNT, length)) => {
+                let about_new = rest.first().is_some_and(|&kind| kind & 0x80 != 0);
+                if about_new { to.follow(&rest[..length])? } else { from.follow(&rest[..length])? }
+            }
+            Err((error, _)) => return Err(Stop::Error(error)),
+        }
+    }
+    Err(Stop::Error(Error::ELOOP))
+}
