@@ -8,6 +8,20 @@ pub use imp::*;
 /// A lock for the library's own data. Never hold one over a call to a server or an access to the
 /// program's memory.
 pub type Lock<T> = k42_sched::Mutex<T>;
+/// A lock that is held.
+pub type Guard<'a, T> = k42_sched::Guard<'a, T>;
+
+/// What comes of asking for a copy of the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forked {
+    /// In the parent: the child's pid, or why there is none.
+    Parent(k42_abi::Result<i32>),
+    /// In the child.
+    Child {
+        /// Its pid.
+        pid: i32,
+    },
+}
 
 #[cfg(target_os = "none")]
 mod imp {
@@ -15,6 +29,28 @@ mod imp {
     pub use k42_sched::{ThreadRef, block, block_until, current, now, unblock, yield_now};
     use k42_abi::info::KernelInfo;
     use k42_abi::{Result, layout};
+
+    pub use crate::arch::entry::divert as disturb;
+    pub use crate::start::start_thread;
+    pub use k42_sched::{exit as exit_thread, processor, spawn};
+
+    extern "C" fn ask_for_copy(flags: u64) -> u64 {
+        match crate::process::SERVER.fork(flags as u32) {
+            Ok(pid) => pid as u64,
+            Err(error) => FAILED | u64::from(error.code()),
+        }
+    }
+    /// Marks an error in the answer of `ask_for_copy`.
+    const FAILED: u64 = 1 << 32;
+
+    /// Makes a copy of the process.
+    pub fn fork(flags: u32) -> super::Forked {
+        match k42_sched::fork::fork_call(ask_for_copy, u64::from(flags)) {
+            None => super::Forked::Child { pid: k42_sched::page().library[0].load(core::sync::atomic::Ordering::Relaxed) as i32 },
+            Some(word) if word & FAILED != 0 => super::Forked::Parent(Err(k42_abi::Error::from_code(word as u16))),
+            Some(pid) => super::Forked::Parent(Ok(pid as i32)),
+        }
+    }
 
     /// The kernel's facts.
     pub fn kernel_info() -> &'static KernelInfo {
@@ -72,6 +108,28 @@ mod imp {
     /// Time goes on only when a test asks for it.
     pub fn now() -> u64 {
         TIME.fetch_add(512, Ordering::Relaxed)
+    }
+    /// The host does not fork.
+    pub fn fork(_: u32) -> super::Forked {
+        super::Forked::Parent(Err(Error::ENOSYS))
+    }
+    /// Nor make threads.
+    pub fn start_thread(_: &'static crate::thread::Thread) -> Result<()> {
+        Err(Error::ENOSYS)
+    }
+    /// Nor end them.
+    pub fn exit_thread() -> ! {
+        unreachable!("no test ends its thread")
+    }
+    /// Nor start threads of the library's own.
+    pub fn spawn(_: extern "C" fn(u64), _: u64) -> Result<ThreadRef> {
+        Err(Error::ENOSYS)
+    }
+    /// Nobody is interrupted.
+    pub fn disturb(_: &'static crate::thread::Thread) {}
+    /// One CPU.
+    pub fn processor() -> usize {
+        0
     }
     /// There is nothing to wait for on the host.
     pub fn block() {}

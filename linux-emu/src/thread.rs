@@ -9,6 +9,7 @@ use crate::signal::frame::AltStack;
 use crate::signal::{Info, Pending, SignalSet};
 use crate::event::Source;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell, UnsafeCell};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
@@ -85,6 +86,7 @@ pub struct Scratch {
 
 /// What a system call that was cut short by a signal goes on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the variants' comments name the fields")]
 pub enum Restart {
     /// Nothing.
     None,
@@ -300,7 +302,7 @@ impl Waiting {
 
 /// Boxes scratch memory that would not fit on a stack.
 pub fn big_buffer(bytes: usize) -> Result<Box<[u8]>> {
-    let mut buffer = alloc::vec::Vec::new();
+    let mut buffer = Vec::new();
     buffer.try_reserve_exact(bytes).map_err(|_| Error::ENOMEM)?;
     buffer.resize(bytes, 0);
     Ok(buffer.into_boxed_slice())

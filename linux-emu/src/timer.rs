@@ -19,6 +19,7 @@ pub enum Clock {
 
 /// Who hears of the expiry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "signal and thread, as the variants say")]
 pub enum Notify {
     /// SIGEV_SIGNAL.
     Process { signal: u32 },

@@ -58,6 +58,8 @@ mod groups;
 #[cfg(target_os = "none")]
 mod migrate;
 #[cfg(target_os = "none")]
+pub mod program;
+#[cfg(target_os = "none")]
 mod run;
 #[cfg(target_os = "none")]
 mod server;

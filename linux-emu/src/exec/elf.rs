@@ -93,7 +93,7 @@ pub fn parse(buffer: &HeaderBuffer, length: usize) -> Result<Image> {
     let header = &file.header;
     let right = header.pt1.class() == Class::SixtyFour
         && header.pt1.data() == NATIVE
-        && matches!(header.pt2.machine().as_machine(), Machine::PPC64);
+        && matches!(header.pt2.machine().as_machine(), Machine::Other(EM_PPC64));
     if !right {
         return Err(Error::ENOEXEC);
     }
@@ -159,9 +159,10 @@ pub fn parse(buffer: &HeaderBuffer, length: usize) -> Result<Image> {
     Ok(image)
 }
 
-const PT_GNU_STACK: u32 = 0x6474_e551;
-/// How the ELF crate numbers it.
-const GNU_STACK: u32 = PT_GNU_STACK;
+/// e_machine of 64-bit Power.
+const EM_PPC64: u16 = 21;
+/// p_type of the segment that says whether the stack is executable.
+const GNU_STACK: u32 = 0x6474_e551;
 
 /// Widens a segment to page boundaries.
 fn cut(address: u64, offset: u64, file_size: u64, memory_size: u64) -> Result<Segment> {

@@ -302,7 +302,7 @@ pub fn pop(thread: &Thread, registers: &mut RegisterFrame) -> Result<(), Error> 
         thread.alt_stack.set(AltStack { flags, ..restored.stack });
     }
     set_blocked(thread, restored.mask);
-    thread.restart.set(crate::thread::Restart::None);
+    thread.restart.set(thread::Restart::None);
     Ok(())
 }
 

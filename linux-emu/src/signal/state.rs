@@ -93,6 +93,7 @@ impl Pending {
 
 /// What a thread has to do about a signal that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the variants' comments name the fields")]
 pub enum Verdict {
     /// Nothing.
     Ignore,

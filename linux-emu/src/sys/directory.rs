@@ -6,8 +6,9 @@ use crate::mount::MountTable;
 use crate::process::PROCESS;
 use crate::table::{Dir, Fd, Flags, Mode, Out, Path, Size};
 use crate::thread::{Thread, big_buffer};
-use crate::user;
+use crate::user::{self, User};
 use crate::walk::{AT_FDCWD, PATH_MAX, Stop, mounts, walk, walk_two};
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, ProcessId, Result};
 use k42_api::files::{FileKind, path_flag};
@@ -272,8 +273,8 @@ pub fn readlink(thread: &Thread, path: Path, buffer: Out, size: Size) -> Result<
 /// mount(2): what the name server offers; only file systems that a server is running for.
 pub fn mount(thread: &Thread, source: Path, target: Path, kind: Path, flags: Flags, _data: crate::table::In) -> Result<u64> {
     PROCESS.require_root()?;
-    let text = |at: crate::user::User| {
-        if at.is_null() { Ok(alloc::vec::Vec::new()) } else { user::string(at, PATH_MAX, Error::ENAMETOOLONG) }
+    let text = |at: User| {
+        if at.is_null() { Ok(Vec::new()) } else { user::string(at, PATH_MAX, Error::ENAMETOOLONG) }
     };
     let (source, kind) = (text(source.0)?, text(kind.0)?);
     let (source, kind) = (core::str::from_utf8(&source), core::str::from_utf8(&kind));

@@ -6,7 +6,6 @@ use crate::error::{RESTART, RESTART_BLOCK};
 use crate::futex::{self, WakeOp};
 use crate::port;
 use crate::process::PROCESS;
-use crate::signal::deliver::set_blocked;
 use crate::table::{Addr, Bits, Flags, Full, In, Int, Out, Size};
 use crate::thread::{Restart, Thread};
 use crate::user::{self, User};
