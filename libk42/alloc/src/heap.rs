@@ -14,9 +14,8 @@ use crate::stack::Returned;
 /// What the heap needs from the program that it serves.
 ///
 /// # Safety
-/// * `extend` gives memory that is readable, writable, used by nobody else and never taken back; it begins on a page
-///   boundary at an address that is not zero, and each piece begins where the last ended.
-/// * Neither method allocates from the heap.
+/// * `extend` gives memory that is readable, writable, used by nobody else and never taken back.
+/// * No method allocates from the heap.
 pub unsafe trait Platform: Sync {
     /// Held while a lock of the heap is held; dropped after.
     type Section;
@@ -24,8 +23,9 @@ pub unsafe trait Platform: Sync {
     /// The CPU that the caller runs on; a hint.
     fn cpu(&self) -> usize;
 
-    /// Gives `bytes` (whole pages) more, or nothing.
-    fn extend(&self, bytes: usize) -> Option<NonNull<u8>>;
+    /// Gives `bytes` (whole pages) or more, anywhere; or nothing. No lock is held and no section is open, so this may
+    /// block; several threads may ask at once.
+    fn extend(&self, bytes: usize) -> Option<NonNull<[u8]>>;
 
     /// Keeps the caller from being preempted within the program, if the program can do that: a thread that loses the
     /// CPU while it holds a lock makes others spin. A program without preemption has nothing to do.
@@ -57,7 +57,7 @@ struct Padded(Inbox);
 pub struct Heap<P, const CPUS: usize = 64> {
     platform: P,
     cpus: [Cpu; CPUS],
-    back: SpinMutex<Back>,
+    back: Back,
 }
 
 impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
@@ -72,7 +72,7 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
                     inbox: Padded([const { Returned::new() }; CLASSES]),
                 }
             }; CPUS],
-            back: SpinMutex::new(Back::new()),
+            back: Back::new(),
         }
     }
 
@@ -81,15 +81,21 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
         &self.platform
     }
 
+    /// Gives the heap memory that it did not ask for, such as what a program finds at its start.
+    ///
+    /// # Safety
+    /// The memory is readable, writable, used by nobody else and never taken back.
+    pub unsafe fn donate(&self, memory: NonNull<[u8]>) {
+        // SAFETY: promised by the caller.
+        unsafe { self.back.add(memory, &self.platform) };
+    }
+
     /// Takes a block; `None` if there is no memory.
     #[inline]
     pub fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
         match Class::of(layout) {
             Some(class) => self.take_small(class),
-            None => {
-                let _section = self.platform.section();
-                self.back.lock().take(layout, &self.platform)
-            }
+            None => self.back.take(layout, &self.platform),
         }
     }
 
@@ -99,7 +105,6 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
     /// The block was taken from this heap with this layout, and nobody uses it any more.
     #[inline]
     pub unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
-        let _section = self.platform.section();
         match Class::of(layout) {
             Some(class) => {
                 // SAFETY: a small block was carved from a slab.
@@ -114,13 +119,12 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
                 });
             }
             // SAFETY: promised by the caller.
-            None => unsafe { self.back.lock().give(block, layout) },
+            None => unsafe { self.back.give(block, layout, &self.platform) },
         }
     }
 
     #[inline]
     fn take_small(&self, class: Class) -> Option<NonNull<u8>> {
-        let _section = self.platform.section();
         let (home, block) =
             self.with_front(|cpu, front| (cpu, front.take(class, &self.cpus[cpu].inbox.0)));
         block.or_else(|| self.restock(class, home))
@@ -131,12 +135,13 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
     #[cold]
     fn restock(&self, class: Class, home: usize) -> Option<NonNull<u8>> {
         // Not under the front's lock: growing may take long.
-        let slab = self.back.lock().take(slab::LAYOUT, &self.platform);
+        let slab = self.back.take_slab(&self.platform);
         let Some(slab) = slab else {
             return self.scrape(class);
         };
         // SAFETY: it has a slab's layout and is ours.
         let rest = unsafe { Rest::new(slab, home, class) };
+        let _section = self.platform.section();
         let mut front = self.cpus[home].front.lock();
         front.stock(class, rest);
         front.take(class, &self.cpus[home].inbox.0)
@@ -145,6 +150,7 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
     /// Takes a block from any CPU.
     #[cold]
     fn scrape(&self, class: Class) -> Option<NonNull<u8>> {
+        let _section = self.platform.section();
         for cpu in &self.cpus {
             cpu.front.lock().flush(|home| self.inbox(home));
         }
@@ -160,6 +166,7 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
     /// Runs `work` on this CPU's front, or on a neighbour's if this one is in use.
     #[inline]
     fn with_front<R>(&self, work: impl FnOnce(usize, &mut Front) -> R) -> R {
+        let _section = self.platform.section();
         let here = self.platform.cpu() % CPUS;
         for cpu in (here..CPUS).chain(0..here) {
             if let Some(mut front) = self.cpus[cpu].front.try_lock() {
@@ -171,12 +178,12 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
 
     /// Counts over all CPUs; exact when nobody is using the heap.
     pub fn stats(&self) -> Stats {
-        let _section = self.platform.section();
         let small = self.cpus.iter().fold(0_u64, |sum, cpu| {
+            let _section = self.platform.section();
             let front = cpu.front.lock();
             sum.wrapping_add(front.taken).wrapping_sub(front.given)
         });
-        let (total_bytes, used_bytes) = self.back.lock().bytes();
+        let (total_bytes, used_bytes) = self.back.bytes(&self.platform);
         Stats {
             small_blocks: small,
             used_bytes,

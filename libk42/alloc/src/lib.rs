@@ -2,8 +2,7 @@
 //!
 //! Most blocks are small, and are freed on the CPU that took them. So each CPU has a *front* with a free list per size,
 //! and taking or giving back a block there touches no cache line of another CPU. What the fronts are made of, and all
-//! large blocks, come from one *back end* (the `linked_list_allocator` crate), which grows by what a [`Platform`] gives
-//! it.
+//! large blocks, come from one *back end* (the `talc` crate), which grows by what a [`Platform`] gives it.
 //!
 //! 1. **A block goes home.** A small block lies in a slab that belongs to the CPU which carved it. Another CPU that
 //!    frees it collects a batch and hands that over with one compare-and-swap, so a block never wanders and two CPUs

@@ -4,19 +4,12 @@
 //! `n` sizes from the start, which gives each block the alignment of its size; those that would overlap the header are
 //! left out.
 
-use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use crate::class::Class;
 
 /// Bytes of a slab, and its alignment.
 pub(crate) const SLAB: usize = 32 * 1024;
-
-/// The layout of a slab for the back end.
-pub(crate) const LAYOUT: Layout = match Layout::from_size_align(SLAB, SLAB) {
-    Ok(layout) => layout,
-    Err(_) => panic!("not reached: the size is a power of two"),
-};
 
 /// What a slab begins with; written once, so reading it from any CPU disturbs nobody.
 #[repr(C)]
@@ -40,7 +33,7 @@ impl Rest {
     /// Makes a slab of new memory.
     ///
     /// # Safety
-    /// The memory has [`LAYOUT`] and is the caller's.
+    /// The memory has a slab's size and alignment, and is the caller's.
     pub(crate) unsafe fn new(memory: NonNull<u8>, home: usize, class: Class) -> Rest {
         // SAFETY: the memory is ours and larger than a header.
         unsafe { memory.cast::<Header>().write(Header { home }) };

@@ -24,6 +24,8 @@ struct Arena {
     base: NonNull<u8>,
     given: AtomicUsize,
     limit: usize,
+    /// Bytes that are left out before each piece.
+    hole: usize,
 }
 
 const LAYOUT: Layout = match Layout::from_size_align(ARENA, 4096) {
@@ -39,6 +41,7 @@ impl Arena {
             base,
             given: AtomicUsize::new(0),
             limit: limit.min(ARENA),
+            hole: 0,
         }
     }
 }
@@ -63,7 +66,7 @@ unsafe impl Platform for Arena {
         CPU.with(Cell::get)
     }
 
-    fn extend(&self, bytes: usize) -> Option<NonNull<u8>> {
+    fn extend(&self, bytes: usize) -> Option<NonNull<[u8]>> {
         let start = self
             .given
             .fetch_update(Relaxed, Relaxed, |given| {
@@ -71,7 +74,8 @@ unsafe impl Platform for Arena {
             })
             .ok()?;
         // SAFETY: within the arena.
-        Some(unsafe { self.base.add(start) })
+        let piece = unsafe { self.base.add(start + self.hole) };
+        Some(NonNull::slice_from_raw_parts(piece, bytes - self.hole))
     }
 
     fn section(&self) {}
@@ -88,7 +92,13 @@ fn layout(size: usize, align: usize) -> Layout {
 }
 
 /// How much of a block is marked; the interpreter is slow.
-const MARKED: usize = if cfg!(miri) { 64 } else { usize::MAX };
+fn marked(layout: Layout) -> usize {
+    if cfg!(miri) {
+        layout.size().min(64)
+    } else {
+        layout.size()
+    }
+}
 
 /// A block that is full of its own mark.
 struct Held {
@@ -105,7 +115,7 @@ impl Held {
         let block = heap.take(layout)?;
         assert_eq!(block.addr().get() % layout.align(), 0);
         // SAFETY: the block is ours and has this size.
-        unsafe { block.write_bytes(mark, layout.size().min(MARKED)) };
+        unsafe { block.write_bytes(mark, marked(layout)) };
         Some(Held {
             block,
             layout,
@@ -115,9 +125,7 @@ impl Held {
 
     fn check(&self) {
         // SAFETY: the block is ours, has this size and was written.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(self.block.as_ptr(), self.layout.size().min(MARKED))
-        };
+        let bytes = unsafe { std::slice::from_raw_parts(self.block.as_ptr(), marked(self.layout)) };
         assert!(
             bytes.iter().all(|&byte| byte == self.mark),
             "somebody else wrote into the block"
@@ -172,6 +180,23 @@ fn exhaustion_answers_null_and_passes() {
     }
     // SAFETY: the layout is sound and the answer is only compared.
     assert!(unsafe { heap.alloc(layout(ARENA, 8)) }.is_null());
+}
+
+#[test]
+fn memory_may_come_in_pieces() {
+    let mut arena = Arena::new(ARENA);
+    arena.hole = 4096;
+    let heap: TestHeap = Heap::new(arena);
+    let mut spare = vec![0_u8; 100_000];
+    // SAFETY: the vector outlives the heap's use of it.
+    unsafe { heap.donate(NonNull::from(&mut spare[..])) };
+    assert_eq!(heap.stats().total_bytes, 100_000);
+    let held: Vec<Held> = (0..30)
+        .map(|n| Held::take(&heap, layout(50_000, 64), n).unwrap())
+        .collect();
+    assert_eq!(heap.stats().used_bytes, 30 * 50_000);
+    held.into_iter().for_each(|block| block.give(&heap));
+    assert_eq!(heap.stats().used_bytes, 0);
 }
 
 #[test]
