@@ -325,6 +325,12 @@ pub fn deliver_answer(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
     let slot = who.answers.get().trailing_zeros() as usize;
     who.answers.set(who.answers.get() & !(1 << slot));
     let answer = who.outgoing[slot].replace(Outgoing::None);
+    if who.answers.get() != 0 {
+        // One at a time; the library comes back for the others.
+        who.page()
+            .soft_interrupts
+            .fetch_or(soft_interrupt::REPLY, Ordering::Relaxed);
+    }
     who.set_disabled(true);
     match answer {
         Outgoing::Answered([status, word, a, b, c, d, e]) => upcall(

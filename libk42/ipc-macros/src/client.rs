@@ -8,7 +8,10 @@ pub(crate) fn generate(interface: &Interface) -> TokenStream {
     let name = format_ident!("{}Client", interface.name);
     let visibility = &interface.visibility;
     let id = interface.id;
-    let documentation = format!("Client of [`{}`]: calls the object `handle` of the server `target`.", interface.name);
+    let documentation = format!(
+        "Client of [`{}`]: calls the object `handle` of the server `target`.",
+        interface.name
+    );
     let methods = interface.methods.iter().map(method);
     quote! {
         #[doc = #documentation]
@@ -40,7 +43,14 @@ pub(crate) fn generate(interface: &Interface) -> TokenStream {
 }
 
 fn method(method: &Method) -> TokenStream {
-    let Method { name, documentation, number, result, returns, .. } = method;
+    let Method {
+        name,
+        documentation,
+        number,
+        result,
+        returns,
+        ..
+    } = method;
     let words = method.request_words();
     let mut declared = TokenStream::new();
     let mut put = TokenStream::new();

@@ -4,7 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, FnArg, GenericArgument, Ident, ItemTrait, LitInt, Pat, PathArguments, Result, ReturnType, Token, TraitItem, Type, Visibility};
+use syn::{
+    Attribute, Error, Expr, FnArg, GenericArgument, Ident, ItemTrait, LitInt, Pat, PathArguments,
+    Result, ReturnType, Token, TraitItem, Type, Visibility,
+};
 
 /// `id = N`.
 pub(crate) struct InterfaceId(pub(crate) u16);
@@ -109,30 +112,47 @@ impl Interface {
     /// Reads the trait, taking the `#[method]` marks out of it.
     pub(crate) fn take(id: InterfaceId, item: &mut ItemTrait) -> Result<Self> {
         if !item.generics.params.is_empty() {
-            return Err(Error::new(item.generics.span(), "an interface has no generic parameters"));
+            return Err(Error::new(
+                item.generics.span(),
+                "an interface has no generic parameters",
+            ));
         }
         let mut methods: Vec<Method> = Vec::new();
         for member in &mut item.items {
             let TraitItem::Fn(function) = member else {
                 return Err(Error::new(member.span(), "an interface has methods only"));
             };
-            let at = function.attrs.iter().position(|a| a.path().is_ident("method"));
+            let at = function
+                .attrs
+                .iter()
+                .position(|a| a.path().is_ident("method"));
             let Some(at) = at else {
                 return Err(Error::new(function.sig.span(), "missing #[method(NUMBER)]"));
             };
             let mark: MethodMark = function.attrs.remove(at).parse_args()?;
             let number: u16 = mark.number.base10_parse()?;
             if !(1..=255).contains(&number) {
-                return Err(Error::new(mark.number.span(), "a method number is 1 to 255"));
+                return Err(Error::new(
+                    mark.number.span(),
+                    "a method number is 1 to 255",
+                ));
             }
             let number = id.0 << 8 | number;
             if methods.iter().any(|m| m.number == number) {
-                return Err(Error::new(mark.number.span(), "this number is taken already"));
+                return Err(Error::new(
+                    mark.number.span(),
+                    "this number is taken already",
+                ));
             }
             let (returns, result) = result_type(&function.sig.output)?;
             methods.push(Method {
                 name: function.sig.ident.clone(),
-                documentation: function.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect(),
+                documentation: function
+                    .attrs
+                    .iter()
+                    .filter(|a| a.path().is_ident("doc"))
+                    .cloned()
+                    .collect(),
                 number,
                 rights: mark.rights,
                 parameters: parameters(&function.sig)?,
@@ -140,18 +160,33 @@ impl Interface {
                 returns,
             });
         }
-        Ok(Self { name: item.ident.clone(), visibility: item.vis.clone(), id: id.0, methods })
+        Ok(Self {
+            name: item.ident.clone(),
+            visibility: item.vis.clone(),
+            id: id.0,
+            methods,
+        })
     }
 }
 
 /// The return type, and the `T` in its `Result<T>`.
 fn result_type(output: &ReturnType) -> Result<(Type, Type)> {
     let wrong = || Error::new(output.span(), "an interface method returns `Result<T>`");
-    let ReturnType::Type(_, ty) = output else { return Err(wrong()) };
-    let Type::Path(path) = &**ty else { return Err(wrong()) };
+    let ReturnType::Type(_, ty) = output else {
+        return Err(wrong());
+    };
+    let Type::Path(path) = &**ty else {
+        return Err(wrong());
+    };
     let last = path.path.segments.last().ok_or_else(wrong)?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Err(wrong()) };
-    match (last.ident == "Result", arguments.args.len(), arguments.args.first()) {
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return Err(wrong());
+    };
+    match (
+        last.ident == "Result",
+        arguments.args.len(),
+        arguments.args.first(),
+    ) {
         (true, 1, Some(GenericArgument::Type(inner))) => Ok(((**ty).clone(), inner.clone())),
         _ => Err(wrong()),
     }
@@ -159,12 +194,19 @@ fn result_type(output: &ReturnType) -> Result<(Type, Type)> {
 
 fn parameters(signature: &syn::Signature) -> Result<Vec<Parameter>> {
     let mut inputs = signature.inputs.iter();
-    if !matches!(inputs.next(), Some(FnArg::Receiver(r)) if r.reference.is_some() && r.mutability.is_none()) {
-        return Err(Error::new(signature.span(), "an interface method takes `&self`"));
+    if !matches!(inputs.next(), Some(FnArg::Receiver(r)) if r.reference.is_some() && r.mutability.is_none())
+    {
+        return Err(Error::new(
+            signature.span(),
+            "an interface method takes `&self`",
+        ));
     }
     let is_caller = |arg: &FnArg| matches!(arg, FnArg::Typed(t) if type_ends_with(&t.ty, "Caller"));
     if !inputs.next().is_some_and(is_caller) {
-        return Err(Error::new(signature.span(), "the first parameter is `caller: &Caller`"));
+        return Err(Error::new(
+            signature.span(),
+            "the first parameter is `caller: &Caller`",
+        ));
     }
     let mut parameters: Vec<Parameter> = Vec::new();
     for input in inputs {
@@ -176,7 +218,11 @@ fn parameters(signature: &syn::Signature) -> Result<Vec<Parameter>> {
         if matches!(kind, Kind::Out) && parameters.iter().any(|p| matches!(p.kind, Kind::Out)) {
             return Err(Error::new(typed.span(), "at most one OutBuf"));
         }
-        parameters.push(Parameter { name: pattern.ident.clone(), ty: (*typed.ty).clone(), kind });
+        parameters.push(Parameter {
+            name: pattern.ident.clone(),
+            ty: (*typed.ty).clone(),
+            kind,
+        });
     }
     Ok(parameters)
 }
@@ -190,13 +236,18 @@ fn type_ends_with(ty: &Type, name: &str) -> bool {
 }
 
 fn kind_of(ty: &Type) -> Result<Kind> {
-    let Type::Reference(reference) = ty else { return Ok(Kind::Value) };
+    let Type::Reference(reference) = ty else {
+        return Ok(Kind::Value);
+    };
     let text = reference.elem.to_token_stream().to_string();
     match (reference.mutability.is_some(), text.as_str()) {
         (false, "str") => Ok(Kind::Text),
         (false, "[u8]") => Ok(Kind::Bytes),
         (true, _) if type_ends_with(&reference.elem, "OutBuf") => Ok(Kind::Out),
-        _ => Err(Error::new(ty.span(), "by reference go only &[u8], &str and &mut OutBuf<'_>")),
+        _ => Err(Error::new(
+            ty.span(),
+            "by reference go only &[u8], &str and &mut OutBuf<'_>",
+        )),
     }
 }
 

@@ -5,7 +5,10 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 pub(crate) fn generate(interface: &Interface) -> TokenStream {
-    let name = ident(&format!("{}_dispatch", snake_case(&interface.name.to_string())));
+    let name = ident(&format!(
+        "{}_dispatch",
+        snake_case(&interface.name.to_string())
+    ));
     let (visibility, interface_name) = (&interface.visibility, &interface.name);
     let documentation = format!(
         "Checks a message for [`{interface_name}`], calls `object`, packs the answer. A method of another interface \
@@ -26,7 +29,12 @@ pub(crate) fn generate(interface: &Interface) -> TokenStream {
 }
 
 fn arm(interface: &Interface, method: &Method) -> TokenStream {
-    let Method { name, number, result, .. } = method;
+    let Method {
+        name,
+        number,
+        result,
+        ..
+    } = method;
     let interface_name = &interface.name;
     let words = method.request_words();
     let rights = method.rights.as_ref().map(|rights| {
@@ -52,11 +60,15 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
                 arguments.extend(quote!(, #value));
             }
             Kind::Bytes => {
-                get.extend(quote! { let #value = __request.pieces.bytes(__words[__at])?; __at += 1; });
+                get.extend(
+                    quote! { let #value = __request.pieces.bytes(__words[__at])?; __at += 1; },
+                );
                 arguments.extend(quote!(, #value));
             }
             Kind::Text => {
-                get.extend(quote! { let #value = __request.pieces.text(__words[__at])?; __at += 1; });
+                get.extend(
+                    quote! { let #value = __request.pieces.text(__words[__at])?; __at += 1; },
+                );
                 arguments.extend(quote!(, #value));
             }
             Kind::Out => {

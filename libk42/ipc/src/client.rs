@@ -55,7 +55,10 @@ pub fn call_out(
     let mut slot = Slot::take();
     let length = request_length(count, pieces).map_err(plain)?;
     let start = reply_base(length) + extra_bytes(back_count);
-    let room = SLOT_SIZE.checked_sub(start).ok_or((Error::E2BIG, 0))?.min(out.len());
+    let room = SLOT_SIZE
+        .checked_sub(start)
+        .ok_or((Error::E2BIG, 0))?
+        .min(out.len());
     words[room_at] = room as u64;
     fill(slot.bytes_mut(), words, count, pieces).map_err(plain)?;
     let (status, reply_length) = transfer(&mut slot, target, handle, method, words, length);
@@ -66,20 +69,42 @@ pub fn call_out(
     }
     out[..filled].copy_from_slice(&slot.bytes()[start..start + filled]);
     Error::check(status).map_err(|error| (error, filled))?;
-    take_words(words, slot.bytes(), reply_base(length), reply_length, back, back_count).map_err(|e| (e, filled))?;
+    take_words(
+        words,
+        slot.bytes(),
+        reply_base(length),
+        reply_length,
+        back,
+        back_count,
+    )
+    .map_err(|e| (e, filled))?;
     Ok(filled)
 }
 
 fn request_length(count: usize, pieces: &[&[u8]]) -> Result<usize> {
-    let length = pieces.iter().fold(extra_bytes(count), |sum, piece| sum.saturating_add(piece.len()));
-    if length <= SLOT_SIZE { Ok(length) } else { Err(Error::E2BIG) }
+    let length = pieces.iter().fold(extra_bytes(count), |sum, piece| {
+        sum.saturating_add(piece.len())
+    });
+    if length <= SLOT_SIZE {
+        Ok(length)
+    } else {
+        Err(Error::E2BIG)
+    }
 }
 
 /// Puts extra words and pieces into the slot; the length of the payload.
-fn fill(slot: &mut [u8; SLOT_SIZE], words: &[u64], count: usize, pieces: &[&[u8]]) -> Result<usize> {
+fn fill(
+    slot: &mut [u8; SLOT_SIZE],
+    words: &[u64],
+    count: usize,
+    pieces: &[&[u8]],
+) -> Result<usize> {
     let length = request_length(count, pieces)?;
     let mut at = extra_bytes(count);
-    put_words(&mut slot[..at], words.get(REGISTER_WORDS..).unwrap_or_default());
+    put_words(
+        &mut slot[..at],
+        words.get(REGISTER_WORDS..).unwrap_or_default(),
+    );
     for piece in pieces {
         slot[at..at + piece.len()].copy_from_slice(piece);
         at += piece.len();

@@ -43,11 +43,19 @@ pub struct Reply {
 
 impl Reply {
     /// Success with nothing to say.
-    pub const OK: Self = Self { status: 0, words: [0; REGISTER_WORDS], length: 0 };
+    pub const OK: Self = Self {
+        status: 0,
+        words: [0; REGISTER_WORDS],
+        length: 0,
+    };
 
     /// A bare error.
     pub const fn error(error: Error) -> Self {
-        Self { status: error.status(), words: [0; REGISTER_WORDS], length: 0 }
+        Self {
+            status: error.status(),
+            words: [0; REGISTER_WORDS],
+            length: 0,
+        }
     }
     /// Whether the object did not know the method, so that another interface may be tried.
     pub fn is_no_method(&self) -> bool {
@@ -78,7 +86,10 @@ impl Incoming<'_> {
         let request = &request[..self.length];
         let (extra, pieces) = request.split_at(extra);
         get_words(words.get_mut(REGISTER_WORDS..).unwrap_or_default(), extra);
-        Ok(Request { pieces: Pieces(pieces), rest })
+        Ok(Request {
+            pieces: Pieces(pieces),
+            rest,
+        })
     }
 }
 
@@ -107,8 +118,12 @@ impl<'a> Request<'a> {
     /// The room for bulk data behind the request and the result's `result_words`, at most `room`.
     pub fn out(&mut self, room: u64, result_words: usize) -> Result<OutBuf<'a>> {
         let rest = core::mem::take(&mut self.rest);
-        let (_, out) = rest.split_at_mut_checked(extra_bytes(result_words)).ok_or(Error::BAD_MESSAGE)?;
-        let room = usize::try_from(room).map_err(|_| Error::BAD_MESSAGE)?.min(out.len());
+        let (_, out) = rest
+            .split_at_mut_checked(extra_bytes(result_words))
+            .ok_or(Error::BAD_MESSAGE)?;
+        let room = usize::try_from(room)
+            .map_err(|_| Error::BAD_MESSAGE)?
+            .min(out.len());
         Ok(OutBuf::new(&mut out[..room]))
     }
 }
@@ -130,6 +145,10 @@ impl<'a> Pieces<'a> {
     }
     /// Nothing may be left over.
     pub fn finish(&self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::BAD_MESSAGE) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::BAD_MESSAGE)
+        }
     }
 }

@@ -14,16 +14,28 @@ pub fn reply<T: Wire, const WORDS: usize>(incoming: &mut Incoming<'_>, result: R
 
 /// Packs the result of a method that has filled `filled` bytes of its `OutBuf`; they go back beside an
 /// error too.
-pub fn reply_out<T: Wire, const WORDS: usize>(incoming: &mut Incoming<'_>, result: Result<T>, filled: usize) -> Reply {
+pub fn reply_out<T: Wire, const WORDS: usize>(
+    incoming: &mut Incoming<'_>,
+    result: Result<T>,
+    filled: usize,
+) -> Reply {
     let base = reply_base(incoming.length);
     match result {
         Ok(value) => pack::<T, WORDS>(incoming, &value, base, filled),
         Err(error) if filled == 0 => Reply::error(error),
-        Err(error) => Reply { length: base + extra_bytes(WORDS) + filled, ..Reply::error(error) },
+        Err(error) => Reply {
+            length: base + extra_bytes(WORDS) + filled,
+            ..Reply::error(error)
+        },
     }
 }
 
-fn pack<T: Wire, const WORDS: usize>(incoming: &mut Incoming<'_>, value: &T, base: usize, filled: usize) -> Reply {
+fn pack<T: Wire, const WORDS: usize>(
+    incoming: &mut Incoming<'_>,
+    value: &T,
+    base: usize,
+    filled: usize,
+) -> Reply {
     let mut words = [0; WORDS];
     value.put(&mut words);
     let mut reply = Reply::OK;

@@ -42,7 +42,11 @@ struct Chunk {
 
 impl Chunk {
     fn new() -> Self {
-        Self { used: 0, sequences: [1; CHUNK], entries: [const { None }; CHUNK] }
+        Self {
+            used: 0,
+            sequences: [1; CHUNK],
+            entries: [const { None }; CHUNK],
+        }
     }
 }
 
@@ -68,7 +72,11 @@ impl Table {
 
     fn insert(&mut self, entry: Entry) -> Result<Handle> {
         let mut number = self.first_free;
-        while self.chunks.get(number).is_some_and(|chunk| chunk.used == u64::MAX) {
+        while self
+            .chunks
+            .get(number)
+            .is_some_and(|chunk| chunk.used == u64::MAX)
+        {
             number += 1;
         }
         if number == self.chunks.len() {
@@ -113,11 +121,18 @@ struct Client {
 }
 
 impl Client {
-    const EMPTY: Self = Self { process: None, table: None };
+    const EMPTY: Self = Self {
+        process: None,
+        table: None,
+    };
 
     /// The table, if this is `process`.
     fn of(&self, process: ProcessId) -> Option<&Arc<Table>> {
-        if self.process == Some(process) { self.table.as_ref() } else { None }
+        if self.process == Some(process) {
+            self.table.as_ref()
+        } else {
+            None
+        }
     }
 }
 
@@ -132,11 +147,19 @@ pub struct ClientTables {
 impl ClientTables {
     /// No clients yet; each may have at most `quota` handles.
     pub const fn new(quota: usize) -> Self {
-        Self { blocks: [const { AtomicPtr::new(core::ptr::null_mut()) }; BLOCK], quota }
+        Self {
+            blocks: [const { AtomicPtr::new(core::ptr::null_mut()) }; BLOCK],
+            quota,
+        }
     }
 
     /// Gives `process` a handle on `object`. EMFILE: it has as many as it may have.
-    pub fn insert(&self, process: ProcessId, object: Arc<dyn Exported>, rights: u32) -> Result<Handle> {
+    pub fn insert(
+        &self,
+        process: ProcessId,
+        object: Arc<dyn Exported>,
+        rights: u32,
+    ) -> Result<Handle> {
         let mut old = None;
         let mut client = self.client_or_new(process)?.lock();
         if client.process != Some(process) {
@@ -168,7 +191,11 @@ impl ClientTables {
         let mut client = self.client(caller)?.lock();
         // Looked at first: a bad handle must not cost a copy of a shared table.
         client.of(caller).ok_or(Error::BAD_HANDLE)?.entry(handle)?;
-        let removed = client.table.as_mut().map(|table| Arc::make_mut(table).remove(handle)).ok_or(Error::BAD_HANDLE)?;
+        let removed = client
+            .table
+            .as_mut()
+            .map(|table| Arc::make_mut(table).remove(handle))
+            .ok_or(Error::BAD_HANDLE)?;
         drop(client);
         Ok(removed?.object)
     }
@@ -176,7 +203,10 @@ impl ClientTables {
     /// The child gets the parent's handles, with the same values. Costs the same however many there are.
     pub fn fork(&self, parent: ProcessId, child: ProcessId) -> Result<()> {
         let table = self.table_of(parent);
-        let new = Client { process: Some(child), table };
+        let new = Client {
+            process: Some(child),
+            table,
+        };
         let old = core::mem::replace(&mut *self.client_or_new(child)?.lock(), new);
         drop(old);
         Ok(())
@@ -184,7 +214,9 @@ impl ClientTables {
 
     /// `process` has ended: all its handles go.
     pub fn end(&self, process: ProcessId) {
-        let Ok(client) = self.client(process) else { return };
+        let Ok(client) = self.client(process) else {
+            return;
+        };
         let mut client = client.lock();
         let old = (client.process == Some(process)).then(|| core::mem::take(&mut *client));
         drop(client);
@@ -197,12 +229,22 @@ impl ClientTables {
     }
 
     /// Calls `visit` with every handle of `process`; without the lock, on the table as it is now.
-    pub fn for_each(&self, process: ProcessId, mut visit: impl FnMut(Handle, &Arc<dyn Exported>, u32)) {
-        let Some(table) = self.table_of(process) else { return };
+    pub fn for_each(
+        &self,
+        process: ProcessId,
+        mut visit: impl FnMut(Handle, &Arc<dyn Exported>, u32),
+    ) {
+        let Some(table) = self.table_of(process) else {
+            return;
+        };
         for (number, chunk) in table.chunks.iter().enumerate() {
             for (at, entry) in chunk.entries.iter().enumerate() {
                 if let Some(entry) = entry {
-                    visit(Handle::new((number * CHUNK + at) as u32, chunk.sequences[at]), &entry.object, entry.rights);
+                    visit(
+                        Handle::new((number * CHUNK + at) as u32, chunk.sequences[at]),
+                        &entry.object,
+                        entry.rights,
+                    );
                 }
             }
         }
@@ -224,9 +266,19 @@ impl ClientTables {
         if let Ok(client) = self.client(process) {
             return Ok(client);
         }
-        let new = Box::into_raw(Box::new(Block([const { Mutex::new(Client::EMPTY) }; BLOCK])));
+        let new = Box::into_raw(Box::new(Block(
+            [const { Mutex::new(Client::EMPTY) }; BLOCK],
+        )));
         let slot = &self.blocks[process.index() / BLOCK];
-        if slot.compare_exchange(core::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        if slot
+            .compare_exchange(
+                core::ptr::null_mut(),
+                new,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
+            .is_err()
+        {
             // SAFETY: ours alone, since it was not published: another thread came first.
             drop(unsafe { Box::from_raw(new) });
         }

@@ -78,11 +78,22 @@ mod imp {
         k42_sched::client::give_slot(index);
     }
     #[inline]
-    pub(super) fn call(_: *mut [u8; SLOT_SIZE], target: ProcessId, handle: Handle, word: CallWord, words: &mut [u64; REGISTER_WORDS]) -> (i64, CallWord) {
+    pub(super) fn call(
+        _: *mut [u8; SLOT_SIZE],
+        target: ProcessId,
+        handle: Handle,
+        word: CallWord,
+        words: &mut [u64; REGISTER_WORDS],
+    ) -> (i64, CallWord) {
         k42_sched::client::call(target, handle, word, words)
     }
     #[inline]
-    pub(super) fn call_registers(target: ProcessId, handle: Handle, method: u16, words: &mut [u64; REGISTER_WORDS]) -> (i64, CallWord) {
+    pub(super) fn call_registers(
+        target: ProcessId,
+        handle: Handle,
+        method: u16,
+        words: &mut [u64; REGISTER_WORDS],
+    ) -> (i64, CallWord) {
         k42_sched::client::call_registers(target, handle, method, words)
     }
 }
@@ -103,7 +114,14 @@ mod imp {
     /// What carries calls under test.
     pub trait Transport: Send + Sync {
         /// Makes one call. `slot` holds the request's payload, then the reply's.
-        fn call(&self, target: ProcessId, handle: Handle, word: CallWord, words: &mut [u64; REGISTER_WORDS], slot: &mut [u8; SLOT_SIZE]) -> (i64, CallWord);
+        fn call(
+            &self,
+            target: ProcessId,
+            handle: Handle,
+            word: CallWord,
+            words: &mut [u64; REGISTER_WORDS],
+            slot: &mut [u8; SLOT_SIZE],
+        ) -> (i64, CallWord);
     }
 
     static INSTALLED: RwLock<Option<Arc<dyn Transport>>> = RwLock::new(None);
@@ -127,10 +145,17 @@ mod imp {
     impl Loopback {
         /// A loopback on which calls come from `client`.
         pub fn new(client: ProcessId) -> Self {
-            Self { client, servers: Mutex::new(BTreeMap::new()) }
+            Self {
+                client,
+                servers: Mutex::new(BTreeMap::new()),
+            }
         }
         /// Calls to `process` go to `service` from now on.
-        pub fn serve(&self, process: ProcessId, service: impl Fn(&mut Incoming<'_>) -> Reply + Send + Sync + 'static) {
+        pub fn serve(
+            &self,
+            process: ProcessId,
+            service: impl Fn(&mut Incoming<'_>) -> Reply + Send + Sync + 'static,
+        ) {
             if let Ok(mut servers) = self.servers.lock() {
                 servers.insert(process.0, Arc::new(service));
             }
@@ -138,19 +163,46 @@ mod imp {
     }
 
     impl Transport for Loopback {
-        fn call(&self, target: ProcessId, handle: Handle, word: CallWord, words: &mut [u64; REGISTER_WORDS], slot: &mut [u8; SLOT_SIZE]) -> (i64, CallWord) {
-            let service = self.servers.lock().ok().and_then(|servers| servers.get(&target.0).cloned());
-            let Some(service) = service else { return (Error::DEAD.status(), CallWord(0)) };
+        fn call(
+            &self,
+            target: ProcessId,
+            handle: Handle,
+            word: CallWord,
+            words: &mut [u64; REGISTER_WORDS],
+            slot: &mut [u8; SLOT_SIZE],
+        ) -> (i64, CallWord) {
+            let service = self
+                .servers
+                .lock()
+                .ok()
+                .and_then(|servers| servers.get(&target.0).cloned());
+            let Some(service) = service else {
+                return (Error::DEAD.status(), CallWord(0));
+            };
             let mut server_slot = Box::new([0; SLOT_SIZE]);
             let length = word.length().min(SLOT_SIZE);
             server_slot[..length].copy_from_slice(&slot[..length]);
-            let caller = Caller { process: self.client, vp: 0, handle, rights: u32::MAX };
-            let mut incoming = Incoming { caller, method: word.method(), words: *words, slot: &mut server_slot[..], length };
+            let caller = Caller {
+                process: self.client,
+                vp: 0,
+                handle,
+                rights: u32::MAX,
+            };
+            let mut incoming = Incoming {
+                caller,
+                method: word.method(),
+                words: *words,
+                slot: &mut server_slot[..],
+                length,
+            };
             let reply = service(&mut incoming);
             let length = reply.length.min(SLOT_SIZE);
             slot[..length].copy_from_slice(&server_slot[..length]);
             *words = reply.words;
-            (reply.status, CallWord::new(0, word.slot() as u8, length as u16))
+            (
+                reply.status,
+                CallWord::new(0, word.slot() as u8, length as u16),
+            )
         }
     }
 
@@ -161,13 +213,29 @@ mod imp {
         // SAFETY: made by `take_slot`, given back once.
         drop(unsafe { Box::from_raw(bytes) });
     }
-    pub(super) fn call(slot: *mut [u8; SLOT_SIZE], target: ProcessId, handle: Handle, word: CallWord, words: &mut [u64; REGISTER_WORDS]) -> (i64, CallWord) {
-        let transport = INSTALLED.read().ok().and_then(|installed| installed.clone());
-        let Some(transport) = transport else { return (Error::NO_DISPATCHER.status(), CallWord(0)) };
+    pub(super) fn call(
+        slot: *mut [u8; SLOT_SIZE],
+        target: ProcessId,
+        handle: Handle,
+        word: CallWord,
+        words: &mut [u64; REGISTER_WORDS],
+    ) -> (i64, CallWord) {
+        let transport = INSTALLED
+            .read()
+            .ok()
+            .and_then(|installed| installed.clone());
+        let Some(transport) = transport else {
+            return (Error::NO_DISPATCHER.status(), CallWord(0));
+        };
         // SAFETY: the caller owns the slot (it holds the `Slot`).
         transport.call(target, handle, word, words, unsafe { &mut *slot })
     }
-    pub(super) fn call_registers(target: ProcessId, handle: Handle, method: u16, words: &mut [u64; REGISTER_WORDS]) -> (i64, CallWord) {
+    pub(super) fn call_registers(
+        target: ProcessId,
+        handle: Handle,
+        method: u16,
+        words: &mut [u64; REGISTER_WORDS],
+    ) -> (i64, CallWord) {
         let (index, slot) = take_slot();
         let result = call(slot, target, handle, CallWord::new(method, index, 0), words);
         give_slot(index, slot);

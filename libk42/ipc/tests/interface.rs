@@ -1,7 +1,10 @@
 //! The macro's two ends against each other over a loopback, and the skeleton against hostile messages.
 
 use k42_ipc::transport::{Loopback, install};
-use k42_ipc::{Caller, Error, Handle, Incoming, OutBuf, ProcessId, Reply, Result, interface, wire_enum, wire_struct};
+use k42_ipc::{
+    Caller, Error, Handle, Incoming, OutBuf, ProcessId, Reply, Result, interface, wire_enum,
+    wire_struct,
+};
 use proptest::prelude::{any, proptest};
 use std::sync::{Arc, OnceLock};
 
@@ -43,7 +46,13 @@ pub trait Everything {
     fn join(&self, caller: &Caller, a: &[u8], name: &str, b: &[u8]) -> Result<u32>;
     /// Data back, wide result, error with data.
     #[method(4)]
-    fn produce(&self, caller: &Caller, path: &[u8], fail: bool, out: &mut OutBuf<'_>) -> Result<Wide>;
+    fn produce(
+        &self,
+        caller: &Caller,
+        path: &[u8],
+        fail: bool,
+        out: &mut OutBuf<'_>,
+    ) -> Result<Wide>;
     /// An enumeration.
     #[method(5)]
     fn mix(&self, caller: &Caller, colour: Colour) -> Result<Colour>;
@@ -85,7 +94,16 @@ impl Everything for Object {
         out.spare()[..n].fill(b'!');
         out.advance(n);
         assert!(path.is_empty() || path[0] == b'/', "the request is intact");
-        if fail { Err(Error::CROSS_MOUNT) } else { Ok(Wide { a: 1, b: [2, 3, 4, 5], c: -6, d: true }) }
+        if fail {
+            Err(Error::CROSS_MOUNT)
+        } else {
+            Ok(Wide {
+                a: 1,
+                b: [2, 3, 4, 5],
+                c: -6,
+                d: true,
+            })
+        }
     }
     fn mix(&self, _: &Caller, colour: Colour) -> Result<Colour> {
         Ok(match colour {
@@ -114,7 +132,11 @@ impl Other for Object {
 
 fn serve(incoming: &mut Incoming<'_>) -> Reply {
     let reply = everything_dispatch(&Object, incoming);
-    if reply.is_no_method() { other_dispatch(&Object, incoming) } else { reply }
+    if reply.is_no_method() {
+        other_dispatch(&Object, incoming)
+    } else {
+        reply
+    }
 }
 
 const SERVER: ProcessId = ProcessId(77);
@@ -133,13 +155,29 @@ fn client() -> EverythingClient {
 fn round_trips() {
     let client = client();
     assert_eq!(client.add(40, -2), Ok(38));
-    let wide = Wide { a: 1, b: [2, 3, 4, 5], c: 6, d: false };
-    assert_eq!(client.widen(wide, 9), Ok(Wide { a: 10, c: -6, d: true, ..wide }));
+    let wide = Wide {
+        a: 1,
+        b: [2, 3, 4, 5],
+        c: 6,
+        d: false,
+    };
+    assert_eq!(
+        client.widen(wide, 9),
+        Ok(Wide {
+            a: 10,
+            c: -6,
+            d: true,
+            ..wide
+        })
+    );
     assert_eq!(client.join(b"four", "naïve", b""), Ok(4000));
     assert_eq!(client.mix(Colour::Red), Ok(Colour::Green));
     assert_eq!(client.guarded(), Ok(5));
     assert_eq!(OtherClient::root(SERVER).ping(), Ok(()));
-    assert_eq!(EverythingClient::root(ProcessId(78)).add(1, 1), Err(Error::DEAD));
+    assert_eq!(
+        EverythingClient::root(ProcessId(78)).add(1, 1),
+        Err(Error::DEAD)
+    );
 }
 
 #[test]
@@ -150,7 +188,10 @@ fn bulk_data_comes_back_beside_success_and_error() {
     assert_eq!((wide.b, &out[..n]), ([2, 3, 4, 5], &b"/abc!!!"[..]));
     let (error, n) = client.produce(b"/xyz", true, &mut out).expect_err("fails");
     assert_eq!((error, &out[..n]), (Error::CROSS_MOUNT, &b"/xyz!!!"[..]));
-    assert_eq!(client.produce(b"/longer than the room", false, &mut [0; 4]), Err((Error::ERANGE, 0)));
+    assert_eq!(
+        client.produce(b"/longer than the room", false, &mut [0; 4]),
+        Err((Error::ERANGE, 0))
+    );
 }
 
 #[test]
@@ -159,15 +200,31 @@ fn whole_slots() {
     let mut out = vec![0; 10000];
     // No request payload: all of the slot is for the answer, and the client asks for no more than that.
     assert_eq!(client.read(7, &mut out), Ok((8192, 8192)));
-    assert!(out[..8192].iter().enumerate().all(|(i, b)| *b == (7 + i) as u8));
+    assert!(
+        out[..8192]
+            .iter()
+            .enumerate()
+            .all(|(i, b)| *b == (7 + i) as u8)
+    );
     assert_eq!(client.join(&[0; 8185], "naïve", b"x"), Ok(8_185_001));
     assert_eq!(client.join(&[0; 8185], "naïve", b"xx"), Err(Error::E2BIG));
 }
 
 fn raw(method: u16, rights: u32, words: [u64; 5], payload: &[u8], slot: &mut [u8]) -> Reply {
     slot[..payload.len()].copy_from_slice(payload);
-    let caller = Caller { process: ProcessId(5), vp: 0, handle: Handle::ROOT, rights };
-    let mut incoming = Incoming { caller, method, words, length: payload.len(), slot };
+    let caller = Caller {
+        process: ProcessId(5),
+        vp: 0,
+        handle: Handle::ROOT,
+        rights,
+    };
+    let mut incoming = Incoming {
+        caller,
+        method,
+        words,
+        length: payload.len(),
+        slot,
+    };
     everything_dispatch(&Object, &mut incoming)
 }
 
@@ -176,17 +233,53 @@ fn malformed_messages_are_refused() {
     let mut slot = vec![0; 8192];
     let refused = Reply::error(Error::BAD_MESSAGE);
     let id = EverythingClient::INTERFACE << 8;
-    assert_eq!(raw(id | 99, !0, [0; 5], b"", &mut slot), Reply::error(Error::NO_METHOD));
-    assert_eq!(raw(1, !0, [0; 5], b"", &mut slot), Reply::error(Error::NO_METHOD));
-    assert_eq!(raw(id | 6, 0b101, [0; 5], b"", &mut slot), Reply::error(Error::NO_RIGHT));
-    assert_eq!(raw(id | 1, 0, [0, 1 << 40, 0, 0, 0], b"", &mut slot), refused, "no i32");
-    assert_eq!(raw(id | 1, 0, [0; 5], b"x", &mut slot), refused, "more than there should be");
-    assert_eq!(raw(id | 5, 0, [5, 0, 0, 0, 0], b"", &mut slot), refused, "no colour");
-    assert_eq!(raw(id | 2, 0, [0; 5], &[0; 16], &mut slot), refused, "words are missing");
-    assert_eq!(raw(id | 3, 0, [1, 1, 0, 0, 0], b"a\xff", &mut slot), refused, "no UTF-8");
-    assert_eq!(raw(id | 3, 0, [u64::MAX, 1, 0, 0, 0], b"a\xff", &mut slot), refused, "too long");
+    assert_eq!(
+        raw(id | 99, !0, [0; 5], b"", &mut slot),
+        Reply::error(Error::NO_METHOD)
+    );
+    assert_eq!(
+        raw(1, !0, [0; 5], b"", &mut slot),
+        Reply::error(Error::NO_METHOD)
+    );
+    assert_eq!(
+        raw(id | 6, 0b101, [0; 5], b"", &mut slot),
+        Reply::error(Error::NO_RIGHT)
+    );
+    assert_eq!(
+        raw(id | 1, 0, [0, 1 << 40, 0, 0, 0], b"", &mut slot),
+        refused,
+        "no i32"
+    );
+    assert_eq!(
+        raw(id | 1, 0, [0; 5], b"x", &mut slot),
+        refused,
+        "more than there should be"
+    );
+    assert_eq!(
+        raw(id | 5, 0, [5, 0, 0, 0, 0], b"", &mut slot),
+        refused,
+        "no colour"
+    );
+    assert_eq!(
+        raw(id | 2, 0, [0; 5], &[0; 16], &mut slot),
+        refused,
+        "words are missing"
+    );
+    assert_eq!(
+        raw(id | 3, 0, [1, 1, 0, 0, 0], b"a\xff", &mut slot),
+        refused,
+        "no UTF-8"
+    );
+    assert_eq!(
+        raw(id | 3, 0, [u64::MAX, 1, 0, 0, 0], b"a\xff", &mut slot),
+        refused,
+        "too long"
+    );
     // A request that leaves no room for the result's extra words.
-    assert_eq!(raw(id | 4, 0, [8192, 0, 0, 0, 0], &[0; 8192], &mut slot), refused);
+    assert_eq!(
+        raw(id | 4, 0, [8192, 0, 0, 0, 0], &[0; 8192], &mut slot),
+        refused
+    );
 }
 
 proptest! {

@@ -10,7 +10,10 @@ struct Object(u32, Arc<AtomicUsize>);
 
 impl Exported for Object {
     fn dispatch(&self, _: &mut Incoming<'_>) -> Reply {
-        Reply { status: i64::from(self.0), ..Reply::OK }
+        Reply {
+            status: i64::from(self.0),
+            ..Reply::OK
+        }
     }
 }
 
@@ -33,23 +36,44 @@ fn generations_quotas_and_ends() {
     let first = tables.insert(old, object(1, &live), 7).expect("room");
     assert_ne!(first, Handle::ROOT);
     assert_eq!(tables.lookup(old, first).expect("there").1, 7);
-    assert_eq!(tables.lookup(new, first).err(), Some(Error::BAD_HANDLE), "another generation");
-    assert_eq!(tables.lookup(ProcessId::new(9, 1), first).err(), Some(Error::BAD_HANDLE));
+    assert_eq!(
+        tables.lookup(new, first).err(),
+        Some(Error::BAD_HANDLE),
+        "another generation"
+    );
+    assert_eq!(
+        tables.lookup(ProcessId::new(9, 1), first).err(),
+        Some(Error::BAD_HANDLE)
+    );
     for n in 1..70 {
         tables.insert(old, object(n, &live), 0).expect("room");
     }
-    assert_eq!(tables.insert(old, object(0, &live), 0).err(), Some(Error::EMFILE));
+    assert_eq!(
+        tables.insert(old, object(0, &live), 0).err(),
+        Some(Error::EMFILE)
+    );
     assert_eq!(live.load(Ordering::Relaxed), 70);
 
     tables.remove(old, first).expect("there");
     assert_eq!(tables.remove(old, first).err(), Some(Error::BAD_HANDLE));
     let again = tables.insert(old, object(1, &live), 0).expect("room");
-    assert_eq!((again.slot(), again == first), (first.slot(), false), "same slot, other sequence");
+    assert_eq!(
+        (again.slot(), again == first),
+        (first.slot(), false),
+        "same slot, other sequence"
+    );
 
     let other = tables.insert(new, object(5, &live), 0).expect("room");
-    assert_eq!(live.load(Ordering::Relaxed), 1, "the old generation's handles went");
+    assert_eq!(
+        live.load(Ordering::Relaxed),
+        1,
+        "the old generation's handles went"
+    );
     tables.end(old);
-    assert!(tables.lookup(new, other).is_ok(), "a late end of the old one does nothing");
+    assert!(
+        tables.lookup(new, other).is_ok(),
+        "a late end of the old one does nothing"
+    );
     tables.end(new);
     assert_eq!(live.load(Ordering::Relaxed), 0);
 }

@@ -20,7 +20,8 @@ pub fn on_event(handler: fn(AsyncEvent)) -> Result<()> {
 
 extern "C" fn run(_: u64) {
     // SAFETY: `on_event` stored a function of this type before it made this thread.
-    let handler = unsafe { core::mem::transmute::<usize, fn(AsyncEvent)>(HANDLER.load(Ordering::Acquire)) };
+    let handler =
+        unsafe { core::mem::transmute::<usize, fn(AsyncEvent)>(HANDLER.load(Ordering::Acquire)) };
     loop {
         while let Some(event) = QUEUE.take() {
             handler(event);
@@ -33,7 +34,9 @@ extern "C" fn run(_: u64) {
 pub(crate) fn event(event: AsyncEvent) {
     QUEUE.put(event);
     // SAFETY: `on_event` stored it.
-    if let Some(thread) = unsafe { k42_sched::ThreadRef::from_word(THREAD.load(Ordering::Acquire) as u64) } {
+    if let Some(thread) =
+        unsafe { k42_sched::ThreadRef::from_word(THREAD.load(Ordering::Acquire) as u64) }
+    {
         k42_sched::unblock(thread);
     }
 }

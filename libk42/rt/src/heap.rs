@@ -25,8 +25,11 @@ struct Parts {
 struct ServerHeap(Mutex<Parts>);
 
 #[global_allocator]
-static HEAP: ServerHeap =
-    ServerHeap(Mutex::new(Parts { arena: Heap::empty(), grown: Heap::empty(), grown_bytes: 0 }));
+static HEAP: ServerHeap = ServerHeap(Mutex::new(Parts {
+    arena: Heap::empty(),
+    grown: Heap::empty(),
+    grown_bytes: 0,
+}));
 
 /// The grower as a number; zero: the memory server.
 static GROWER: AtomicUsize = AtomicUsize::new(0);
@@ -55,7 +58,9 @@ fn ask_memory_server(address: u64, bytes: usize) -> bool {
         return false;
     }
     let options = MapOptions::READ | MapOptions::WRITE | MapOptions::FIXED;
-    MemoryClient::root(ProcessId::MEMORY).map_anonymous(address, bytes as u64, options.bits()).is_ok()
+    MemoryClient::root(ProcessId::MEMORY)
+        .map_anonymous(address, bytes as u64, options.bits())
+        .is_ok()
 }
 
 /// Whether calls to other servers work yet.
@@ -112,7 +117,9 @@ unsafe impl GlobalAlloc for ServerHeap {
             return memory.as_ptr();
         }
         // The lock is held while the memory server maps more: its reply needs no memory of ours.
-        let bytes = (layout.size() + layout.align() + 64).max(STEP).next_multiple_of(STEP);
+        let bytes = (layout.size() + layout.align() + 64)
+            .max(STEP)
+            .next_multiple_of(STEP);
         if !grow(layout::SERVER_HEAP + parts.grown_bytes as u64, bytes) {
             return null_mut();
         }
@@ -123,8 +130,14 @@ unsafe impl GlobalAlloc for ServerHeap {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         let mut parts = self.0.lock();
-        let Some(memory) = NonNull::new(memory) else { return };
-        let heap = if memory.as_ptr() as u64 >= layout::SERVER_HEAP { &mut parts.grown } else { &mut parts.arena };
+        let Some(memory) = NonNull::new(memory) else {
+            return;
+        };
+        let heap = if memory.as_ptr() as u64 >= layout::SERVER_HEAP {
+            &mut parts.grown
+        } else {
+            &mut parts.arena
+        };
         // SAFETY: it came from this part, by the caller's promise.
         unsafe { heap.deallocate(memory, layout) };
     }

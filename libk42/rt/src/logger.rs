@@ -12,7 +12,10 @@ static NAME_LENGTH: AtomicUsize = AtomicUsize::new(0);
 
 /// The program's name.
 pub(crate) fn name() -> &'static str {
-    let (name, length) = (NAME.load(Ordering::Relaxed), NAME_LENGTH.load(Ordering::Relaxed));
+    let (name, length) = (
+        NAME.load(Ordering::Relaxed),
+        NAME_LENGTH.load(Ordering::Relaxed),
+    );
     if name.is_null() {
         return "server";
     }
@@ -26,8 +29,17 @@ impl log::Log for Logger {
     }
     fn log(&self, record: &Record<'_>) {
         // A line is put together first, so that lines of several threads do not mix.
-        let mut line = Line { bytes: [0; LINE], length: 0 };
-        let _ = write!(line, "{} {}: {}", name(), record.level().as_str(), record.args());
+        let mut line = Line {
+            bytes: [0; LINE],
+            length: 0,
+        };
+        let _ = write!(
+            line,
+            "{} {}: {}",
+            name(),
+            record.level().as_str(),
+            record.args()
+        );
         line.bytes[line.length] = b'\n';
         k42_sched::sys::log(&line.bytes[..=line.length]);
     }

@@ -9,7 +9,13 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     let mut log = Log;
     let name = crate::logger::name();
     let _ = match info.location() {
-        Some(at) => writeln!(log, "{name}: panic at {}:{}: {}", at.file(), at.line(), info.message()),
+        Some(at) => writeln!(
+            log,
+            "{name}: panic at {}:{}: {}",
+            at.file(),
+            at.line(),
+            info.message()
+        ),
         None => writeln!(log, "{name}: panic: {}", info.message()),
     };
     backtrace(0, stack_pointer());

@@ -34,12 +34,22 @@ fn service() -> &'static Service {
 pub(crate) fn serve_call(raw: &mut RawIncoming) {
     let service = service();
     let (from, word) = (raw.caller(), raw.word());
-    let caller =
-        Caller { process: from.process(), vp: from.vp(), handle: raw.handle(), rights: u32::MAX };
+    let caller = Caller {
+        process: from.process(),
+        vp: from.vp(),
+        handle: raw.handle(),
+        rights: u32::MAX,
+    };
     // SAFETY: the only time for this call.
     let slot = unsafe { raw.slot() };
     let length = word.length().min(slot.len());
-    let mut incoming = Incoming { caller, method: word.method(), words: raw.words(), slot, length };
+    let mut incoming = Incoming {
+        caller,
+        method: word.method(),
+        words: raw.words(),
+        slot,
+        length,
+    };
     let reply = if caller.handle == Handle::ROOT {
         service.root.dispatch(&mut incoming)
     } else {

@@ -81,7 +81,13 @@ pub struct Program {
 impl Program {
     /// The program with everything at its default.
     pub const fn new(main: fn(Start), name: &'static str) -> Self {
-        Self { main, name, heap: 2 << 20, worker_stack: 32 << 10, main_stack: 64 << 10 }
+        Self {
+            main,
+            name,
+            heap: 2 << 20,
+            worker_stack: 32 << 10,
+            main_stack: 64 << 10,
+        }
     }
 }
 
@@ -150,7 +156,10 @@ extern "C" fn k42_rt_start(pointer: u64, page: &'static Page, toc: u64) -> ! {
             system_call: 0,
             stack: heap::stack,
         });
-        let config = ThreadConfig { stack: program.main_stack, ..ThreadConfig::default() };
+        let config = ThreadConfig {
+            stack: program.main_stack,
+            ..ThreadConfig::default()
+        };
         let first = k42_sched::prepare_dispatcher(0, dispatcher_config(&program, page))
             .and_then(|()| k42_sched::create_first(config, main_thread, 0));
         match first {
@@ -168,7 +177,8 @@ fn sys_log(text: &str) {
 }
 
 fn dispatcher_config(program: &Program, page: &Page) -> Config {
-    let slots = page.client_slots.load(Ordering::Relaxed) + page.server_slots.load(Ordering::Relaxed);
+    let slots =
+        page.client_slots.load(Ordering::Relaxed) + page.server_slots.load(Ordering::Relaxed);
     Config {
         worker_stack: program.worker_stack,
         workers: slots as usize,
@@ -193,7 +203,10 @@ extern "C" fn k42_rt_start_other(_: u64, page: &'static Page, toc: u64) -> ! {
 extern "C" fn main_thread(_: u64) {
     heap::allow_growth();
     let word = |i: usize| START[i].load(Ordering::Relaxed);
-    let start = Start { pointer: word(0), words: [word(1), word(2), word(3), word(4)] };
+    let start = Start {
+        pointer: word(0),
+        words: [word(1), word(2), word(3), word(4)],
+    };
     // The memory server cannot get memory from itself before its main has arranged for it.
     if own_process() != ProcessId::MEMORY {
         prepare_dispatchers();

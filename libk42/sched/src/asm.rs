@@ -34,11 +34,42 @@ const fn at(index: usize) -> usize {
 macro_rules! registers {
     ($op:literal) => {
         concat!(
-            $op, " 14, 32(1)\n", $op, " 15, 40(1)\n", $op, " 16, 48(1)\n", $op, " 17, 56(1)\n",
-            $op, " 18, 64(1)\n", $op, " 19, 72(1)\n", $op, " 20, 80(1)\n", $op, " 21, 88(1)\n",
-            $op, " 22, 96(1)\n", $op, " 23, 104(1)\n", $op, " 24, 112(1)\n", $op, " 25, 120(1)\n",
-            $op, " 26, 128(1)\n", $op, " 27, 136(1)\n", $op, " 28, 144(1)\n", $op, " 29, 152(1)\n",
-            $op, " 30, 160(1)\n", $op, " 31, 168(1)\n",
+            $op,
+            " 14, 32(1)\n",
+            $op,
+            " 15, 40(1)\n",
+            $op,
+            " 16, 48(1)\n",
+            $op,
+            " 17, 56(1)\n",
+            $op,
+            " 18, 64(1)\n",
+            $op,
+            " 19, 72(1)\n",
+            $op,
+            " 20, 80(1)\n",
+            $op,
+            " 21, 88(1)\n",
+            $op,
+            " 22, 96(1)\n",
+            $op,
+            " 23, 104(1)\n",
+            $op,
+            " 24, 112(1)\n",
+            $op,
+            " 25, 120(1)\n",
+            $op,
+            " 26, 128(1)\n",
+            $op,
+            " 27, 136(1)\n",
+            $op,
+            " 28, 144(1)\n",
+            $op,
+            " 29, 152(1)\n",
+            $op,
+            " 30, 160(1)\n",
+            $op,
+            " 31, 168(1)\n",
         )
     };
 }
@@ -319,7 +350,7 @@ core::arch::global_asm!(
     "bl k42_upcall_call_failed",
     "trap",
 
-    // May come while disabled, hence a stack of its own.
+    // May come while disabled, hence a stack of its own. r4 = the memory server's status, if it was a page fault.
     ".globl k42_entry_trap",
     ".type k42_entry_trap, @function",
     "k42_entry_trap:",

@@ -66,14 +66,20 @@ pub fn call_to(
     words: &mut [u64; REGISTER_WORDS],
 ) -> (i64, CallWord) {
     loop {
-        let mut block =
-            CallBlock { target: target.0, handle_status: handle.0, word: word.0, words: *words, failed: 0 };
+        let mut block = CallBlock {
+            target: target.0,
+            handle_status: handle.0,
+            word: word.0,
+            words: *words,
+            failed: 0,
+        };
         let page = asm::k42_disable();
         // SAFETY: disabled; the thread has the slot. The block outlives the call.
         unsafe {
             let page = &*page;
             (*current_mut()).saved = crate::thread::Saved::OnStack;
-            page.library[word::CALLERS + word.slot()].store(current_mut() as u64, Ordering::Relaxed);
+            page.library[word::CALLERS + word.slot()]
+                .store(current_mut() as u64, Ordering::Relaxed);
             asm::k42_call(&mut block, page);
         }
         // SAFETY: the kernel's reply was written behind the compiler's back.

@@ -82,13 +82,19 @@ pub type Guard<'a, T> = QueueMutexGuard<'a, T, Blocking<ThreadParker>>;
 impl Condition {
     /// Nobody waits.
     pub const fn new() -> Self {
-        Self(Mutex::new(List { first: null_mut(), last: null_mut() }))
+        Self(Mutex::new(List {
+            first: null_mut(),
+            last: null_mut(),
+        }))
     }
 
     /// Gives `mutex` up, waits to be notified, takes it again. Stands in a loop over the condition.
     pub fn wait<'a, T>(&self, mutex: &'a Mutex<T>, guard: Guard<'a, T>) -> Guard<'a, T> {
-        let mut waiter =
-            Waiter { thread: ThreadParker::current(), notified: AtomicBool::new(false), next: null_mut() };
+        let mut waiter = Waiter {
+            thread: ThreadParker::current(),
+            notified: AtomicBool::new(false),
+            next: null_mut(),
+        };
         self.0.lock().push(&raw mut waiter);
         drop(guard);
         while !waiter.notified.load(Ordering::Acquire) {
@@ -105,8 +111,11 @@ impl Condition {
         guard: Guard<'a, T>,
         deadline: u64,
     ) -> (Guard<'a, T>, bool) {
-        let mut waiter =
-            Waiter { thread: ThreadParker::current(), notified: AtomicBool::new(false), next: null_mut() };
+        let mut waiter = Waiter {
+            thread: ThreadParker::current(),
+            notified: AtomicBool::new(false),
+            next: null_mut(),
+        };
         self.0.lock().push(&raw mut waiter);
         drop(guard);
         while !waiter.notified.load(Ordering::Acquire) && crate::now() < deadline {

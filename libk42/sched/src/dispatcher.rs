@@ -105,7 +105,8 @@ pub(crate) struct Dispatcher {
 }
 
 /// All dispatchers of the process, by number; null until prepared.
-static DISPATCHERS: [AtomicPtr<Dispatcher>; MAX_CPUS] = [const { AtomicPtr::new(null_mut()) }; MAX_CPUS];
+static DISPATCHERS: [AtomicPtr<Dispatcher>; MAX_CPUS] =
+    [const { AtomicPtr::new(null_mut()) }; MAX_CPUS];
 /// Threads of the process that can be reused after a fork; linked by `all_next`.
 pub(crate) static ALL_THREADS: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
 
@@ -164,7 +165,8 @@ pub(crate) fn new_stack_thread(bytes: usize) -> Result<*mut Thread> {
     loop {
         // SAFETY: nobody else knows the thread yet.
         unsafe { (*thread).all_next = head };
-        match ALL_THREADS.compare_exchange_weak(head, thread, Ordering::Release, Ordering::Relaxed) {
+        match ALL_THREADS.compare_exchange_weak(head, thread, Ordering::Release, Ordering::Relaxed)
+        {
             Ok(_) => return Ok(thread),
             Err(now) => head = now,
         }
@@ -187,7 +189,9 @@ fn bare_stack() -> Result<u64> {
 /// `allocate` gives memory for the dispatcher's own data.
 pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
     let slot = DISPATCHERS.get(vp as usize).ok_or(Error::EINVAL)?;
-    let memory = (hooks().stack)(size_of::<Dispatcher>() + 16).ok_or(Error::ENOMEM)?.as_ptr();
+    let memory = (hooks().stack)(size_of::<Dispatcher>() + 16)
+        .ok_or(Error::ENOMEM)?
+        .as_ptr();
     let dispatcher = memory.cast::<Dispatcher>();
     let mut new = Dispatcher {
         vp,
@@ -211,7 +215,12 @@ pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
         trap_stack: bare_stack()?,
         workers: [null_mut(); MAX_SLOTS],
     };
-    for worker in new.workers.iter_mut().take(config.workers).skip(config.first_worker) {
+    for worker in new
+        .workers
+        .iter_mut()
+        .take(config.workers)
+        .skip(config.first_worker)
+    {
         let thread = new_stack_thread(config.worker_stack)?;
         // SAFETY: new, and nobody else knows it.
         unsafe {
@@ -233,7 +242,9 @@ const _: () = assert!(align_of::<Dispatcher>() <= 16);
 
 /// Whether `prepare_dispatcher` has been called for `vp`.
 pub fn is_prepared(vp: u32) -> bool {
-    DISPATCHERS.get(vp as usize).is_some_and(|slot| !slot.load(Ordering::Acquire).is_null())
+    DISPATCHERS
+        .get(vp as usize)
+        .is_some_and(|slot| !slot.load(Ordering::Acquire).is_null())
 }
 
 /// Waits, in the program's entry, until `prepare_dispatcher` sends its message; comes back by the entry.
@@ -396,7 +407,8 @@ impl Dispatcher {
     /// The next thread to run.
     pub(crate) fn next_ready(&mut self, page: &Page) -> Option<*mut Thread> {
         let thread = self.ready.pop();
-        page.has_work.store(u64::from(!self.ready.is_empty()), Ordering::Relaxed);
+        page.has_work
+            .store(u64::from(!self.ready.is_empty()), Ordering::Relaxed);
         thread
     }
 }
@@ -406,4 +418,3 @@ pub(crate) fn set_saved(thread: *mut Thread, saved: Saved) {
     // SAFETY: called disabled by the dispatcher to which the thread belongs.
     unsafe { (*thread).saved = saved };
 }
-

@@ -30,7 +30,12 @@ impl<const N: usize> EventQueue<N> {
     /// An empty queue.
     pub const fn new() -> Self {
         Self {
-            places: [const { Place { turn: AtomicUsize::new(0), event: UnsafeCell::new(MaybeUninit::uninit()) } }; N],
+            places: [const {
+                Place {
+                    turn: AtomicUsize::new(0),
+                    event: UnsafeCell::new(MaybeUninit::uninit()),
+                }
+            }; N],
             put: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             overflow: AtomicBool::new(false),
@@ -45,7 +50,12 @@ impl<const N: usize> EventQueue<N> {
             let free = at / N * 2;
             let turn = place.turn.load(Ordering::Acquire);
             if turn == free {
-                match self.put.compare_exchange_weak(at, at + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                match self.put.compare_exchange_weak(
+                    at,
+                    at + 1,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                ) {
                     Ok(_) => {
                         // SAFETY: this number is ours, and the place is free in its lap.
                         unsafe { (*place.event.get()).write(event) };
@@ -95,7 +105,10 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     fn message(n: u64) -> AsyncEvent {
-        AsyncEvent::Message(AsyncMessage { sender: n, ..AsyncMessage::default() })
+        AsyncEvent::Message(AsyncMessage {
+            sender: n,
+            ..AsyncMessage::default()
+        })
     }
 
     #[test]
@@ -107,7 +120,9 @@ mod tests {
             }
             assert!(matches!(queue.take(), Some(AsyncEvent::Overflow)));
             for n in 0..4 {
-                assert!(matches!(queue.take(), Some(AsyncEvent::Message(m)) if m.sender == lap * 10 + n));
+                assert!(
+                    matches!(queue.take(), Some(AsyncEvent::Message(m)) if m.sender == lap * 10 + n)
+                );
             }
             assert!(queue.take().is_none());
         }
@@ -132,7 +147,10 @@ mod tests {
                     match queue.take() {
                         Some(AsyncEvent::Message(m)) => {
                             let (p, n) = ((m.sender >> 32) as usize, m.sender & 0xffff_ffff);
-                            assert!(last[p].is_none_or(|l| l < n), "each putter's events keep their order");
+                            assert!(
+                                last[p].is_none_or(|l| l < n),
+                                "each putter's events keep their order"
+                            );
                             last[p] = Some(n);
                         }
                         Some(_) => lost = true,
@@ -140,7 +158,10 @@ mod tests {
                         None => std::thread::yield_now(),
                     }
                 }
-                assert!(lost || last.iter().all(|l| *l == Some(1999)), "nothing is lost without a word");
+                assert!(
+                    lost || last.iter().all(|l| *l == Some(1999)),
+                    "nothing is lost without a word"
+                );
             });
             putters.into_iter().for_each(|p| p.join().expect("putter"));
             done.store(true, Ordering::Release);

@@ -34,7 +34,9 @@ pub fn backtrace(first: u64, sp: u64) {
             break;
         }
         // SAFETY: as above.
-        let _ = write!(log, " {:#x}", unsafe { (next as *const u64).add(2).read_volatile() });
+        let _ = write!(log, " {:#x}", unsafe {
+            (next as *const u64).add(2).read_volatile()
+        });
         frame = next;
     }
     let _ = writeln!(log);
@@ -74,7 +76,15 @@ pub(crate) fn die(frame: &RegisterFrame, was_disabled: bool) -> ! {
             if was_disabled { " disabled" } else { "" }
         );
         for (i, row) in frame.gpr.chunks(4).enumerate() {
-            let _ = writeln!(log, "r{:<2} {:16x} {:16x} {:16x} {:16x}", i * 4, row[0], row[1], row[2], row[3]);
+            let _ = writeln!(
+                log,
+                "r{:<2} {:16x} {:16x} {:16x} {:16x}",
+                i * 4,
+                row[0],
+                row[1],
+                row[2],
+                row[3]
+            );
         }
         backtrace(frame.lr, frame.gpr[1]);
     }

@@ -65,7 +65,8 @@ pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
     crate::migrate::reset(own);
     page.has_work.store(0, Ordering::Relaxed);
     page.faults_done.store(0, Ordering::Relaxed);
-    page.async_taken.store(page.async_put.load(Ordering::Relaxed), Ordering::Relaxed);
+    page.async_taken
+        .store(page.async_put.load(Ordering::Relaxed), Ordering::Relaxed);
     for slot in 0..MAX_SLOTS {
         page.library[word::CALLERS + slot].store(0, Ordering::Relaxed);
     }

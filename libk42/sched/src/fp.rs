@@ -28,7 +28,12 @@ pub struct FpState {
 
 impl FpState {
     /// What a new program begins with.
-    pub const ZERO: Self = Self { vsr: [[0; 2]; 64], fpscr: 0, vrsave: 0, vscr: [0; 2] };
+    pub const ZERO: Self = Self {
+        vsr: [[0; 2]; 64],
+        fpscr: 0,
+        vrsave: 0,
+        vscr: [0; 2],
+    };
 }
 const _: () = assert!(size_of::<FpState>() == 1056);
 
@@ -57,7 +62,7 @@ core::arch::global_asm!(
     ".set k42_i, k42_i + 1",
     ".endr",
     "2:",
-    ".long (63 << 26) | (583 << 1)", // mffs 0
+    ".long (63 << 26) | (583 << 1)",       // mffs 0
     ".long (54 << 26) | (3 << 16) | 1024", // stfd 0
     "mfspr 5, 256",
     "std 5, 1032(3)",
@@ -65,17 +70,16 @@ core::arch::global_asm!(
     "li 5, 1040",
     ".long (31 << 26) | (5 << 16) | (3 << 11) | (231 << 1)", // stvx 0
     "blr",
-
     // k42_fp_load(r3 = area, r4 = whether there is VSX).
     ".globl k42_fp_load",
     ".type k42_fp_load, @function",
     "k42_fp_load:",
     "li 5, 1040",
     ".long (31 << 26) | (5 << 16) | (3 << 11) | (103 << 1)", // lvx 0
-    ".long (4 << 26) | 1604", // mtvscr 0
+    ".long (4 << 26) | 1604",                                // mtvscr 0
     "ld 5, 1032(3)",
     "mtspr 256, 5",
-    ".long (50 << 26) | (3 << 16) | 1024", // lfd 0
+    ".long (50 << 26) | (3 << 16) | 1024",          // lfd 0
     ".long (63 << 26) | (0xff << 17) | (711 << 1)", // mtfsf 0xff, 0
     "cmpdi 4, 0",
     "beq 1f",

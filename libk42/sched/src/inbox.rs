@@ -8,10 +8,10 @@
 use crate::thread::Thread;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering as LinkOrdering;
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicPtr, Ordering};
 #[cfg(not(loom))]
 use core::sync::atomic::{AtomicPtr, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicPtr, Ordering};
 
 pub(crate) struct Inbox(AtomicPtr<Thread>);
 
@@ -35,7 +35,10 @@ impl Inbox {
             // SAFETY: ours by the caller's promise until the exchange below succeeds.
             unsafe { (*thread).inbox_next.store(head, LinkOrdering::Relaxed) };
             // Release: the owner sees the link, and what was written before the wake-up.
-            match self.0.compare_exchange_weak(head, thread, Ordering::Release, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(head, thread, Ordering::Release, Ordering::Relaxed)
+            {
                 Ok(_) => return head.is_null(),
                 Err(seen) => head = seen,
             }

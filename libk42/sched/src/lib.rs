@@ -28,7 +28,10 @@
 //! The pure parts (queues, timers, the block/unblock mark, the inbox) build and are tested on the host.
 
 #![cfg_attr(target_os = "none", no_std)]
-#![cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the host builds the logic for its tests only"))]
+#![cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "the host builds the logic for its tests only")
+)]
 
 mod condition;
 mod event;
@@ -80,8 +83,8 @@ pub use thread::{Thread, ThreadRef};
 
 #[cfg(target_os = "none")]
 pub use dispatcher::{
-    Config, Hooks, Page, StackSource, is_prepared, page, prepare_dispatcher, processor, set_hooks, start_dispatcher, vp,
-    wait_for_preparation, word,
+    Config, Hooks, Page, StackSource, is_prepared, page, prepare_dispatcher, processor, set_hooks,
+    start_dispatcher, vp, wait_for_preparation, word,
 };
 #[cfg(target_os = "none")]
 pub use groups::{bar, unbar};
@@ -89,8 +92,8 @@ pub use groups::{bar, unbar};
 pub use server::RawIncoming;
 #[cfg(target_os = "none")]
 pub use threads::{
-    DEFAULT_STACK, ThreadConfig, block, block_until, create, create_first, current, exit, now, sleep_until, spawn,
-    spawn_with, start, unblock, yield_now,
+    DEFAULT_STACK, ThreadConfig, block, block_until, create, create_first, current, exit, now,
+    sleep_until, spawn, spawn_with, start, unblock, yield_now,
 };
 #[cfg(target_os = "none")]
 pub use upcall::{Trap, TrapAction};

@@ -3,10 +3,10 @@
 //! A thread's mark says whether it runs (or is ready), has blocked, or was woken before it blocked. Whoever
 //! turns BLOCKED into RUNNING, and nobody else, makes the thread ready: so it is in one queue at a time.
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, Ordering};
 #[cfg(not(loom))]
 use core::sync::atomic::{AtomicU32, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, Ordering};
 
 const RUNNING: u32 = 0;
 const BLOCKED: u32 = 1;
@@ -29,7 +29,11 @@ impl Mark {
     /// By the thread itself, disabled: whether it has to wait. If not, an earlier wake-up is used up.
     pub(crate) fn block(&self) -> bool {
         // Acquire: what was written before the wake-up is seen after it.
-        if self.0.compare_exchange(RUNNING, BLOCKED, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if self
+            .0
+            .compare_exchange(RUNNING, BLOCKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
             return true;
         }
         self.0.store(RUNNING, Ordering::Relaxed);
@@ -41,7 +45,10 @@ impl Mark {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
             let next = if now == BLOCKED { RUNNING } else { WOKEN };
-            match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return now == BLOCKED,
                 Err(seen) => now = seen,
             }

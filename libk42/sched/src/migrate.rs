@@ -48,7 +48,12 @@ pub(crate) fn offer(own: &mut Dispatcher) {
     if HUNGRY.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let Some(thread) = own.ready.pop_where(|thread| thread.migratable && thread.pinned == 0) else { return };
+    let Some(thread) = own
+        .ready
+        .pop_where(|thread| thread.migratable && thread.pinned == 0)
+    else {
+        return;
+    };
     match take_hand(own.vp) {
         Some(vp) => give(own, thread, vp),
         // SAFETY: it was in this queue.

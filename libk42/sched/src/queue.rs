@@ -85,7 +85,10 @@ impl Queue {
     }
 
     /// Takes the first one for which `fits` holds.
-    pub(crate) fn pop_where(&mut self, mut fits: impl FnMut(&Thread) -> bool) -> Option<*mut Thread> {
+    pub(crate) fn pop_where(
+        &mut self,
+        mut fits: impl FnMut(&Thread) -> bool,
+    ) -> Option<*mut Thread> {
         let mut before: *mut Thread = null_mut();
         let mut at = self.head;
         while !at.is_null() {
@@ -105,9 +108,9 @@ impl Queue {
                 // SAFETY: as above.
                 unsafe { (*at).next = null_mut() };
                 #[cfg(test)]
-        {
-            self.length -= 1;
-        }
+                {
+                    self.length -= 1;
+                }
                 return Some(at);
             }
             before = at;

@@ -7,9 +7,9 @@ use crate::threads::now;
 use crate::{asm, fp, groups, migrate, sys};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
+use k42_abi::CommId;
 use k42_abi::dispatcher::{offset, soft_interrupt};
 use k42_abi::message::ASYNC_RING;
-use k42_abi::CommId;
 
 /// Word 0 of a message between dispatchers of one process: look into your inbox. The same number as
 /// `k42_api::event::INBOX`.
@@ -157,8 +157,10 @@ fn take_messages(page: &Page) {
             return;
         }
         // SAFETY: the kernel does not write this place again before `async_taken` has passed it.
-        let message = unsafe { (&raw const page.async_ring[taken as usize % ASYNC_RING]).read_volatile() };
-        page.async_taken.store(taken.wrapping_add(1), Ordering::Release);
+        let message =
+            unsafe { (&raw const page.async_ring[taken as usize % ASYNC_RING]).read_volatile() };
+        page.async_taken
+            .store(taken.wrapping_add(1), Ordering::Release);
         if CommId(message.sender).process() != own_process || message.words[0] != INBOX {
             (hooks().event)(AsyncEvent::Message(message));
         }
@@ -181,7 +183,9 @@ pub(crate) unsafe fn resume(page: &Page, own: &mut Dispatcher, thread: *mut Thre
                 asm::k42_start_thread(thread, page, (*thread).stack_top)
             }
             Saved::InFrame => {
-                (&raw const page.resume_frame).cast_mut().write((*thread).frame);
+                (&raw const page.resume_frame)
+                    .cast_mut()
+                    .write((*thread).frame);
                 sys::resume(offset::RESUME_FRAME, 0);
                 page.library[word::CURRENT].store(0, Ordering::Relaxed);
                 own.make_ready_first(page, thread);

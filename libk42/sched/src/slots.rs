@@ -38,7 +38,11 @@ pub(crate) struct SlotMask(u64);
 impl SlotMask {
     /// `count` free slots (at most 64).
     pub(crate) const fn new(count: u32) -> Self {
-        Self(if count >= 64 { u64::MAX } else { (1 << count) - 1 })
+        Self(if count >= 64 {
+            u64::MAX
+        } else {
+            (1 << count) - 1
+        })
     }
     /// Takes the lowest free slot, which is the one most likely still in the cache.
     pub(crate) fn take(&mut self) -> Option<u8> {

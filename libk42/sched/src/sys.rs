@@ -49,7 +49,9 @@ fn plain(number: u64, arguments: &[u64]) -> (Result<u64>, [u64; 8]) {
 /// Sends an asynchronous message.
 pub fn send(target: CommId, words: &[u64; 6]) -> Result<()> {
     let [a, b, c, d, e, f] = *words;
-    plain(calls::SEND, &[target.0, a, b, c, d, e, f]).0.map(|_| ())
+    plain(calls::SEND, &[target.0, a, b, c, d, e, f])
+        .0
+        .map(|_| ())
 }
 
 /// A line, or a part of one, for the kernel's log.
@@ -101,7 +103,12 @@ pub(crate) unsafe fn resume(offset: usize, disabled: u64) {
 
 /// New address space.
 pub fn space_create(root: u64, rights: KernelRights, index: u16) -> Result<ProcessId> {
-    plain(calls::SPACE_CREATE, &[root, rights.bits(), u64::from(index)]).0.map(|id| ProcessId(id as u32))
+    plain(
+        calls::SPACE_CREATE,
+        &[root, rights.bits(), u64::from(index)],
+    )
+    .0
+    .map(|id| ProcessId(id as u32))
 }
 
 /// End of an address space; how many table frames `reclaim` will give back.
@@ -119,8 +126,16 @@ pub enum MapError {
 }
 
 /// Maps one page.
-pub fn map(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> core::result::Result<(), MapError> {
-    let (result, registers) = plain(calls::MAP, &[u64::from(process.0), address, frame, flags.bits()]);
+pub fn map(
+    process: ProcessId,
+    address: u64,
+    frame: u64,
+    flags: MapFlags,
+) -> core::result::Result<(), MapError> {
+    let (result, registers) = plain(
+        calls::MAP,
+        &[u64::from(process.0), address, frame, flags.bits()],
+    );
     match result {
         Ok(_) => Ok(()),
         Err(Error::NEED_FRAMES) => Err(MapError::NeedFrames(registers[1])),
@@ -131,19 +146,40 @@ pub fn map(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> cor
 /// Maps what the `MapOperation`s in client slot `slot` say; how many were done, and why not all.
 /// After NEED_FRAMES, a `map` of the next one tells how many.
 pub fn map_batch(process: ProcessId, slot: u8, count: usize) -> Result<(usize, Option<Error>)> {
-    let (result, registers) = plain(calls::MAP_BATCH, &[u64::from(process.0), u64::from(slot), count as u64]);
+    let (result, registers) = plain(
+        calls::MAP_BATCH,
+        &[u64::from(process.0), u64::from(slot), count as u64],
+    );
     let done = result? as usize;
-    Ok((done, if done < count { Some(Error::check(registers[1] as i64).err().unwrap_or(Error::EIO)) } else { None }))
+    Ok((
+        done,
+        if done < count {
+            Some(
+                Error::check(registers[1] as i64)
+                    .err()
+                    .unwrap_or(Error::EIO),
+            )
+        } else {
+            None
+        },
+    ))
 }
 
 /// Removes what is mapped in a range.
 pub fn unmap(process: ProcessId, address: u64, bytes: u64) -> Result<()> {
-    plain(calls::UNMAP, &[u64::from(process.0), address, bytes]).0.map(|_| ())
+    plain(calls::UNMAP, &[u64::from(process.0), address, bytes])
+        .0
+        .map(|_| ())
 }
 
 /// Changes access in a range.
 pub fn protect(process: ProcessId, address: u64, bytes: u64, flags: MapFlags) -> Result<()> {
-    plain(calls::PROTECT, &[u64::from(process.0), address, bytes, flags.bits()]).0.map(|_| ())
+    plain(
+        calls::PROTECT,
+        &[u64::from(process.0), address, bytes, flags.bits()],
+    )
+    .0
+    .map(|_| ())
 }
 
 /// Gives up to seven table frames.
@@ -159,7 +195,12 @@ pub fn donate(process: ProcessId, frames: &[u64]) -> Result<()> {
 
 /// Takes back spare table frames (`ProcessId::NONE`: of ended processes) into client slot `slot`.
 pub fn reclaim(process: ProcessId, slot: u8, most: usize) -> Result<usize> {
-    plain(calls::RECLAIM, &[u64::from(process.0), u64::from(slot), most as u64]).0.map(|n| n as usize)
+    plain(
+        calls::RECLAIM,
+        &[u64::from(process.0), u64::from(slot), most as u64],
+    )
+    .0
+    .map(|n| n as usize)
 }
 
 /// What a new dispatcher is to be.
@@ -205,7 +246,12 @@ pub fn dispatcher_create(new: &NewDispatcher) -> Result<()> {
 
 /// First start of a dispatcher.
 pub fn dispatcher_start(process: ProcessId, vp: u32) -> Result<()> {
-    plain(calls::DISPATCHER_START, &[u64::from(process.0), u64::from(vp)]).0.map(|_| ())
+    plain(
+        calls::DISPATCHER_START,
+        &[u64::from(process.0), u64::from(vp)],
+    )
+    .0
+    .map(|_| ())
 }
 
 /// Holds a process.
@@ -234,12 +280,25 @@ pub struct Statistics {
 /// Statistics of a process.
 pub fn statistics(process: ProcessId) -> Result<Statistics> {
     let (result, r) = plain(calls::STATISTICS, &[u64::from(process.0)]);
-    result.map(|_| Statistics { ticks: r[1], chosen: r[2], preemptions: r[3], table_frames: r[4] })
+    result.map(|_| Statistics {
+        ticks: r[1],
+        chosen: r[2],
+        preemptions: r[3],
+        table_frames: r[4],
+    })
 }
 
 /// Changes class and weight of a process.
 pub fn set_priority(process: ProcessId, class: u32, weight: u32) -> Result<()> {
-    plain(calls::SET_PRIORITY, &[u64::from(process.0), u64::from(class) | u64::from(weight) << 32]).0.map(|_| ())
+    plain(
+        calls::SET_PRIORITY,
+        &[
+            u64::from(process.0),
+            u64::from(class) | u64::from(weight) << 32,
+        ],
+    )
+    .0
+    .map(|_| ())
 }
 
 /// Writes up to 16 bytes to a console; bytes taken.
@@ -249,7 +308,12 @@ pub fn console_put(console: u64, bytes: &[u8]) -> Result<usize> {
     words[..length].copy_from_slice(&bytes[..length]);
     let (low, high) = words.split_at(8);
     let word = |b: &[u8]| b.try_into().map(u64::from_ne_bytes).unwrap_or_default();
-    plain(calls::CONSOLE_PUT, &[console, length as u64, word(low), word(high)]).0.map(|n| n as usize)
+    plain(
+        calls::CONSOLE_PUT,
+        &[console, length as u64, word(low), word(high)],
+    )
+    .0
+    .map(|n| n as usize)
 }
 
 /// Reads from a console: the bytes, and how many.
@@ -269,7 +333,10 @@ pub fn console_bind(console: u64) -> Result<()> {
 
 /// Turns the machine off.
 pub fn power_off(status: u64) -> Error {
-    plain(calls::POWER_OFF, &[status]).0.err().unwrap_or(Error::EIO)
+    plain(calls::POWER_OFF, &[status])
+        .0
+        .err()
+        .unwrap_or(Error::EIO)
 }
 
 /// Sets the trace mask.

@@ -15,7 +15,9 @@ pub const DEFAULT_STACK: usize = 64 << 10;
 pub fn now() -> u64 {
     let now: u64;
     // SAFETY: reads a register that every program may read.
-    unsafe { core::arch::asm!("mfspr {}, 268", out(reg) now, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("mfspr {}, 268", out(reg) now, options(nomem, nostack, preserves_flags))
+    };
     now
 }
 
@@ -24,7 +26,9 @@ pub fn now() -> u64 {
 pub(crate) fn current_mut() -> *mut Thread {
     let thread: *mut Thread;
     // SAFETY: r13 is the thread in all library code.
-    unsafe { core::arch::asm!("mr {}, 13", out(reg) thread, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("mr {}, 13", out(reg) thread, options(nomem, nostack, preserves_flags))
+    };
     thread
 }
 
@@ -161,7 +165,12 @@ pub struct ThreadConfig {
 
 impl Default for ThreadConfig {
     fn default() -> Self {
-        Self { stack: DEFAULT_STACK, groups: 0, migratable: false, vp: None }
+        Self {
+            stack: DEFAULT_STACK,
+            groups: 0,
+            migratable: false,
+            vp: None,
+        }
     }
 }
 
@@ -171,7 +180,11 @@ pub fn spawn(start: extern "C" fn(u64), argument: u64) -> Result<ThreadRef> {
 }
 
 /// As [`spawn`], with more to say.
-pub fn spawn_with(config: ThreadConfig, start: extern "C" fn(u64), argument: u64) -> Result<ThreadRef> {
+pub fn spawn_with(
+    config: ThreadConfig,
+    start: extern "C" fn(u64),
+    argument: u64,
+) -> Result<ThreadRef> {
     let thread = create(config, start, argument)?;
     make_ready(thread.0.as_ptr());
     Ok(thread)
@@ -191,12 +204,28 @@ pub fn create(config: ThreadConfig, start: extern "C" fn(u64), argument: u64) ->
         Some(thread) => thread,
         None => new_stack_thread(config.stack)?,
     };
-    Ok(set_up(thread, config.vp.unwrap_or(vp), config, start, argument))
+    Ok(set_up(
+        thread,
+        config.vp.unwrap_or(vp),
+        config,
+        start,
+        argument,
+    ))
 }
 
 /// The first thread of a process, made in its entry before there is a dispatcher.
-pub fn create_first(config: ThreadConfig, start: extern "C" fn(u64), argument: u64) -> Result<ThreadRef> {
-    Ok(set_up(new_stack_thread(config.stack)?, 0, config, start, argument))
+pub fn create_first(
+    config: ThreadConfig,
+    start: extern "C" fn(u64),
+    argument: u64,
+) -> Result<ThreadRef> {
+    Ok(set_up(
+        new_stack_thread(config.stack)?,
+        0,
+        config,
+        start,
+        argument,
+    ))
 }
 
 fn set_up(

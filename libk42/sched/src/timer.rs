@@ -20,7 +20,13 @@ pub(crate) struct TimerNode {
 
 impl TimerNode {
     pub(crate) const fn new() -> Self {
-        Self { deadline: 0, active: false, child: null_mut(), next: null_mut(), before: null_mut() }
+        Self {
+            deadline: 0,
+            active: false,
+            child: null_mut(),
+            next: null_mut(),
+            before: null_mut(),
+        }
     }
 }
 
@@ -59,7 +65,11 @@ impl Timers {
     pub(crate) unsafe fn insert(&mut self, thread: *mut Thread, deadline: u64) {
         // SAFETY: the caller's promise.
         unsafe {
-            *node(thread) = TimerNode { deadline, active: true, ..TimerNode::new() };
+            *node(thread) = TimerNode {
+                deadline,
+                active: true,
+                ..TimerNode::new()
+            };
             self.root = merge(self.root, thread);
         }
     }
@@ -119,7 +129,11 @@ unsafe fn merge(a: *mut Thread, b: *mut Thread) -> *mut Thread {
     }
     // SAFETY: both live, by the caller's promise.
     unsafe {
-        let (top, below) = if node(b).deadline < node(a).deadline { (b, a) } else { (a, b) };
+        let (top, below) = if node(b).deadline < node(a).deadline {
+            (b, a)
+        } else {
+            (a, b)
+        };
         let child = node(top).child;
         node(below).next = child;
         node(below).before = top;
@@ -145,7 +159,11 @@ unsafe fn merge_pairs(first: *mut Thread) -> *mut Thread {
         while !at.is_null() {
             let a = at;
             let b = node(a).next;
-            at = if b.is_null() { null_mut() } else { node(b).next };
+            at = if b.is_null() {
+                null_mut()
+            } else {
+                node(b).next
+            };
             cut(a);
             if !b.is_null() {
                 cut(b);

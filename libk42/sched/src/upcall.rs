@@ -49,7 +49,10 @@ fn put_away(page: &Page) -> *mut Thread {
 
 /// A thread stopped inside a "get dispatcher" sequence begins it anew.
 fn roll_back(frame: &mut RegisterFrame) {
-    let (start, end) = (&raw const k42_atomic_start as u64, &raw const k42_atomic_end as u64);
+    let (start, end) = (
+        &raw const k42_atomic_start as u64,
+        &raw const k42_atomic_end as u64,
+    );
     if (start..end).contains(&frame.nip) {
         frame.nip &= !31;
     }
@@ -63,7 +66,11 @@ extern "C" fn k42_upcall_interrupt(page: &'static Page) -> ! {
     // SAFETY: disabled; it ran, so it is in no queue.
     unsafe {
         let own = own(page);
-        if slice_over { own.make_ready(page, thread) } else { own.make_ready_first(page, thread) }
+        if slice_over {
+            own.make_ready(page, thread)
+        } else {
+            own.make_ready_first(page, thread)
+        }
     }
     run(page)
 }
@@ -126,6 +133,8 @@ extern "C" fn k42_upcall_resume(thread: *mut Thread, page: &'static Page) -> ! {
 pub struct Trap<'a> {
     /// Registers; what is changed here holds when the computation goes on.
     pub frame: &'a mut RegisterFrame,
+    /// Why the memory server refused a page (EFAULT, EACCES, EIO, ...), negative; zero for other traps.
+    pub status: i64,
     /// Whether it came from disabled code.
     pub was_disabled: bool,
     /// The thread that ran.
@@ -152,7 +161,7 @@ pub enum TrapAction {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn k42_upcall_trap(page: &'static Page) -> ! {
+extern "C" fn k42_upcall_trap(page: &'static Page, status: i64) -> ! {
     let was_disabled = page.trap_was_disabled.load(Ordering::Relaxed);
     let thread = core::ptr::NonNull::new(interrupted(page)).map(crate::ThreadRef);
     // SAFETY: disabled, and one trap at a time (a trap in here ends the process).
@@ -160,14 +169,26 @@ extern "C" fn k42_upcall_trap(page: &'static Page) -> ! {
     if crate::usercopy::fix_up(frame) {
         go_on(page, frame, was_disabled);
     }
-    let mut trap = Trap { frame, was_disabled: was_disabled != 0, thread };
+    let mut trap = Trap {
+        frame,
+        status,
+        was_disabled: was_disabled != 0,
+        thread,
+    };
     match (hooks().trap)(&mut trap) {
         TrapAction::Resume => go_on(page, trap.frame, was_disabled),
-        TrapAction::Run { stack, entry, argument } if was_disabled == 0 && thread.is_some() => {
+        TrapAction::Run {
+            stack,
+            entry,
+            argument,
+        } if was_disabled == 0 && thread.is_some() => {
             // SAFETY: the hook says that the stack is good; the thread is the one that runs.
             unsafe {
                 let thread = interrupted(page);
-                (*thread).start = Some(core::mem::transmute::<extern "C" fn(u64) -> !, extern "C" fn(u64)>(entry));
+                (*thread).start = Some(core::mem::transmute::<
+                    extern "C" fn(u64) -> !,
+                    extern "C" fn(u64),
+                >(entry));
                 (*thread).argument = argument;
                 crate::threads::start_on(thread, page, stack)
             }

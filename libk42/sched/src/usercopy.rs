@@ -40,7 +40,6 @@ core::arch::global_asm!(
     "k42_user_done:",
     "li 3, 0",
     "blr",
-
     // As far as a zero byte: r3 = to, r4 = from, r5 = most bytes (not zero). Result: bytes left over, the zero
     // counted as copied; or -1 if there was none in the room; or -2 for a fault.
     ".globl k42_user_string",
@@ -64,7 +63,6 @@ core::arch::global_asm!(
     "mfctr 3",
     "addi 3, 3, -1",
     "blr",
-
     // Atomic word: r3 = address, r4 = expected, r5 = new. Result: the old value, or -1 for a fault.
     ".globl k42_user_exchange",
     ".type k42_user_exchange, @function",
@@ -83,7 +81,6 @@ core::arch::global_asm!(
     "isync",
     "mr 3, 6",
     "blr",
-
     // One word: r3 = address. Result: the value, or -1 for a fault.
     ".globl k42_user_load",
     ".type k42_user_load, @function",
@@ -111,13 +108,20 @@ unsafe extern "C" {
 pub(crate) fn fix_up(frame: &mut RegisterFrame) -> bool {
     let address = |symbol: *const u8| symbol as u64;
     let nip = frame.nip;
-    let result = if (address(&raw const k42_user_words)..address(&raw const k42_user_bytes)).contains(&nip) {
+    let result = if (address(&raw const k42_user_words)..address(&raw const k42_user_bytes))
+        .contains(&nip)
+    {
         frame.ctr.wrapping_mul(8).wrapping_add(frame.gpr[5])
-    } else if (address(&raw const k42_user_bytes)..address(&raw const k42_user_done)).contains(&nip) {
+    } else if (address(&raw const k42_user_bytes)..address(&raw const k42_user_done)).contains(&nip)
+    {
         frame.ctr
-    } else if (address(&raw const k42_user_string_loop)..address(&raw const k42_user_string_end)).contains(&nip) {
+    } else if (address(&raw const k42_user_string_loop)..address(&raw const k42_user_string_end))
+        .contains(&nip)
+    {
         -2i64 as u64
-    } else if (address(&raw const k42_user_exchange_loop)..address(&raw const k42_user_exchange_end)).contains(&nip)
+    } else if (address(&raw const k42_user_exchange_loop)
+        ..address(&raw const k42_user_exchange_end))
+        .contains(&nip)
         || nip == k42_user_load as *const () as u64
     {
         -1i64 as u64
@@ -162,20 +166,34 @@ pub fn copy_out_partly(to: u64, from: &[u8]) -> usize {
 
 /// Copies all from the program, or EFAULT.
 pub fn copy_in(to: &mut [u8], from: u64) -> Result<()> {
-    if copy_in_partly(to, from) == 0 { Ok(()) } else { Err(Error::EFAULT) }
+    if copy_in_partly(to, from) == 0 {
+        Ok(())
+    } else {
+        Err(Error::EFAULT)
+    }
 }
 
 /// Copies all to the program, or EFAULT.
 pub fn copy_out(to: u64, from: &[u8]) -> Result<()> {
-    if copy_out_partly(to, from) == 0 { Ok(()) } else { Err(Error::EFAULT) }
+    if copy_out_partly(to, from) == 0 {
+        Ok(())
+    } else {
+        Err(Error::EFAULT)
+    }
 }
 
 /// Copies a string without its zero; its length. ENAMETOOLONG if the zero does not come within `to`.
 pub fn copy_in_string(to: &mut [u8], from: u64) -> Result<usize> {
-    let room = layout::LIBRARY_BASE.checked_sub(from).ok_or(Error::EFAULT)?;
+    let room = layout::LIBRARY_BASE
+        .checked_sub(from)
+        .ok_or(Error::EFAULT)?;
     let most = to.len().min(usize::try_from(room).unwrap_or(usize::MAX));
     if most == 0 {
-        return Err(if to.is_empty() { Error::ENAMETOOLONG } else { Error::EFAULT });
+        return Err(if to.is_empty() {
+            Error::ENAMETOOLONG
+        } else {
+            Error::EFAULT
+        });
     }
     // SAFETY: at most `most` bytes are written to `to`; a bad source ends the loop.
     match unsafe { k42_user_string(to.as_mut_ptr(), from as *const u8, most) } {
@@ -192,7 +210,8 @@ pub fn exchange_u32(at: u64, expected: u32, new: u32) -> Result<u32> {
         return Err(Error::EINVAL);
     }
     // SAFETY: an aligned word of the program; a bad address ends the loop.
-    u32::try_from(unsafe { k42_user_exchange(at as *mut u32, expected, new) }).map_err(|_| Error::EFAULT)
+    u32::try_from(unsafe { k42_user_exchange(at as *mut u32, expected, new) })
+        .map_err(|_| Error::EFAULT)
 }
 
 /// Reads an aligned word of the program.

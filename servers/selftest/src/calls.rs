@@ -52,7 +52,10 @@ pub fn run(process: ProcessId, cpus: u32) {
     let (count, filled) = child.reverse(&data, &mut back).expect("an answer");
     assert_eq!((count, filled), (4000, 4000));
     assert!(back[..4000].iter().rev().eq(data.iter()));
-    assert_eq!(child.reverse(&data, &mut back[..10]), Err((Error::ERANGE, 10)));
+    assert_eq!(
+        child.reverse(&data, &mut back[..10]),
+        Err((Error::ERANGE, 10))
+    );
     info!("payload: ok");
 
     assert_eq!(child.bounce(10), Ok(10));
@@ -67,7 +70,10 @@ pub fn run(process: ProcessId, cpus: u32) {
     info!("many calls at once: ok");
 
     for vp in 0..cpus {
-        let config = ThreadConfig { vp: Some(vp), ..ThreadConfig::default() };
+        let config = ThreadConfig {
+            vp: Some(vp),
+            ..ThreadConfig::default()
+        };
         spawn_with(config, asks_where, u64::from(vp)).expect("a thread");
     }
     wait_for(&PLACES, (1 << cpus) - 1);
@@ -78,7 +84,10 @@ pub fn run(process: ProcessId, cpus: u32) {
     assert_eq!((counter.next(), counter.next()), (Ok(1), Ok(2)));
     assert_eq!(counter.reset(), Err(Error::NO_RIGHT));
     let other = Handle::new(handle.slot(), handle.sequence() + 1);
-    assert_eq!(CounterClient::new(process, other).next(), Err(Error::BAD_HANDLE));
+    assert_eq!(
+        CounterClient::new(process, other).next(),
+        Err(Error::BAD_HANDLE)
+    );
     assert_eq!(counter.close(), Ok(()));
     assert_eq!(counter.next(), Err(Error::BAD_HANDLE));
     assert_eq!(ChildClient::root(ProcessId(99)).add(1, 1), Err(Error::DEAD));

@@ -96,7 +96,9 @@ impl Child for Root {
     fn bounce(&self, caller: &Caller, depth: u32) -> Result<u32> {
         match depth {
             0 => Ok(0),
-            _ => ParentClient::root(caller.process).bounce(depth - 1).map(|n| n + 1),
+            _ => ParentClient::root(caller.process)
+                .bounce(depth - 1)
+                .map(|n| n + 1),
         }
     }
     fn counter(&self, caller: &Caller) -> Result<Handle> {
@@ -118,8 +120,8 @@ fn touch() {
     // SAFETY: the parent gives pages at these addresses.
     unsafe {
         let direct = faults::DIRECT as *mut u64;
-        direct.write_volatile(7);
-        assert_eq!(direct.read_volatile(), 7);
+        direct.write_volatile(7u64.to_le());
+        assert_eq!(direct.read_volatile(), 7u64.to_le());
         let waiting = (faults::WAITING + 8) as *mut u64;
         static OTHERS: AtomicU64 = AtomicU64::new(0);
         extern "C" fn goes_on(_: u64) {
@@ -128,16 +130,29 @@ fn touch() {
         k42_sched::spawn(goes_on, 0).expect("a thread");
         waiting.write_volatile(8);
         assert_eq!(waiting.read_volatile(), 8);
-        assert_eq!(OTHERS.load(Ordering::Relaxed), 1, "another thread ran meanwhile");
+        assert_eq!(
+            OTHERS.load(Ordering::Relaxed),
+            1,
+            "another thread ran meanwhile"
+        );
     }
     let mut bytes = [0u8; 37];
     assert!(k42_sched::usercopy::copy_in(&mut bytes, faults::REFUSED).is_err());
     // The last word that fits whole is copied.
-    assert_eq!(k42_sched::usercopy::copy_in_partly(&mut bytes, faults::REFUSED - 20), 21);
+    assert_eq!(
+        k42_sched::usercopy::copy_in_partly(&mut bytes, faults::REFUSED - 20),
+        21
+    );
     assert!(k42_sched::usercopy::load_u32(faults::REFUSED + 4).is_err());
     assert!(k42_sched::usercopy::copy_in_string(&mut bytes, faults::REFUSED).is_err());
-    assert_eq!(k42_sched::usercopy::copy_in_string(&mut bytes, faults::DIRECT), Ok(1));
-    assert_eq!(k42_sched::usercopy::exchange_u32(faults::DIRECT + 64, 0, 9), Ok(0));
+    assert_eq!(
+        k42_sched::usercopy::copy_in_string(&mut bytes, faults::DIRECT),
+        Ok(1)
+    );
+    assert_eq!(
+        k42_sched::usercopy::exchange_u32(faults::DIRECT + 64, 0, 9),
+        Ok(0)
+    );
     assert_eq!(k42_sched::usercopy::load_u32(faults::DIRECT + 64), Ok(9));
     info!("faults: ok");
 }
@@ -146,7 +161,9 @@ pub fn main(start: k42_rt::Start) {
     assert_eq!(start.words[0], 0x1234, "the START words");
     k42_rt::serve(&ROOT, &TABLES);
     touch();
-    ParentClient::root(ProcessId::MEMORY).report(1).expect("the parent listens");
+    ParentClient::root(ProcessId::MEMORY)
+        .report(1)
+        .expect("the parent listens");
     crate::calls::wait_for(&GO_ON, 1);
     crate::forks::fork_when_told();
 }

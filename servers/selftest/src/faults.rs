@@ -48,7 +48,12 @@ fn give_page(address: u64) -> Result<()> {
     let frame = loader::take(4096, 4096)?;
     let flags = MapFlags::READ | MapFlags::WRITE;
     loader::PAGES.lock().push((address & !4095, frame, flags));
-    loader::map(ProcessId(CHILD.load(Ordering::Acquire)), address & !4095, frame, flags)
+    loader::map(
+        ProcessId(CHILD.load(Ordering::Acquire)),
+        address & !4095,
+        frame,
+        flags,
+    )
 }
 
 static LATE: AtomicU64 = AtomicU64::new(0);
@@ -58,13 +63,18 @@ extern "C" fn give_late(id: u64) {
     let ms = k42_rt::info().timebase_hz / 1000;
     k42_sched::sleep_until(k42_sched::now() + 20 * ms);
     give_page(LATE.load(Ordering::Acquire)).expect("a page");
-    let who = CommId::new(ProcessId(CHILD.load(Ordering::Acquire)), LATE_VP.load(Ordering::Acquire));
+    let who = CommId::new(
+        ProcessId(CHILD.load(Ordering::Acquire)),
+        LATE_VP.load(Ordering::Acquire),
+    );
     k42_rt::sys::fault_done(who, id).expect("the dispatcher is there");
 }
 
 impl Exported for Root {
     fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
-        if incoming.method != kernel_method::PAGE_FAULT || incoming.caller.process != ProcessId::NONE {
+        if incoming.method != kernel_method::PAGE_FAULT
+            || incoming.caller.process != ProcessId::NONE
+        {
             return parent_dispatch(self, incoming);
         }
         let [_, vp, address, ..] = incoming.words;
@@ -79,7 +89,10 @@ impl Exported for Root {
             _ => Err(Error::EFAULT),
         };
         match result {
-            Ok(id) => Reply { status: id as i64, ..Reply::OK },
+            Ok(id) => Reply {
+                status: id as i64,
+                ..Reply::OK
+            },
             Err(error) => Reply::error(error),
         }
     }
@@ -96,7 +109,9 @@ impl Parent for Root {
     fn bounce(&self, caller: &Caller, depth: u32) -> Result<u32> {
         match depth {
             0 => Ok(0),
-            _ => crate::child::ChildClient::root(caller.process).bounce(depth - 1).map(|n| n + 1),
+            _ => crate::child::ChildClient::root(caller.process)
+                .bounce(depth - 1)
+                .map(|n| n + 1),
         }
     }
 }

@@ -8,7 +8,9 @@ use k42_sched::{ThreadConfig, yield_now};
 /// f1, as bits. The program is soft-float, so the instructions are numbers: lfd 1,0(r) and stfd 1,0(r).
 fn set(bits: u64) {
     // SAFETY: changes f1, which no compiled code here uses.
-    unsafe { core::arch::asm!("mr 9, {}", ".long 0xc8290000", in(reg) &raw const bits, out("r9") _) };
+    unsafe {
+        core::arch::asm!("mr 9, {}", ".long 0xc8290000", in(reg) &raw const bits, out("r9") _)
+    };
 }
 
 fn get() -> u64 {
@@ -34,7 +36,14 @@ extern "C" fn keeps(me: u64) {
 
 /// All tests.
 pub fn run() {
-    start_with(&[(ThreadConfig::default(), 1), (ThreadConfig::default(), 2), (ThreadConfig::default(), 3)], keeps);
+    start_with(
+        &[
+            (ThreadConfig::default(), 1),
+            (ThreadConfig::default(), 2),
+            (ThreadConfig::default(), 3),
+        ],
+        keeps,
+    );
     join();
     info!("floating point: ok");
 }

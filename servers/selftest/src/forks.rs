@@ -40,7 +40,11 @@ pub fn fork_when_told() {
             IN_CHILD.store(true, Ordering::Relaxed);
             assert_eq!(kept.iter().sum::<u64>(), 6);
             assert_eq!(k42_rt::own_process().0, 3);
-            assert_eq!(k42_sched::page().library[0].load(Ordering::Relaxed), 4321, "the START words");
+            assert_eq!(
+                k42_sched::page().library[0].load(Ordering::Relaxed),
+                4321,
+                "the START words"
+            );
             // Threads, timers and calls work in the copy.
             spawn(runs, 7).expect("a thread");
             k42_sched::sleep_until(k42_sched::now() + k42_rt::info().timebase_hz / 1000);
@@ -89,7 +93,9 @@ pub fn copy(process: ProcessId) -> Result<ProcessId> {
 
 /// In process 1: waits for both.
 pub fn run(child: ProcessId) {
-    crate::child::ChildClient::root(child).go_on().expect("an answer");
+    crate::child::ChildClient::root(child)
+        .go_on()
+        .expect("an answer");
     wait_for(&REPORTED, 10_101);
     info!("fork: ok");
 }

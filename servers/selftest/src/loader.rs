@@ -34,7 +34,9 @@ pub fn take(bytes: u64, align: u64) -> Result<u64> {
         match NEXT.compare_exchange(next, start + bytes, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => {
                 // SAFETY: free memory, in the window, now ours.
-                unsafe { core::ptr::write_bytes((MEMORY_WINDOW + start) as *mut u8, 0, bytes as usize) };
+                unsafe {
+                    core::ptr::write_bytes((MEMORY_WINDOW + start) as *mut u8, 0, bytes as usize)
+                };
                 return Ok(start);
             }
             Err(now) => next = now,
@@ -59,7 +61,12 @@ pub fn map(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> Res
 
 /// Takes possession of the free memory.
 pub fn begin(boot: &MemoryBoot) -> Result<()> {
-    let largest = boot.free.iter().take(boot.free_ranges as usize).max_by_key(|r| r.bytes).ok_or(Error::ENOMEM)?;
+    let largest = boot
+        .free
+        .iter()
+        .take(boot.free_ranges as usize)
+        .max_by_key(|r| r.bytes)
+        .ok_or(Error::ENOMEM)?;
     NEXT.store(largest.start, Ordering::Relaxed);
     END.store(largest.start + largest.bytes, Ordering::Relaxed);
     Ok(())
@@ -86,7 +93,10 @@ fn map_child(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> R
 pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
     // SAFETY: the archive is mapped in the window.
     let archive = unsafe {
-        core::slice::from_raw_parts((MEMORY_WINDOW + boot.archive.start) as *const u8, boot.archive.bytes as usize)
+        core::slice::from_raw_parts(
+            (MEMORY_WINDOW + boot.archive.start) as *const u8,
+            boot.archive.bytes as usize,
+        )
     };
     let archive = TarArchiveRef::new(archive).map_err(|_| Error::EINVAL)?;
     let image = archive
@@ -98,15 +108,24 @@ pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
     let root = take(64 << 10, 64 << 10)?;
     let child = sys::space_create(root, KernelRights::SEND, ProcessId::PROCESS.index() as u16)?;
     for header in elf.program_iter() {
-        let ProgramHeader::Ph64(header) = header else { continue };
+        let ProgramHeader::Ph64(header) = header else {
+            continue;
+        };
         if header.get_type() != Ok(Type::Load) {
             continue;
         }
         let bytes = header.mem_size.next_multiple_of(PAGE);
         let at = take(bytes, PAGE)?;
-        let data = &image.data()[header.offset as usize..(header.offset + header.file_size) as usize];
+        let data =
+            &image.data()[header.offset as usize..(header.offset + header.file_size) as usize];
         // SAFETY: just taken, and long enough.
-        unsafe { core::ptr::copy_nonoverlapping(data.as_ptr(), (MEMORY_WINDOW + at) as *mut u8, data.len()) };
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                data.as_ptr(),
+                (MEMORY_WINDOW + at) as *mut u8,
+                data.len(),
+            )
+        };
         let mut flags = MapFlags::READ;
         flags.set(MapFlags::WRITE, header.flags.is_write());
         flags.set(MapFlags::EXECUTE, header.flags.is_execute());
@@ -157,7 +176,12 @@ pub fn make_dispatcher(process: ProcessId, vp: u32, slots: u32, area: u64) -> Re
     let bytes = area_bytes(slots);
     let address = dispatcher_page(vp);
     for offset in (0..bytes).step_by(PAGE_SIZE) {
-        map(process, address + offset, area + offset, MapFlags::READ | MapFlags::WRITE)?;
+        map(
+            process,
+            address + offset,
+            area + offset,
+            MapFlags::READ | MapFlags::WRITE,
+        )?;
     }
     sys::dispatcher_create(&NewDispatcher {
         process,
@@ -176,7 +200,9 @@ pub fn make_dispatcher(process: ProcessId, vp: u32, slots: u32, area: u64) -> Re
 fn flush(address: u64) {
     for line in (address..address + PAGE).step_by(128) {
         // SAFETY: a line of our own page.
-        unsafe { core::arch::asm!("dcbst 0, {0}", "sync", "icbi 0, {0}", in(reg) line, options(nostack)) };
+        unsafe {
+            core::arch::asm!("dcbst 0, {0}", "sync", "icbi 0, {0}", in(reg) line, options(nostack))
+        };
     }
     // SAFETY: orders the above.
     unsafe { core::arch::asm!("sync", "isync", options(nostack)) };

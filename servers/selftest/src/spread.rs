@@ -4,7 +4,9 @@ use crate::threads::{join, milliseconds, start_with};
 use core::sync::atomic::{AtomicU64, Ordering};
 use k42_rt::Mutex;
 use k42_rt::log::info;
-use k42_sched::{ThreadConfig, ThreadRef, bar, block, current, now, sleep_until, unbar, unblock, vp};
+use k42_sched::{
+    ThreadConfig, ThreadRef, bar, block, current, now, sleep_until, unbar, unblock, vp,
+};
 
 static BALL: AtomicU64 = AtomicU64::new(0);
 static PLAYERS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
@@ -17,7 +19,9 @@ extern "C" fn plays(me: u64) {
         }
         BALL.store(2 * round + me + 1, Ordering::Release);
         // SAFETY: words of live threads.
-        if let Some(other) = unsafe { ThreadRef::from_word(PLAYERS[1 - me as usize].load(Ordering::Acquire)) } {
+        if let Some(other) =
+            unsafe { ThreadRef::from_word(PLAYERS[1 - me as usize].load(Ordering::Acquire)) }
+        {
             unblock(other);
         }
     }
@@ -25,7 +29,10 @@ extern "C" fn plays(me: u64) {
 }
 
 fn on(vp: u32) -> ThreadConfig {
-    ThreadConfig { vp: Some(vp), ..ThreadConfig::default() }
+    ThreadConfig {
+        vp: Some(vp),
+        ..ThreadConfig::default()
+    }
 }
 
 fn ping_pong() {
@@ -70,11 +77,17 @@ extern "C" fn wanders(_: u64) {
 }
 
 fn migration() {
-    let config = ThreadConfig { migratable: true, ..ThreadConfig::default() };
+    let config = ThreadConfig {
+        migratable: true,
+        ..ThreadConfig::default()
+    };
     start_with(&[(config, 0), (config, 0), (config, 0)], wanders);
     join();
     let seen = SEEN.load(Ordering::Relaxed);
-    assert!(seen.count_ones() > 1, "threads ran on dispatchers {seen:#b}");
+    assert!(
+        seen.count_ones() > 1,
+        "threads ran on dispatchers {seen:#b}"
+    );
     info!("migration: ok, dispatchers {seen:#b}");
 }
 
@@ -89,13 +102,21 @@ extern "C" fn steps(_: u64) {
 }
 
 fn barring(vps: u32) {
-    let config = |vp| ThreadConfig { groups: 0b100, vp: Some(vp % vps), ..ThreadConfig::default() };
+    let config = |vp| ThreadConfig {
+        groups: 0b100,
+        vp: Some(vp % vps),
+        ..ThreadConfig::default()
+    };
     start_with(&[(config(0), 0), (config(1), 0), (config(2), 0)], steps);
     sleep_until(now() + milliseconds(5));
     bar(0b100);
     let before = STEPS.load(Ordering::Relaxed);
     sleep_until(now() + milliseconds(20));
-    assert_eq!(STEPS.load(Ordering::Relaxed), before, "barred threads stand still");
+    assert_eq!(
+        STEPS.load(Ordering::Relaxed),
+        before,
+        "barred threads stand still"
+    );
     unbar(0b100);
     sleep_until(now() + milliseconds(20));
     assert!(STEPS.load(Ordering::Relaxed) > before, "and go on");

@@ -5,7 +5,10 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use k42_abi::CommId;
 use k42_rt::log::info;
 use k42_rt::{AsyncEvent, Mutex, info as machine};
-use k42_sched::{ThreadConfig, ThreadRef, block, block_until, current, now, sleep_until, spawn, spawn_with, unblock, yield_now};
+use k42_sched::{
+    ThreadConfig, ThreadRef, block, block_until, current, now, sleep_until, spawn, spawn_with,
+    unblock, yield_now,
+};
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static COUNT: Mutex<u64> = Mutex::new(0);
@@ -43,7 +46,9 @@ pub fn start_with(threads: &[(ThreadConfig, u64)], function: extern "C" fn(u64))
 
 fn start(n: usize, function: extern "C" fn(u64)) -> Vec<ThreadRef> {
     RUNNING.store(n, Ordering::Release);
-    (0..n).map(|i| spawn(function, i as u64).expect("a thread")).collect()
+    (0..n)
+        .map(|i| spawn(function, i as u64).expect("a thread"))
+        .collect()
 }
 
 extern "C" fn counts(_: u64) {
@@ -89,7 +94,10 @@ fn ping_pong() {
     let before = now();
     spawn(plays, 0).expect("a thread");
     join();
-    info!("block and unblock: ok, {} ticks for 1000 rounds", now() - before);
+    info!(
+        "block and unblock: ok, {} ticks for 1000 rounds",
+        now() - before
+    );
 }
 
 fn timers() {
@@ -100,7 +108,10 @@ fn timers() {
     let late = block_until(now() + milliseconds(2));
     assert!(late, "nobody woke us");
     unblock(current());
-    assert!(!block_until(now() + milliseconds(1000)), "an earlier wake-up counts");
+    assert!(
+        !block_until(now() + milliseconds(1000)),
+        "an earlier wake-up counts"
+    );
     info!("timers: ok, 5 ms took {slept} ticks");
 }
 
@@ -120,7 +131,10 @@ fn preemption() {
     join();
     let turns: Vec<u64> = TURNS.iter().map(|t| t.load(Ordering::Relaxed)).collect();
     assert!(turns.iter().all(|t| *t > 100), "each ran: {turns:?}");
-    info!("preemption: ok, {} times stopped, turns {turns:?}", k42_sched::page().preemptions.load(Ordering::Relaxed));
+    info!(
+        "preemption: ok, {} times stopped, turns {turns:?}",
+        k42_sched::page().preemptions.load(Ordering::Relaxed)
+    );
 }
 
 fn hear(event: AsyncEvent) {
