@@ -1,7 +1,7 @@
 //! What CPUs say to each other. An interrupt carries nothing but "look": wake-ups come in a lock-free stack,
 //! and a request to let go of a process in one word.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{Ordering, fence};
 
 use k42_boot::papr::hcall;
 use k42_sync::cpu_relax;
@@ -17,6 +17,9 @@ pub const IPI_PRIORITY: u8 = 4;
 
 /// Has the CPU of `who` look at it.
 pub fn wake(who: &'static Dispatcher) {
+    // The soft interrupt was posted before. Either this finds the flag clear, or the other CPU, which clears it before
+    // it looks, finds the soft interrupt: for that, neither store may be passed by the load behind it.
+    fence(Ordering::SeqCst);
     if who.wake_queued.swap(true, Ordering::AcqRel) {
         return;
     }
@@ -50,6 +53,7 @@ pub fn handle(cpu: &PerCpu) {
     while let Some(who) = unsafe { next.as_ref() } {
         next = who.wake_next.load(Ordering::Relaxed);
         who.wake_queued.store(false, Ordering::Release);
+        fence(Ordering::SeqCst);
         if who.cpu.get() == cpu.index.get() {
             sched::make_ready(cpu, who);
         }

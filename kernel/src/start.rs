@@ -121,6 +121,7 @@ fn bring_up(info: &'static BootInfo) -> Result<()> {
     pool::initialise(kernel, kernel + kernel_bytes);
     frames::initialise(top)?;
     turn_translation_on(top)?;
+    accept_interrupts();
     sched::initialise(arch::per_cpu())?;
     crate::selftest::run()?;
     start_secondaries(info);
@@ -194,6 +195,12 @@ fn start_secondaries(info: &'static BootInfo) {
     }
 }
 
+/// Lets interrupts of all priorities through to this CPU.
+fn accept_interrupts() {
+    // It cannot fail, by PAPR.
+    let _ = hcall::set_cppr(0xff);
+}
+
 /// Every other CPU arrives here, in real mode, interrupts off.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_secondary(index: u64) -> ! {
@@ -214,8 +221,7 @@ extern "C" fn kernel_secondary(index: u64) -> ! {
     if let Err(error) = sched::initialise(cpu) {
         panic!("CPU {index}: {error}");
     }
-    // All priorities may interrupt.
-    let _ = hcall::set_cppr(0xff);
+    accept_interrupts();
     ARRIVED.fetch_add(1, Ordering::AcqRel);
     while !GO.load(Ordering::Acquire) {
         k42_sync::cpu_relax();
