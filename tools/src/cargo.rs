@@ -24,6 +24,8 @@ pub struct Package {
     pub dir: PathBuf,
     /// For the host alone: the tools and the tests' own programs.
     pub host_only: bool,
+    /// Its tests are to run under miri as well (`[package.metadata.k42] miri = true`).
+    pub miri: bool,
     /// Runs inside the compiler.
     pub proc_macro: bool,
     /// Has a library.
@@ -65,6 +67,7 @@ fn package(value: &Value) -> Option<Package> {
         name: value["name"].as_str()?.into(),
         dir: manifest.parent()?.into(),
         host_only: value["metadata"]["k42"]["host"] == true,
+        miri: value["metadata"]["k42"]["miri"] == true,
         proc_macro: targets.iter().any(|t| has_kind(t, "proc-macro")),
         library: targets
             .iter()

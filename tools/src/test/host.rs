@@ -1,5 +1,7 @@
 //! Suites `host` and `host-be`: the tests of every crate that can run on the host, in the
-//! host's byte order and, under `qemu-ppc64`, in the other.
+//! host's byte order and, under `qemu-ppc64`, in the other. Suites `loom` and `miri`: the
+//! models of the lock-free parts in every interleaving, and the parts with `unsafe` under
+//! an interpreter that sees what is undefined.
 //!
 //! Cargo builds the test programs and tells where they are; this module runs them itself
 //! and reads what libtest prints, so that each test counts and a failure brings its own
@@ -21,18 +23,37 @@ pub enum Machine {
     Native,
     /// A big-endian Linux process under emulation.
     BigEndian,
+    /// The host, with atomics that loom schedules: for packages with `tests/loom.rs`.
+    Loom,
+    /// The interpreter: for packages that say `miri = true` in their metadata.
+    Miri,
+}
+
+impl Machine {
+    fn name(self) -> &'static str {
+        match self {
+            Machine::Native => "host",
+            Machine::BigEndian => "host-be",
+            Machine::Loom => "loom",
+            Machine::Miri => "miri",
+        }
+    }
+
+    /// Whether a package has tests for it.
+    fn takes(self, package: &Package) -> bool {
+        match self {
+            Machine::Native => true,
+            Machine::BigEndian => package.for_target(),
+            Machine::Loom => package.dir.join("tests/loom.rs").is_file(),
+            Machine::Miri => package.miri,
+        }
+    }
 }
 
 /// One suite: a job per package, which builds and runs its tests.
 pub fn suite(repo: &Repo, packages: &[Package], machine: Machine) -> Jobs {
-    let mut jobs = Jobs::new(match machine {
-        Machine::Native => "host",
-        Machine::BigEndian => "host-be",
-    });
-    for package in packages {
-        if machine == Machine::BigEndian && !package.for_target() {
-            continue;
-        }
+    let mut jobs = Jobs::new(machine.name());
+    for package in packages.iter().filter(|package| machine.takes(package)) {
         let (repo, package) = (repo.clone(), package.clone());
         jobs.job(package.name.clone(), move |report| {
             if let Err(e) = run_package(&repo, &package, machine, report) {
@@ -50,9 +71,25 @@ fn run_package(
     machine: Machine,
     report: &mut Report,
 ) -> Result<()> {
+    if machine == Machine::Miri {
+        let mut command = cargo::cargo(repo, "miri");
+        command.args([
+            "test",
+            "--quiet",
+            "--target-dir",
+            "target/miri",
+            "--lib",
+            "--tests",
+        ]);
+        // Tests let go of whole systems of objects whose tables are made to live for ever.
+        command
+            .args(["-p", &package.name])
+            .env("MIRIFLAGS", "-Zmiri-ignore-leaks");
+        return run_program(&mut command, &package.name, report);
+    }
     for (target, program) in build_tests(repo, package, machine)? {
         let mut command = match machine {
-            Machine::Native => {
+            Machine::Native | Machine::Loom | Machine::Miri => {
                 let mut command = Command::new(&program);
                 // Tests of a procedural macro are linked with the compiler's own libraries.
                 if package.proc_macro {
@@ -88,6 +125,10 @@ fn build_tests(repo: &Repo, package: &Package, machine: Machine) -> Result<Vec<(
         "-p",
         &package.name,
     ]);
+    if machine == Machine::Loom {
+        command.args(["--release", "--target-dir", "target/loom", "--test", "loom"]);
+        command.env("RUSTFLAGS", "--cfg loom");
+    }
     if machine == Machine::BigEndian {
         cargo::for_big_endian_linux(&mut command);
     }

@@ -94,6 +94,8 @@ pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
         Box::new(source::lint_suite(repo, &packages)),
         Box::new(host::suite(repo, &packages, host::Machine::Native)),
         Box::new(host::suite(repo, &packages, host::Machine::BigEndian)),
+        Box::new(host::suite(repo, &packages, host::Machine::Loom)),
+        Box::new(host::suite(repo, &packages, host::Machine::Miri)),
         Box::new(source::build_suite(repo, &packages)),
         Box::new(boot::suite(repo, &packages)),
     ];
