@@ -77,7 +77,7 @@ pub struct Node {
     /// Times and links.
     pub times: Mutex<Times>,
     /// Place in the tree; `None` for the root and for what has no name.
-    pub place: Mutex<Option<Place>>,
+    pub place: Mutex<Option<Arc<Place>>>,
     /// The mount that sits on it, [`NO_MOUNT`] if none.
     mount: AtomicU32,
     /// O_TMPFILE without O_EXCL: may get a first name.
@@ -241,14 +241,24 @@ impl Node {
         copy.try_reserve_exact(name.len())
             .map_err(|_| k42_ipc::Error::ENOSPC)?;
         copy.extend_from_slice(name);
-        let new = Some(Place {
+        let place = Place {
             parent: parent.clone(),
             name: copy.into_boxed_slice(),
-        });
+        };
+        let new = Some(Arc::try_new(place).map_err(|_| k42_ipc::Error::ENOSPC)?);
         // The old place is dropped after the lock is released: it may be the last reference on a directory.
         let old = core::mem::replace(&mut *self.place.lock(), new);
         drop(old);
         Ok(())
+    }
+
+    /// Forgets the place if it is this one, whose name has gone.
+    pub fn leave_place(&self, parent: &NodeRef, name: &[u8]) {
+        let mut place = self.place.lock();
+        let gone =
+            place.take_if(|place| Arc::ptr_eq(&place.parent, parent) && *place.name == *name);
+        drop(place);
+        drop(gone);
     }
 
     /// Length in bytes.
@@ -303,5 +313,14 @@ impl Drop for Node {
             contents.get_mut().destroy(self.resources.medium());
         }
         self.resources.nodes.give(1);
+        // Of a chain of directories that have all been removed, each is held by the one below it. They end one after the
+        // other and not one within the other: the chain may be longer than the stack.
+        let mut place = self.place.get_mut().take();
+        while let Some(mut above) = place
+            .and_then(Arc::into_inner)
+            .and_then(|place| Arc::into_inner(place.parent))
+        {
+            place = above.place.get_mut().take();
+        }
     }
 }

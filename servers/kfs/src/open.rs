@@ -8,6 +8,7 @@ use crate::fs::{Held, Kfs};
 use crate::node::{Body, NodeRef, Place};
 use crate::pipe::Side;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 use k42_api::files::{Attributes, FileKind};
@@ -34,7 +35,7 @@ pub struct OpenNode {
     fs: &'static Kfs,
     node: NodeRef,
     /// The name by which it was opened.
-    place: Option<Place>,
+    place: Option<Arc<Place>>,
     device: u64,
     flags: AtomicU32,
     position: Mutex<Position>,
@@ -257,8 +258,8 @@ impl OpenNode {
     }
 
     /// The names from the root down to `place`, if that is where the node is.
-    fn path_by(&self, place: &Place, out: &mut Vec<u8>) -> Result<()> {
-        let mut names: Vec<(NodeRef, Box<[u8]>)> = Vec::new();
+    fn path_by(&self, place: &Arc<Place>, out: &mut Vec<u8>) -> Result<()> {
+        let mut places: Vec<Arc<Place>> = Vec::new();
         let mut next = Some(place.clone());
         let mut length = 0;
         while let Some(place) = next {
@@ -267,13 +268,13 @@ impl OpenNode {
                 return Err(Error::ERANGE);
             }
             next = place.parent.place.lock().clone();
-            names.try_reserve(1).map_err(|_| Error::ENOMEM)?;
-            names.push((place.parent, place.name));
+            places.try_reserve(1).map_err(|_| Error::ENOMEM)?;
+            places.push(place);
         }
         out.try_reserve(length).map_err(|_| Error::ENOMEM)?;
-        for (_, name) in names.iter().rev() {
+        for place in places.iter().rev() {
             out.push(b'/');
-            out.extend_from_slice(name);
+            out.extend_from_slice(&place.name);
         }
         Ok(())
     }

@@ -47,6 +47,7 @@ impl Kfs {
         let now = self.now();
         walked.directory.touch_modified(now);
         drop(locked);
+        node.leave_place(&walked.directory, walked.name());
         node.touch_changed(now, -1);
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{OpenNode, Position};
 use crate::attributes::with_contents;
 use crate::contents::SIZE_MAX;
 use crate::node::{Body, Place};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use k42_api::files::{
@@ -261,7 +262,7 @@ impl OpenFile for OpenNode {
         if is_root {
             path.push(b'/');
         } else {
-            let here = |place: &&Place| self.is_at(place);
+            let here = |place: &&Arc<Place>| self.is_at(place);
             let place = self
                 .place
                 .as_ref()

@@ -257,7 +257,7 @@ impl World {
         store.frames.store(FRAMES, Ordering::Relaxed);
         let events: &Events = Box::leak(Box::default());
         let ports = Ports {
-            handles: Box::leak(Box::new(Handles(ClientTables::new(1000)))),
+            handles: Box::leak(Box::new(Handles(ClientTables::new(10_000)))),
             notifier: Box::new(events),
             clock: Box::new(Ticks(AtomicI64::new(1_000_000_000))),
             processes: Box::new(Pids),
@@ -333,7 +333,7 @@ pub struct Client {
     /// Its id.
     pub process: ProcessId,
     /// Where relative paths begin.
-    base: Handle,
+    pub base: Handle,
 }
 
 /// An open file of a client.

@@ -100,6 +100,28 @@ fn removed_directory_stays_usable_but_empty() {
 }
 
 #[test]
+fn deep_chain_of_removed_directories() {
+    let (world, c) = world();
+    let before = world.fs.resources.nodes.used();
+    let mut at = c;
+    let mut all = vec![at];
+    for _ in 0..5000 {
+        at.mkdir("d", 0o755).unwrap();
+        at = at.below("d");
+        all.push(at);
+    }
+    let names: Vec<_> = all.iter().rev().skip(1).map(|dir| dir.rmdir("d")).collect();
+    assert!(names.iter().all(Result::is_ok));
+    // The last one is still open, and holds all those above it.
+    let last = all.pop().unwrap();
+    all.drain(1..)
+        .for_each(|dir| dir.file(dir.base).close().unwrap());
+    assert_eq!(world.fs.resources.nodes.used(), before + 5000);
+    last.file(last.base).close().unwrap();
+    assert_eq!(world.fs.resources.nodes.used(), before);
+}
+
+#[test]
 fn permissions() {
     let (world, root) = world();
     let user = world.client(21, 1000, 1000);
