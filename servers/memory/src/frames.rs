@@ -301,6 +301,16 @@ impl Frames {
         true
     }
 
+    /// CPUs that have a stock of frames.
+    pub fn cpus(&self) -> usize {
+        self.cpus.len()
+    }
+
+    /// The CPU on which the caller runs; a hint.
+    pub fn this_cpu(&self) -> usize {
+        (self.this_cpu)()
+    }
+
     fn cpu(&self) -> &PerCpu {
         &self.cpus[(self.this_cpu)() % self.cpus.len()]
     }

@@ -168,7 +168,7 @@ impl Program {
             let fcm: Arc<dyn Fcm> =
                 if is_zero { Arc::new(Anonymous::new(self.core)) } else { self.image_of(&run) };
             let end = start + run.len() as u64 * PAGE;
-            (start, Region { end, options: access | options, may: access, purpose: Use::Anonymous, fcm, index: 0, attached: false, keeps: false })
+            (start, Region { end, options: access | options, may: access, purpose: Use::Anonymous, fcm, index: 0, attached: None, keeps: false })
         };
         self.runs(alike).into_iter().map(region).collect()
     }
@@ -188,7 +188,7 @@ impl Program {
                 self.image_of(&run)
             };
             let end = start + run.len() as u64 * PAGE;
-            (start, Region { end, options: access, may: access, purpose: Use::Anonymous, fcm, index: 0, attached: false, keeps: false })
+            (start, Region { end, options: access, may: access, purpose: Use::Anonymous, fcm, index: 0, attached: None, keeps: false })
         };
         self.runs(|a, b| a.access == b.access).into_iter().map(region).collect()
     }

@@ -226,9 +226,9 @@ impl Fcm for Anonymous {
         self.source.as_ref().map_or(Ok(()), |source| source.attach(super::Attachment { keeps: false, ..attachment }))
     }
 
-    fn detach(&self, process: k42_abi::ProcessId, address: u64) {
+    fn detach(&self, process: k42_abi::ProcessId, address: u64, seat: usize) {
         if let Some(source) = &self.source {
-            source.detach(process, address);
+            source.detach(process, address, seat);
         }
     }
 

@@ -16,6 +16,7 @@
 mod anonymous;
 mod fixed;
 mod object;
+mod reps;
 
 pub use anonymous::Anonymous;
 pub use fixed::{Image, Physical};
@@ -83,6 +84,19 @@ pub struct Attachment {
     pub flags: MapFlags,
     /// Who maps it there must never fault (a server): pages that come are mapped at once.
     pub keeps: bool,
+    /// Number of the representative that notes it.
+    pub seat: usize,
+}
+
+impl Attachment {
+    /// Unmaps what is mapped here of the pages `first..end`.
+    fn unmap(&self, core: &Core, first: u64, end: u64) {
+        let (first, end) = (first.max(self.index), end.min(self.index + self.pages));
+        if first < end {
+            let page = PAGE_SIZE as u64;
+            core.unmap(self.process, self.address + (first - self.index) * page, (end - first) * page);
+        }
+    }
 }
 
 /// The pages of one object.
@@ -129,8 +143,8 @@ pub trait Fcm: Send + Sync {
         Ok(())
     }
 
-    /// It is no longer mapped at that address.
-    fn detach(&self, _process: ProcessId, _address: u64) {}
+    /// It is no longer mapped at that address, where it was attached at `seat`.
+    fn detach(&self, _process: ProcessId, _address: u64, _seat: usize) {}
 
     /// Sets bit 0 of the byte of each page that is resident; `out` begins at `first`.
     fn resident(&self, first: u64, out: &mut [u8]);

@@ -3,11 +3,18 @@
 //! All who map it see the same frames, so a page is never copied here; private mappings copy in front of it. To take
 //! pages away (truncation, hole punching) the FCM must know where it is mapped: regions attach themselves when they
 //! first map something.
+//!
+//! A file such as the C library is mapped by every process on every CPU, so the FCM is clustered: once others than its
+//! owner map it, it has a *representative* per CPU ([`reps`](super::reps)), which knows the pages as they were when it
+//! last asked, and where processes of that CPU have it mapped. A fault that its representative can answer takes that
+//! representative's lock and touches nothing of other CPUs. What changes the object takes the master's lock; what
+//! removes pages then also makes all representatives forget.
 
+use super::reps::{Rep, Reps};
 use super::{Attachment, Fcm, Request, map_group};
-use crate::machine::{Batch, Machine};
 use crate::frames::{Frame, Kind, Need};
 use crate::lock::Lock;
+use crate::machine::{Batch, Machine};
 use crate::tree::{Found, PageTree};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -23,66 +30,69 @@ pub struct Object {
     core: Machine,
     name: Vec<u8>,
     kind: Kind,
-    state: Lock<State>,
+    master: Lock<Master>,
+    reps: Reps,
 }
 
-struct State {
+/// What the object is. Lock order: master, then a representative.
+struct Master {
     tree: PageTree,
     bytes: u64,
     pages: u64,
-    attached: BTreeMap<(ProcessId, u64), Attachment>,
+    /// Mappings whose pages are mapped as soon as they come.
+    keepers: BTreeMap<(ProcessId, u64), Attachment>,
 }
 
 impl Object {
     /// `bytes` of zeroes. `kind`: a file's pages or shared memory.
     pub fn new(core: Machine, bytes: u64, kind: Kind, name: &[u8]) -> Self {
-        let state =
-            State { tree: PageTree::new(&core.frames), bytes, pages: bytes.div_ceil(PAGE), attached: BTreeMap::new() };
-        Self { core, name: name.into(), kind, state: Lock::new(state) }
+        let tree = PageTree::new(&core.frames);
+        let master = Master { tree, bytes, pages: bytes.div_ceil(PAGE), keepers: BTreeMap::new() };
+        Self { core, name: name.into(), kind, master: Lock::new(master), reps: Reps::default() }
     }
 
     /// Another length. Pages beyond it go, for all who map them; the rest of the last page becomes zero.
     pub fn resize(&self, bytes: u64) {
-        let mut state = self.state.lock();
+        let mut master = self.master.lock();
         let pages = bytes.div_ceil(PAGE);
-        if pages < state.pages {
-            self.remove(&mut state, pages, u64::MAX);
+        if pages < master.pages {
+            self.remove(&mut master, pages, u64::MAX);
         }
-        if bytes < state.bytes
+        if bytes < master.bytes
             && bytes % PAGE != 0
-            && let Some(page) = state.tree.find(bytes / PAGE)
+            && let Some(page) = master.tree.find(bytes / PAGE)
         {
             self.core.window.clear(page.frame.address() + bytes % PAGE, PAGE - bytes % PAGE);
         }
-        state.bytes = bytes;
-        state.pages = pages;
+        master.bytes = bytes;
+        master.pages = pages;
     }
 
     /// Length in bytes.
     pub fn bytes(&self) -> u64 {
-        self.state.lock().bytes
+        self.master.lock().bytes
     }
 
     /// Frames that are there.
     pub fn frames(&self) -> u64 {
-        self.state.lock().tree.count(0, u64::MAX)
+        self.master.lock().tree.count(0, u64::MAX)
     }
 
     /// Brings all pages of `first..end` in, which maps them for who keeps the object mapped. ENOSPC when memory is
     /// short (what was brought in by then stays).
     pub fn populate(&self, first: u64, end: u64) -> Result<()> {
-        let mut state = self.state.lock();
-        let end = end.min(state.pages);
+        let mut master = self.master.lock();
+        let end = end.min(master.pages);
         let mut index = first;
         while index < end {
             // A run of pages that are not there yet.
-            let known = state.tree.find(index).is_some();
+            let known = master.tree.find(index).is_some();
             let from = index;
             let mut result = Ok(());
-            while !known && index < end && index < from + RUN && state.tree.find(index).is_none() && result.is_ok() {
-                result = self.make(&mut state, index).map(|_| index += 1);
+            while !known && index < end && index < from + RUN && master.tree.find(index).is_none() && result.is_ok() {
+                result = self.make(&mut master, index).map(|_| index += 1);
             }
-            result = self.show_to_keepers(&mut state, from, index).and(result);
+            result = self.show_to_keepers(&mut master, from, index).and(result);
             if let Err(error) = result {
                 return Err(if error == Error::ENOMEM { Error::ENOSPC } else { error });
             }
@@ -92,32 +102,32 @@ impl Object {
     }
 
     /// The page at `index`, and whether it was made now.
-    fn page(&self, state: &mut State, index: u64) -> Result<(Frame, bool)> {
-        if let Some(page) = state.tree.find(index) {
+    fn page(&self, master: &mut Master, index: u64) -> Result<(Frame, bool)> {
+        if let Some(page) = master.tree.find(index) {
             return Ok((page.frame, false));
         }
-        let frame = self.make(state, index)?;
-        self.show_to_keepers(state, index, index + 1)?;
+        let frame = self.make(master, index)?;
+        self.show_to_keepers(master, index, index + 1)?;
         Ok((frame, true))
     }
 
-    fn make(&self, state: &mut State, index: u64) -> Result<Frame> {
+    fn make(&self, master: &mut Master, index: u64) -> Result<Frame> {
         self.core.admit()?;
         let frame = self.core.zeroed(self.kind, Need::File)?;
-        state.tree.insert(index, frame);
+        master.tree.insert(index, frame);
         Ok(frame)
     }
 
     /// Maps new pages for those attached who must never fault; takes the pages back if that fails.
-    fn show_to_keepers(&self, state: &mut State, first: u64, end: u64) -> Result<()> {
+    fn show_to_keepers(&self, master: &mut Master, first: u64, end: u64) -> Result<()> {
         let mut result = Ok(());
         if first < end {
-            for place in state.attached.values().filter(|place| place.keeps) {
-                result = result.and_then(|()| self.show_at(&state.tree, place, first, end));
+            for place in master.keepers.values() {
+                result = result.and_then(|()| self.show_at(&master.tree, place, first, end));
             }
         }
         if result.is_err() {
-            self.remove(state, first, end);
+            self.remove(master, first, end);
         }
         result
     }
@@ -132,88 +142,105 @@ impl Object {
         result.and_then(|()| batch.flush())
     }
 
-    fn remove(&self, state: &mut State, first: u64, end: u64) {
-        for place in state.attached.values() {
-            let (first, end) = (first.max(place.index), end.min(place.index + place.pages));
-            if first < end {
-                let address = place.address + (first - place.index) * PAGE;
-                self.core.unmap(place.process, address, (end - first) * PAGE);
-            }
-        }
-        state.tree.remove(first, end);
+    /// Takes pages away from everybody.
+    fn remove(&self, master: &mut Master, first: u64, end: u64) {
+        // First every representative forgets: from then on a fault comes to the master, whose lock we hold. Only then
+        // does unmapping last.
+        self.reps.each(Rep::forget);
+        master.keepers.values().for_each(|place| place.unmap(self.core, first, end));
+        self.reps.each(|rep| rep.places().for_each(|place| place.unmap(self.core, first, end)));
+        master.tree.remove(first, end);
+    }
+
+    /// Maps the wanted page and its neighbours from `tree`, if it has the page.
+    fn show(&self, tree: &PageTree, request: &Request) -> Option<Result<()>> {
+        tree.find(request.index)?;
+        let (first, end) = request.around();
+        Some(map_group(self.core, request, |visit| {
+            // Everybody's page is nobody's alone, and yet written in place.
+            tree.near(request.index, first, end, |index, page| visit(index, Found { alone: true, ..page }));
+        }))
     }
 }
 
 impl Fcm for Object {
     fn map_page(&self, request: &Request) -> Result<u64> {
-        let mut state = self.state.lock();
-        if request.index >= state.pages {
+        if let Some(result) = self.reps.at(self.core.frames.this_cpu(), |rep| self.show(rep.tree()?, request)) {
+            return result.map(|()| 0);
+        }
+        let mut master = self.master.lock();
+        if request.index >= master.pages {
             return Err(Error::ENXIO);
         }
-        let (first, end) = request.around();
-        let (frame, is_new) = self.page(&mut state, request.index)?;
-        if !is_new {
-            let shown = |index, page: Found, visit: &mut dyn FnMut(u64, Found)| {
-                visit(index, Found { alone: true, ..page });
-            };
-            map_group(self.core, request, |visit| {
-                state.tree.near(request.index, first, end, |index, page| shown(index, page, visit));
-            })?;
-        } else {
-            self.core.map_page(request.process, request.address, frame, request.flags)?;
+        let (frame, is_new) = self.page(&mut master, request.index)?;
+        if is_new {
+            return self.core.map_page(request.process, request.address, frame, request.flags).map(|()| 0);
         }
-        Ok(0)
+        self.reps.at(self.core.frames.this_cpu(), |rep| {
+            rep.learn(&master.tree);
+            Some(())
+        });
+        self.show(&master.tree, request).unwrap_or(Ok(())).map(|()| 0)
     }
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
-        let mut state = self.state.lock();
+        let mut master = self.master.lock();
         // A window may be larger than the object, for what `populate` will bring later.
-        let end = request.end.min(state.pages);
+        let end = request.end.min(master.pages);
         let mut batch = Batch::new(self.core, request.process);
         let result = (request.first..end).try_for_each(|index| {
-            let (frame, _) = self.page(&mut state, index)?;
+            let (frame, _) = self.page(&mut master, index)?;
             batch.add(request.address_of(index), frame, request.flags)
         });
         (0, result.and_then(|()| batch.flush()))
     }
 
     fn copy_page(&self, index: u64, to: Frame) -> Result<()> {
-        let state = self.state.lock();
-        if index >= state.pages {
+        let copy = |tree: &PageTree| tree.find(index).map(|page| self.core.window.copy(page.frame, to));
+        if self.reps.at(self.core.frames.this_cpu(), |rep| copy(rep.tree()?)).is_some() {
+            return Ok(());
+        }
+        let master = self.master.lock();
+        if index >= master.pages {
             return Err(Error::ENXIO);
         }
-        match state.tree.find(index) {
-            Some(page) => self.core.window.copy(page.frame, to),
-            None => self.core.window.zero(to),
+        if copy(&master.tree).is_none() {
+            self.core.window.zero(to);
         }
         Ok(())
     }
 
     fn attach(&self, attachment: Attachment) -> Result<()> {
-        let mut state = self.state.lock();
-        let key = (attachment.process, attachment.address);
-        let is_new = state.attached.insert(key, attachment).is_none();
-        if is_new && attachment.keeps { self.show_at(&state.tree, &attachment, 0, u64::MAX) } else { Ok(()) }
+        if !attachment.keeps {
+            self.reps.make(self.core.frames.cpus());
+            self.reps.at(attachment.seat, |rep| Some(rep.attach(attachment)));
+            return Ok(());
+        }
+        let mut master = self.master.lock();
+        let is_new = master.keepers.insert((attachment.process, attachment.address), attachment).is_none();
+        if is_new { self.show_at(&master.tree, &attachment, 0, u64::MAX) } else { Ok(()) }
     }
 
-    fn detach(&self, process: ProcessId, address: u64) {
-        self.state.lock().attached.remove(&(process, address));
+    fn detach(&self, process: ProcessId, address: u64, seat: usize) {
+        if self.reps.at(seat, |rep| rep.detach(process, address)).is_none() {
+            self.master.lock().keepers.remove(&(process, address));
+        }
     }
 
     fn resident(&self, first: u64, out: &mut [u8]) {
-        self.state.lock().tree.each(first, first + out.len() as u64, |index, _| {
+        self.master.lock().tree.each(first, first + out.len() as u64, |index, _| {
             out[(index - first) as usize] |= 1;
             true
         });
     }
 
     fn count(&self, first: u64, end: u64) -> (u64, u64) {
-        (self.state.lock().tree.count(first, end), 0)
+        (self.master.lock().tree.count(first, end), 0)
     }
 
     fn punch(&self, first: u64, end: u64) {
-        let mut state = self.state.lock();
-        self.remove(&mut state, first, end);
+        let mut master = self.master.lock();
+        self.remove(&mut master, first, end);
     }
 
     fn name(&self) -> &[u8] {

@@ -65,7 +65,7 @@ impl Server {
                 purpose: Use::Pinned,
                 fcm: Arc::new(Physical::new(self.core, Frame::at(real), pages, false)),
                 index: 0,
-                attached: false,
+                attached: None,
                 keeps: false,
             };
             (start, region)
@@ -89,7 +89,7 @@ impl Server {
                 purpose: Use::Pinned,
                 fcm: vdso.clone(),
                 index: 0,
-                attached: false,
+                attached: None,
                 keeps: false,
             };
             extra.push((VDSO, region));

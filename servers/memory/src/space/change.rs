@@ -82,10 +82,11 @@ impl Space {
         upper.index = upper.index_of(start, address);
         if let Some(lower) = state.regions.get_mut(&start) {
             lower.end = address;
-            if lower.attached {
-                // What is mapped already stays so: nothing can fail but the mapping of pages that are mapped.
-                let _ = lower.attach(self.id, start);
-                let _ = upper.attach(self.id, address);
+            if lower.attached.is_some() {
+                // The upper piece first, so that the FCM knows at any time of all that is mapped. Nothing can fail but
+                // the mapping of pages that are mapped.
+                let _ = upper.attach(self.id, address, 0);
+                let _ = lower.attach(self.id, start, 0);
             }
         }
         // Only the lowest piece of a stack can grow.
@@ -107,13 +108,13 @@ impl Space {
             match state.regions.get(&next_at) {
                 Some(next) if region.continues(at, next) => {
                     let Some(mut next) = state.regions.remove(&next_at) else { return };
-                    next.detach(self.id, next_at);
                     if let Some(region) = state.regions.get_mut(&at) {
                         region.end = next.end;
-                        if region.attached {
-                            let _ = region.attach(self.id, at);
+                        if region.attached.is_some() || next.attached.is_some() {
+                            let _ = region.attach(self.id, at, 0);
                         }
                     }
+                    next.detach(self.id, next_at);
                 }
                 Some(_) => at = next_at,
                 None => match state.regions.range(next_at..end).next() {
@@ -150,8 +151,8 @@ impl Space {
             // A page of private memory may be mapped for loads only, to be copied when stored to: narrowing must not
             // bring stores back. Such ranges are unmapped and come back by faults.
             cannot_narrow |= new.contains(MapFlags::WRITE) || new.is_empty();
-            if region.attached {
-                let _ = region.attach(self.id, at);
+            if region.keeps {
+                let _ = region.attach(self.id, at, 0);
             }
         }
         if lost {

@@ -128,7 +128,7 @@ impl Space {
             purpose: Use::Pinned,
             fcm: Arc::new(Physical::new(core, first, u64::from(pages), true)),
             index: 0,
-            attached: false,
+            attached: None,
             keeps: false,
         };
         state.regions.insert(address, region);

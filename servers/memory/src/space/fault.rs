@@ -41,7 +41,7 @@ impl Space {
             self.core.admit()?;
             region.fcm = Arc::new(Anonymous::over(self.core, Some(region.fcm.clone())));
         }
-        let added = region.map_page(self.id, start, address, write, private)?;
+        let added = region.map_page(self.id, start, address, write, private, self.core.frames.this_cpu())?;
         self.private.store(private + added, Relaxed);
         Ok(())
     }
@@ -53,7 +53,7 @@ impl Space {
         if region.is_private() && !region.fcm.is_private() && region.options.contains(MapOptions::WRITE) {
             region.fcm = Arc::new(Anonymous::over(self.core, Some(region.fcm.clone())));
         }
-        region.attach(self.id, start)?;
+        region.attach(self.id, start, self.core.frames.this_cpu())?;
         let (first, last) = (region.index_of(start, from), region.index_of(start, end));
         let request = Request {
             process: self.id,

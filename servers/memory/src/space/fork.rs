@@ -74,13 +74,13 @@ impl Copier<'_> {
         let (first, end) = region.indices(start);
         let Some(pages) = region.fcm.as_anonymous() else {
             let keeps = !region.options.contains(MapOptions::NO_FORK);
-            return Ok(keeps.then(|| Region { attached: false, ..region.clone() }));
+            return Ok(keeps.then(|| Region { attached: None, ..region.clone() }));
         };
         if region.options.contains(MapOptions::NO_FORK) {
             self.left += region.fcm.count(first, end).1;
             return Ok(None);
         }
-        let mut clone = Region { attached: false, ..region.clone() };
+        let mut clone = Region { attached: None, ..region.clone() };
         if pages.is_untouched() {
             clone.fcm = self.clone_of(&region.fcm)?;
             return Ok(Some(clone));

@@ -83,7 +83,7 @@ impl Space {
         if let Some(region) = state.regions.get_mut(&first)
             && region.keeps
         {
-            result = region.attach(self.id, first);
+            result = region.attach(self.id, first, 0);
         }
         if options.contains(MapOptions::EAGER) && result.is_ok() {
             result = self.bring(state, first, start, start + bytes);
@@ -131,7 +131,7 @@ impl Space {
         };
         let keeps = self.is_server && options.contains(MapOptions::SHARED);
         let (may, purpose) = (mapping.may, mapping.purpose);
-        state.regions.insert(start, Region { end, options, may, purpose, fcm, index, attached: false, keeps });
+        state.regions.insert(start, Region { end, options, may, purpose, fcm, index, attached: None, keeps });
         start
     }
 

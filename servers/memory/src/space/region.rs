@@ -38,8 +38,8 @@ pub struct Region {
     pub fcm: Arc<dyn Fcm>,
     /// Index in the FCM of the page at the region's first address.
     pub index: u64,
-    /// The FCM knows of it (only then can anything of it be mapped).
-    pub attached: bool,
+    /// The FCM knows of it (only then can anything of it be mapped), by the representative with this number.
+    pub attached: Option<usize>,
     /// Shared pages are mapped here as soon as they come, since the process is a server.
     pub keeps: bool,
 }
@@ -105,9 +105,10 @@ impl Region {
         flags
     }
 
-    /// Tells the FCM where it is mapped; before anything is.
-    pub fn attach(&mut self, process: ProcessId, start: u64) -> Result<()> {
-        self.attached = true;
+    /// Tells the FCM where it is mapped: before anything is, and again when that changes. `cpu` is that of the first
+    /// fault.
+    pub fn attach(&mut self, process: ProcessId, start: u64, cpu: usize) -> Result<()> {
+        let seat = *self.attached.get_or_insert(cpu);
         self.fcm.attach(Attachment {
             process,
             address: start,
@@ -115,22 +116,23 @@ impl Region {
             pages: self.pages(start),
             flags: self.flags(),
             keeps: self.keeps,
+            seat,
         })
     }
 
     /// Tells the FCM that it is not mapped there any more.
     pub fn detach(&mut self, process: ProcessId, start: u64) {
-        if core::mem::take(&mut self.attached) {
-            self.fcm.detach(process, start);
+        if let Some(seat) = self.attached.take() {
+            self.fcm.detach(process, start, seat);
         }
     }
 
     /// Maps the page at `address`. Returns the private frames gained.
     pub fn map_page(
-        &mut self, process: ProcessId, start: u64, address: u64, write: bool, private: u64,
+        &mut self, process: ProcessId, start: u64, address: u64, write: bool, private: u64, cpu: usize,
     ) -> Result<u64> {
-        if !self.attached {
-            self.attach(process, start)?;
+        if self.attached.is_none() {
+            self.attach(process, start, cpu)?;
         }
         let (first, end) = self.indices(start);
         let address = address & !(PAGE - 1);

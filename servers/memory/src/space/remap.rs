@@ -83,8 +83,8 @@ impl Space {
         self.may_have(state, start, more)?;
         let Some(region) = state.regions.get_mut(&first) else { return Ok(false) };
         region.end += more;
-        if region.attached {
-            region.attach(self.id, first)?;
+        if region.attached.is_some() {
+            region.attach(self.id, first, 0)?;
         }
         if first < LIBRARY_BASE {
             state.mapped += more;
@@ -114,7 +114,7 @@ impl Space {
         }
         region.end = to + bytes;
         if region.keeps {
-            region.attach(self.id, to)?;
+            region.attach(self.id, to, 0)?;
         }
         state.regions.insert(to, region);
         Ok(())

@@ -259,6 +259,13 @@ impl Rig {
         }
     }
 
+    /// What is mapped has an owner, also while others take pages away: they unmap before they free.
+    pub fn check_translation(&self, process: ProcessId, address: u64) {
+        let before = self.translation(process, address);
+        let owners = before.map_or(1, |(frame, _)| self.core.frames.owners(Frame::at(frame)));
+        assert!(owners > 0 || self.translation(process, address) != before, "a free frame is mapped");
+    }
+
     /// Makes the process server and a Linux process.
     pub fn process(&self) -> ProcessId {
         use k42_api::memory::Memory;
