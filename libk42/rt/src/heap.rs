@@ -1,35 +1,62 @@
-//! The heap: first the part in the image, then an area at `layout::SERVER_HEAP` that grows upwards.
+//! The heap: `k42-alloc` over first the memory in the image, then an area at `layout::SERVER_HEAP` that grows upwards.
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::{NonNull, null_mut};
+use core::alloc::Layout;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use k42_abi::{ProcessId, layout};
+use k42_alloc::{Heap, Platform};
 use k42_api::memory::{MapOptions, MemoryClient};
-use k42_sched::Mutex;
-use linked_list_allocator::Heap;
+use k42_sched::{Mutex, Unpreempted};
 
-/// Makes memory usable from the address given, for that many bytes (both page-aligned); whether it could.
+/// Makes memory usable from the address given, for that many bytes (both page-aligned); whether it could. It must not
+/// take a lock under which the heap is used.
 pub type HeapGrower = fn(address: u64, bytes: usize) -> bool;
 
-/// Least amount to grow by.
-const STEP: usize = 1 << 20;
+#[global_allocator]
+static HEAP: Heap<Runtime> = Heap::new(Runtime);
 
-struct Parts {
-    /// In the image.
-    arena: Heap,
-    /// At SERVER_HEAP.
-    grown: Heap,
-    grown_bytes: usize,
+struct Runtime;
+
+/// What has not been given to the heap yet.
+struct Sources {
+    /// Next byte of the arena in the image, and its end.
+    arena: (usize, usize),
+    /// Bytes given at SERVER_HEAP.
+    grown: usize,
 }
 
-struct ServerHeap(Mutex<Parts>);
+static SOURCES: Mutex<Sources> = Mutex::new(Sources {
+    arena: (0, 0),
+    grown: 0,
+});
 
-#[global_allocator]
-static HEAP: ServerHeap = ServerHeap(Mutex::new(Parts {
-    arena: Heap::empty(),
-    grown: Heap::empty(),
-    grown_bytes: 0,
-}));
+// SAFETY: each piece is given once, from memory that is the program's own; giving it needs no heap.
+unsafe impl Platform for Runtime {
+    type Section = Unpreempted;
+
+    fn cpu(&self) -> usize {
+        k42_sched::processor()
+    }
+
+    fn extend(&self, bytes: usize) -> Option<NonNull<u8>> {
+        let mut sources = SOURCES.lock();
+        let (next, end) = sources.arena;
+        if end - next >= bytes {
+            sources.arena.0 = next + bytes;
+            return NonNull::new(next as *mut u8);
+        }
+        let address = layout::SERVER_HEAP + sources.grown as u64;
+        if !grow(address, bytes) {
+            return None;
+        }
+        sources.grown += bytes;
+        NonNull::new(address as *mut u8)
+    }
+
+    fn section(&self) -> Unpreempted {
+        Unpreempted::begin()
+    }
+}
 
 /// The grower as a number; zero: the memory server.
 static GROWER: AtomicUsize = AtomicUsize::new(0);
@@ -40,10 +67,12 @@ pub fn set_heap_grower(grower: HeapGrower) {
 }
 
 /// # Safety
-/// Once, at start, with memory that nobody else uses.
+/// Once, at start, with memory that nobody else uses, in whole pages.
 pub(crate) unsafe fn init(start: *mut u8, bytes: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { HEAP.0.lock().arena.init(start, bytes) };
+    SOURCES.lock().arena = (
+        start as usize,
+        start as usize + bytes / layout::PAGE_SIZE * layout::PAGE_SIZE,
+    );
 }
 
 /// A stack from the heap.
@@ -82,63 +111,5 @@ fn grow(address: u64, bytes: usize) -> bool {
             let grower = unsafe { core::mem::transmute::<usize, HeapGrower>(grower) };
             grower(address, bytes)
         }
-    }
-}
-
-impl Parts {
-    fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        if let Ok(memory) = self.arena.allocate_first_fit(layout) {
-            return Some(memory);
-        }
-        self.grown.allocate_first_fit(layout).ok()
-    }
-    /// Takes in `bytes` more at the end of the grown part.
-    ///
-    /// # Safety
-    /// They are usable.
-    unsafe fn extend(&mut self, bytes: usize) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if self.grown_bytes == 0 {
-                self.grown.init(layout::SERVER_HEAP as *mut u8, bytes);
-            } else {
-                self.grown.extend(bytes);
-            }
-        }
-        self.grown_bytes += bytes;
-    }
-}
-
-// SAFETY: the parts are valid heaps; what they give out does not overlap.
-unsafe impl GlobalAlloc for ServerHeap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let mut parts = self.0.lock();
-        if let Some(memory) = parts.take(layout) {
-            return memory.as_ptr();
-        }
-        // The lock is held while the memory server maps more: its reply needs no memory of ours.
-        let bytes = (layout.size() + layout.align() + 64)
-            .max(STEP)
-            .next_multiple_of(STEP);
-        if !grow(layout::SERVER_HEAP + parts.grown_bytes as u64, bytes) {
-            return null_mut();
-        }
-        // SAFETY: just made usable.
-        unsafe { parts.extend(bytes) };
-        parts.take(layout).map_or(null_mut(), NonNull::as_ptr)
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        let mut parts = self.0.lock();
-        let Some(memory) = NonNull::new(memory) else {
-            return;
-        };
-        let heap = if memory.as_ptr() as u64 >= layout::SERVER_HEAP {
-            &mut parts.grown
-        } else {
-            &mut parts.arena
-        };
-        // SAFETY: it came from this part, by the caller's promise.
-        unsafe { heap.deallocate(memory, layout) };
     }
 }

@@ -92,8 +92,8 @@ pub use groups::{bar, unbar};
 pub use server::RawIncoming;
 #[cfg(target_os = "none")]
 pub use threads::{
-    DEFAULT_STACK, ThreadConfig, block, block_until, create, create_first, current, exit, now,
-    sleep_until, spawn, spawn_with, start, unblock, yield_now,
+    DEFAULT_STACK, ThreadConfig, Unpreempted, block, block_until, create, create_first, current,
+    exit, now, sleep_until, spawn, spawn_with, start, unblock, yield_now,
 };
 #[cfg(target_os = "none")]
 pub use upcall::{Trap, TrapAction};

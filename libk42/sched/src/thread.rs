@@ -46,6 +46,8 @@ pub struct Thread {
     pub(crate) mark: Mark,
     /// Not zero: the thread has something of its dispatcher (a message slot) and must not move.
     pub(crate) pinned: u32,
+    /// Not zero: the thread holds a spinning lock, and goes on first when it has been stopped.
+    pub(crate) unpreempted: u32,
     /// The thread may be moved to another dispatcher when it is ready.
     pub(crate) migratable: bool,
     /// Serves calls; starts anew with each.
@@ -104,6 +106,7 @@ impl Thread {
             home: AtomicU32::new(0),
             mark: Mark::new(),
             pinned: 0,
+            unpreempted: 0,
             migratable: false,
             worker: false,
             timed_out: false,

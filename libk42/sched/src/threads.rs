@@ -290,3 +290,36 @@ pub(crate) unsafe fn start_on(thread: *mut Thread, page: &Page, stack: u64) -> !
         asm::k42_start_thread(thread, page, stack)
     }
 }
+
+/// While it lives, the thread is not sent behind other threads of its dispatcher when its slice ends: for short sections
+/// under a lock that others wait for by spinning. Sections may nest.
+#[must_use = "the section ends when this is dropped"]
+pub struct Unpreempted {
+    thread: *mut Thread,
+}
+
+impl Unpreempted {
+    /// Begins a section.
+    #[inline]
+    pub fn begin() -> Self {
+        let thread = current_mut();
+        if !thread.is_null() {
+            // SAFETY: our own thread's field; only upcalls of our dispatcher read it besides, when we do not run.
+            unsafe { (&raw mut (*thread).unpreempted).write_volatile((*thread).unpreempted + 1) };
+        }
+        Self { thread }
+    }
+}
+
+impl Drop for Unpreempted {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.thread.is_null() {
+            // SAFETY: as in `begin`.
+            unsafe {
+                (&raw mut (*self.thread).unpreempted)
+                    .write_volatile((*self.thread).unpreempted - 1);
+            }
+        }
+    }
+}

@@ -66,7 +66,7 @@ extern "C" fn k42_upcall_interrupt(page: &'static Page) -> ! {
     // SAFETY: disabled; it ran, so it is in no queue.
     unsafe {
         let own = own(page);
-        if slice_over {
+        if slice_over && (*thread).unpreempted == 0 {
             own.make_ready(page, thread)
         } else {
             own.make_ready_first(page, thread)
