@@ -9,7 +9,7 @@ use k42_api::process::{Ids, KEEP_ID, id_call};
 use k42_ipc::{Error, Result};
 
 /// Linux's NGROUPS_MAX is larger; a message's payload is the tighter limit, as in the file servers.
-const GROUPS_MAX: usize = 2000;
+pub const GROUPS_MAX: usize = 2000;
 
 /// Who a process is. Immutable: a change makes a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]

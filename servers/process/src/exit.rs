@@ -118,8 +118,7 @@ impl Server {
 
     /// Whether no living member's parent ties the group to its session, so that nobody does job control for it.
     pub(crate) fn is_orphaned(&self, guard: &Guard, group: &Arc<Group>) -> bool {
-        let Ok(members) = group.members(None) else { return false };
-        !members.iter().any(|(_, process)| {
+        !group.any(|process| {
             process.get(guard).is_ok_and(|record| record.life() == Life::Running && self.links(guard, group, record.parent()))
         })
     }

@@ -77,6 +77,11 @@ impl Group {
         self.members.lock().processes.is_empty()
     }
 
+    /// Whether `test` holds for any member. It is called under the group's lock, and may look into records.
+    pub fn any(&self, test: impl FnMut(&ProcessRef) -> bool) -> bool {
+        self.members.lock().processes.values().any(test)
+    }
+
     /// The members now. With `signal`, who joins later learns of it.
     pub fn members(&self, signal: Option<SignalInfo>) -> Result<Vec<(i32, ProcessRef)>> {
         let mut members = self.members.lock();

@@ -14,8 +14,9 @@
 //! 4. **The library is not trusted, and not needed.** SIGKILL, SIGSTOP and the end of a process work without its help.
 //! 5. **Messages are hints.** Who waits is sent an event and asks again; a lost event costs time, not truth.
 //!
-//! The server is also the file server of /proc (`procfs`).
+//! The server is also the file server of /proc ([`procfs`]).
 #![cfg_attr(target_os = "none", no_std)]
+#![feature(allocator_api)]
 
 extern crate alloc;
 
@@ -32,6 +33,7 @@ pub mod linux;
 pub mod load;
 pub mod pending;
 pub mod pids;
+pub mod procfs;
 pub mod record;
 pub mod root;
 pub mod server;

@@ -95,10 +95,10 @@ pub mod option {
     pub const GET_CHILD_SUBREAPER: u32 = 37;
     pub const SET_NO_NEW_PRIVS: u32 = 38;
     pub const GET_NO_NEW_PRIVS: u32 = 39;
+    /// Not prctl's: bytes 8 to 15 of a name, after `SET_NAME` with the first eight.
+    pub const SET_NAME_TAIL: u32 = SET_NAME | 0x1_0000;
     /// Not prctl's: the library tells its umask, for /proc/PID/status.
-    pub const UMASK: u32 = 0x4b42_0001;
-    /// Not prctl's: second half of a name (bytes 8 to 15), before SET_NAME with the first half.
-    pub const NAME_TAIL: u32 = 0x4b42_0002;
+    pub const UMASK: u32 = 0x1_0000;
 }
 
 /// Targets of getpriority(2).

@@ -13,7 +13,7 @@ use k42_api::event;
 use k42_api::lifecycle::{Credentials, LifecycleClient};
 use k42_api::memory::{MemoryClient, MemoryTotals, SpaceUsage};
 use k42_api::names::NamesClient;
-use k42_ipc::{ClientTables, OutBuf, ProcessId, Result};
+use k42_ipc::{OutBuf, ProcessId, Result};
 use k42_object::{Config, System};
 use k42_process::env::{Environment, Kernel, MemoryCalls, Notify, Servers, Statistics};
 use k42_process::{Root, Server};
@@ -22,9 +22,6 @@ use k42_sync::Once;
 
 k42_rt::entry!(main, heap = 2 << 20);
 
-/// Open files of /proc that one process may have.
-const HANDLES: usize = 1024;
-static TABLES: ClientTables = ClientTables::new(HANDLES);
 static SERVER: Once<&'static Server> = Once::new();
 /// Processes that each CPU can have made that exist at one time.
 const PROCESSES_PER_CPU: usize = 32_768;
@@ -43,7 +40,7 @@ fn main(_: Start) {
     if let Err(error) = k42_rt::on_event(on_event) {
         log::error!("processes that break will not be noticed: {error}");
     }
-    k42_rt::serve(Box::leak(Box::new(Root::new(server, &TABLES))), &TABLES);
+    k42_rt::serve(Box::leak(Box::new(Root(server))), &server.files);
 }
 
 /// What the kernel says: a process cannot be run any more.

@@ -270,7 +270,6 @@ struct Own {
     executed: bool,
     subreaper: bool,
     death_signal: u32,
-    name_tail: u64,
     pending: Pending,
     stopped: Option<u32>,
     /// A stop signal was fetched and its stop has not come yet.
@@ -299,7 +298,6 @@ impl Central {
             executed: false,
             subreaper: false,
             death_signal: 0,
-            name_tail: 0,
             pending: Pending::default(),
             stopped: None,
             stop_fetched: false,

@@ -1,23 +1,17 @@
-//! The server's root object: everything that can be asked of it without a handle.
+//! The server's root object: everything that can be asked of it without a handle. It is the object of processes, and at
+//! the same time the file system /proc.
 
 use crate::Server;
+use k42_api::files::file_system_dispatch;
 use k42_api::process::process_dispatch;
-use k42_ipc::{ClientTables, Exported, Incoming, Reply};
+use k42_ipc::{Exported, Incoming, Reply};
 
 /// See the module's description.
-pub struct Root {
-    server: &'static Server,
-}
-
-impl Root {
-    /// For `server`; `_tables` are those that its clients' handles are in.
-    pub fn new(server: &'static Server, _tables: &'static ClientTables) -> Self {
-        Self { server }
-    }
-}
+pub struct Root(pub &'static Server);
 
 impl Exported for Root {
     fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
-        process_dispatch(self.server, incoming)
+        let reply = process_dispatch(self.0, incoming);
+        if reply.is_no_method() { file_system_dispatch(self, incoming) } else { reply }
     }
 }

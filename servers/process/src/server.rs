@@ -15,10 +15,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use k42_abi::info::MAX_CPUS;
-use k42_ipc::{Error, ProcessId, Result};
+use k42_ipc::{ClientTables, Error, ProcessId, Result};
 use k42_object::{Guard, System};
 use k42_sched::Mutex;
 
+/// Open files of /proc that one process may have.
+const HANDLES: usize = 1024;
 /// File servers that can register.
 const SERVERS: usize = 8;
 
@@ -35,6 +37,8 @@ struct Load(AtomicU32);
 pub struct Server {
     /// Everything around it.
     pub env: Box<dyn Environment>,
+    /// Open files of /proc that clients hold.
+    pub files: ClientTables,
     pub(crate) objects: &'static System,
     pub(crate) pids: Pids,
     pub(crate) spaces: Spaces,
@@ -46,6 +50,8 @@ pub struct Server {
     pub(crate) ended_time: AtomicU64,
     /// Processes made since boot.
     pub(crate) made: AtomicU64,
+    /// A random number for this start of the system.
+    pub(crate) boot_id: [u64; 2],
     servers: [AtomicU32; SERVERS],
     first_started: AtomicBool,
     loads: Box<[Load]>,
@@ -55,7 +61,9 @@ impl Server {
     /// A server without processes.
     pub fn new(env: Box<dyn Environment>, objects: &'static System) -> Self {
         Self {
+            boot_id: [env.random(), env.random()],
             env,
+            files: ClientTables::new(HANDLES),
             objects,
             pids: Pids::default(),
             spaces: Spaces::default(),
@@ -195,7 +203,7 @@ impl Server {
         let cpu = self.choose_cpu();
         let space = self.env.fork_space(caller, vp, cpu)?;
         let told = self.servers().try_for_each(|server| self.env.client_forked(server, caller, space));
-        let child = told.and_then(|()| self.make_record(pid, space, parent, cpu, heritage));
+        let child = told.and_then(|()| self.files.fork(caller, space)).and_then(|()| self.make_record(pid, space, parent, cpu, heritage));
         if child.is_err() {
             self.forget_space(space);
         } else if nice != 0 {
@@ -207,6 +215,7 @@ impl Server {
 
     /// Takes an address space back that no process has (any more).
     pub(crate) fn forget_space(&self, space: ProcessId) {
+        self.files.end(space);
         for server in self.servers() {
             // A server that has gone has nothing to release.
             let _ = self.env.client_ended(server, space);

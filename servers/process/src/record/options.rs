@@ -18,8 +18,7 @@ impl Own {
             option::GET_PDEATHSIG => return Ok(u64::from(self.death_signal)),
             option::SET_DUMPABLE => self.heritage.dumpable = switch(value)?,
             option::GET_DUMPABLE => return Ok(u64::from(self.heritage.dumpable)),
-            option::NAME_TAIL => self.name_tail = value,
-            option::SET_NAME => self.set_name(value),
+            option::SET_NAME | option::SET_NAME_TAIL => self.set_name(value, which == option::SET_NAME_TAIL),
             option::SET_CHILD_SUBREAPER => self.subreaper = value != 0,
             option::GET_CHILD_SUBREAPER => return Ok(u64::from(self.subreaper)),
             option::SET_NO_NEW_PRIVS if value == 1 => self.heritage.no_new_privileges = true,
@@ -30,14 +29,16 @@ impl Own {
         Ok(0)
     }
 
-    /// A name of up to sixteen bytes comes as two words, its bytes in memory order on a little-endian machine.
-    fn set_name(&mut self, head: u64) {
-        let mut name = Vec::from(head.to_le_bytes());
-        name.extend_from_slice(&core::mem::take(&mut self.name_tail).to_le_bytes());
-        let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len()).min(COMM_MAX);
-        name.truncate(end);
+    /// A name comes as two words, its bytes in memory order of a little-endian machine: first bytes 0 to 7, which
+    /// replace the old name, then bytes 8 to 15, which count only if the first eight are full.
+    fn set_name(&mut self, word: u64, tail: bool) {
         let old = &self.heritage.program;
-        let program = Program { comm: name, command_line: old.command_line.clone(), path: old.path.clone() };
+        let mut comm = if tail { old.comm.clone() } else { Vec::new() };
+        if !tail || comm.len() == size_of_val(&word) {
+            comm.extend(word.to_le_bytes().into_iter().take_while(|&byte| byte != 0));
+            comm.truncate(COMM_MAX);
+        }
+        let program = Program { comm, command_line: old.command_line.clone(), path: old.path.clone() };
         self.heritage.program = Arc::new(program);
     }
 }

@@ -52,13 +52,13 @@ fn fork_exit_wait() {
 fn a_fork_that_fails_leaves_nothing() {
     let world = World::new();
     world.mock.state().fail_fork = true;
-    assert_eq!(Process::fork(&world.server, &world.caller(1), 0), Err(Error::ENOMEM));
+    assert_eq!(Process::fork(world.server, &world.caller(1), 0), Err(Error::ENOMEM));
     assert_eq!(world.server.pids.count(), 1);
     let user = world.fork(1);
     world.become_user(user, 5);
     world.server.limit(&world.caller(user), 0, 6, true, 2, 2).unwrap();
-    assert!(Process::fork(&world.server, &world.caller(user), 0).is_ok());
-    assert_eq!(Process::fork(&world.server, &world.caller(user), 0), Err(Error::EAGAIN));
+    assert!(Process::fork(world.server, &world.caller(user), 0).is_ok());
+    assert_eq!(Process::fork(world.server, &world.caller(user), 0), Err(Error::EAGAIN));
     assert_eq!(world.mock.state().spaces.len(), 3);
 }
 

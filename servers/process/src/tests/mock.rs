@@ -7,6 +7,7 @@ use k42_abi::info::Count;
 use k42_api::lifecycle::Credentials;
 use k42_api::memory::{MemoryTotals, SpaceUsage};
 use k42_api::process::{Process, WaitResult};
+use k42_fslib::mounts::Mount;
 use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
 use k42_object::{Config, System, system};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,14 +121,9 @@ impl Servers for Mock {
         Ok(())
     }
     fn mounts(&self, out: &mut OutBuf<'_>) -> Result<u32> {
-        for (id, parent, names) in [(0u32, u32::MAX, ["/", "kfs", "root", "rw"]), (1, 0, ["/proc", "proc", "proc", "rw"])] {
-            for word in [id, parent, 4, 0] {
-                out.put(&word.to_le_bytes())?;
-            }
-            for name in names {
-                out.put(&(name.len() as u16).to_le_bytes())?;
-                out.put(name.as_bytes())?;
-            }
+        for (id, [point, kind, source]) in [(0, ["/", "kfs", "root"]), (1, ["/with space", "proc", "none"])] {
+            let mount = Mount { id, parent: 0, server: ProcessId::KFS, flags: 0, point, kind, source, options: "rw" };
+            k42_fslib::mounts::put(out, &mount)?;
         }
         Ok(1)
     }
@@ -207,14 +203,15 @@ fn objects() -> &'static System {
 
 /// A server with a first process.
 pub struct World {
-    pub server: Server,
+    pub server: &'static Server,
     pub mock: Mock,
 }
 
 impl World {
     pub fn new() -> Self {
         let mock = Mock::default();
-        let server = Server::new(Box::new(mock.clone()), objects());
+        // As long as the program: files of /proc keep references to it.
+        let server: &Server = Box::leak(Box::new(Server::new(Box::new(mock.clone()), objects())));
         assert_eq!(server.register(ProcessId(40)), Err(Error::EPERM));
         server.register(ProcessId::KFS).unwrap();
         server.register(ProcessId::KFS).unwrap();
@@ -237,7 +234,7 @@ impl World {
         Caller { process: self.space(pid), vp: 0, handle: Handle::ROOT, rights: 0 }
     }
     pub fn fork(&self, pid: i32) -> i32 {
-        Process::fork(&self.server, &self.caller(pid), 0).unwrap()
+        Process::fork(self.server, &self.caller(pid), 0).unwrap()
     }
     pub fn exit(&self, pid: i32, code: u32) {
         self.server.exit(&self.caller(pid), code << 8).unwrap();

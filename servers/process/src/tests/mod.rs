@@ -3,4 +3,5 @@
 mod basic;
 mod jobs;
 mod mock;
+mod proc_files;
 mod random;
