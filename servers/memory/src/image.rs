@@ -52,6 +52,16 @@ impl Program {
         }
         let bad = |_| Error::ENOEXEC;
         let elf = ElfFile::new(file).map_err(bad)?;
+        // The crate takes the tables to be there.
+        let header = &elf.header.pt2;
+        let table = |offset: u64, size: u16, count: u16| offset.checked_add(u64::from(size) * u64::from(count));
+        let ends = [
+            table(header.ph_offset(), header.ph_entry_size(), header.ph_count()),
+            table(header.sh_offset(), header.sh_entry_size(), header.sh_count()),
+        ];
+        if ends.iter().any(|end| end.is_none_or(|end| end > file.len() as u64)) || header.ph_entry_size() != 56 {
+            return Err(Error::ENOEXEC);
+        }
         let segments = || elf.program_iter().filter(|segment| segment.get_type() == Ok(Type::Load));
         let lowest = segments().map(|segment| segment.virtual_addr()).min().ok_or(Error::ENOEXEC)?;
         let movable = elf.header.pt2.type_().as_type() == header::Type::SharedObject;

@@ -80,13 +80,15 @@ impl Copier<'_> {
             self.left += region.fcm.count(first, end).1;
             return Ok(None);
         }
+        // Several regions may be pieces of one FCM. Counted before the clone takes a share too.
+        let is_sole = Arc::strong_count(&region.fcm) == 1;
         let mut clone = Region { attached: None, ..region.clone() };
         if pages.is_untouched() {
-            clone.fcm = self.clone_of(&region.fcm)?;
+            clone.fcm = self.clone_of(&region.fcm, is_sole)?;
             return Ok(Some(clone));
         }
         if region.options.contains(MapOptions::LIBRARY)
-            && Arc::strong_count(&region.fcm) == 1
+            && is_sole
             && let Some(list) = pages.pages(first, end, SMALL)
         {
             let own = pages.with(PageTree::new(&self.parent.core.frames));
@@ -96,7 +98,7 @@ impl Copier<'_> {
             clone.fcm = Arc::new(own);
             return Ok(Some(clone));
         }
-        clone.fcm = self.clone_of(&region.fcm)?;
+        clone.fcm = self.clone_of(&region.fcm, is_sole)?;
         let mut keep = end;
         if region.options.contains(MapOptions::GROWS_DOWN)
             && let Some(own) = clone.fcm.as_anonymous()
@@ -116,15 +118,15 @@ impl Copier<'_> {
     }
 
     /// The clone of a private FCM; pieces of one FCM stay pieces of one.
-    fn clone_of(&mut self, fcm: &Arc<dyn Fcm>) -> Result<Arc<dyn Fcm>> {
+    fn clone_of(&mut self, fcm: &Arc<dyn Fcm>, is_sole: bool) -> Result<Arc<dyn Fcm>> {
+        if is_sole {
+            return fcm.fork().ok_or(Error::EIO);
+        }
         if let Some((_, clone)) = self.clones.iter().find(|(known, _)| Arc::ptr_eq(known, fcm)) {
             return Ok(clone.clone());
         }
-        let is_shared = Arc::strong_count(fcm) > 1;
         let clone = fcm.fork().ok_or(Error::EIO)?;
-        if is_shared {
-            self.clones.push((fcm.clone(), clone.clone()));
-        }
+        self.clones.push((fcm.clone(), clone.clone()));
         Ok(clone)
     }
 

@@ -47,6 +47,13 @@ struct Kernel {
 #[derive(Clone, Default)]
 pub struct Model(Arc<Mutex<Kernel>>);
 
+impl Model {
+    /// The space that the real kernel makes before the server runs.
+    pub fn make_memory_server(&self) {
+        self.0.lock().unwrap().spaces.insert(ProcessId::MEMORY.0, Tables::default());
+    }
+}
+
 const SHIFTS: [u32; 3] = [39, 30, 21];
 
 impl Hat for Model {
@@ -194,6 +201,10 @@ impl Rig {
         Self { core, model, server: Server::new(core, archive), start: core.frames.free() }
     }
 
+    pub fn of(core: Machine, model: Model, server: Server) -> Self {
+        Self { core, model, server, start: core.frames.free() }
+    }
+
     /// Frames in use beyond those in use at the start, clean roots not counted.
     pub fn in_use(&self) -> i64 {
         crate::roots::empty(self.core);
@@ -224,7 +235,8 @@ impl Rig {
             if let Some((frame, flags)) = self.translation(process, address)
                 && flags.contains(wanted)
             {
-                assert!(self.core.frames.owners(Frame::at(frame)) > 0, "page {address:x} is mapped to a free frame");
+                let owned = frame < u64::from(FIRST) * PAGE || self.core.frames.owners(Frame::at(frame)) > 0;
+                assert!(owned, "page {address:x} is mapped to a free frame");
                 return Ok(frame + address % PAGE);
             }
             match self.server.page_fault(process, address, access) {
@@ -248,7 +260,7 @@ impl Rig {
         let kernel = self.model.0.lock().unwrap();
         let mut seen: BTreeMap<u64, (bool, u32)> = BTreeMap::new();
         for space in kernel.spaces.values() {
-            for &(frame, flags) in space.pages.values() {
+            for &(frame, flags) in space.pages.values().filter(|page| page.0 >= u64::from(FIRST) * PAGE) {
                 assert!(self.core.frames.owners(Frame::at(frame)) > 0, "a free frame is mapped");
                 let entry = seen.entry(frame).or_default();
                 entry.0 |= flags.contains(MapFlags::WRITE);

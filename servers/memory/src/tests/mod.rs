@@ -1,5 +1,6 @@
 //! Tests on the host, with a model of the kernel's page tables.
 
+mod boot;
 mod frames;
 mod limits;
 mod machine;
