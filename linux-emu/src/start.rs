@@ -15,12 +15,11 @@ use crate::process::{MEMORY, PROCESS, SERVER};
 use crate::sys::path::open_path;
 use crate::thread::{Thread, big_buffer};
 use crate::walk::AT_FDCWD;
-use crate::{event, vdso};
+use crate::event;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
-use k42_abi::{CommId, Error, Result, layout};
-use k42_api::memory::MapOptions;
+use k42_abi::{CommId, Error, Result};
 use k42_sched::{AsyncEvent, Config, Hooks, Page, ThreadConfig};
 
 core::arch::global_asm!(
@@ -150,7 +149,6 @@ fn strings(name: &str) -> Result<Strings> {
 
 /// Opens standard input, output and error, and becomes the first program.
 fn begin(thread: &'static Thread) -> Result<()> {
-    map_code_page()?;
     let mode = member("init.mode")?;
     let console = mode.trim_ascii() == b"console";
     if console {
@@ -177,24 +175,6 @@ fn open(path: &[u8], flags: u32) -> Result<FileRef> {
     let mut rest = big_buffer(4096 + 64)?;
     open_path(AT_FDCWD, path, &mut rest, flags, 0)
         .inspect_err(|error| say(format_args!("linux-emu: cannot open {}: {error}", path.escape_ascii())))
-}
-
-/// Maps the page of code that programs return through.
-fn map_code_page() -> Result<()> {
-    const PAGE: u64 = layout::PAGE_SIZE as u64;
-    let options = MapOptions::READ | MapOptions::WRITE | MapOptions::FIXED | MapOptions::LIBRARY;
-    MEMORY.map_anonymous(layout::VDSO, PAGE, options.bits())?;
-    // SAFETY: mapped just now, and known to nobody else.
-    let page = unsafe { core::slice::from_raw_parts_mut(layout::VDSO as *mut u8, layout::PAGE_SIZE) };
-    vdso::fill(page);
-    // SAFETY: makes the stores visible to instruction fetches.
-    unsafe {
-        for offset in (0..layout::PAGE_SIZE).step_by(32) {
-            core::arch::asm!("dcbst 0, {0}", "sync", "icbi 0, {0}", in(reg) layout::VDSO as usize + offset);
-        }
-        core::arch::asm!("sync", "isync");
-    }
-    MEMORY.protect(layout::VDSO, PAGE, (MapOptions::READ | MapOptions::EXECUTE).bits())
 }
 
 /// The life of a thread that clone(2) has made: straight to its program.

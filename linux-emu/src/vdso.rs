@@ -13,15 +13,23 @@ pub const SIGTRAMP_CODE: [u32; 3] = [0x3821_0080, 0x3800_00ac, 0x4400_0002];
 /// Instruction that does nothing.
 const NOP: u32 = 0x6000_0000;
 
-/// Fills the page.
-pub fn fill(page: &mut [u8]) {
-    for word in page.chunks_exact_mut(4) {
-        word.copy_from_slice(&NOP.to_ne_bytes());
+/// Words of the page that are used.
+const WORDS: usize = 128;
+
+/// The page's contents: the memory server maps the section `.vdso` of this image at `layout::VDSO` of every Linux
+/// process, one copy for all.
+#[unsafe(link_section = ".vdso")]
+#[used]
+static PAGE: [u32; WORDS] = page();
+
+const fn page() -> [u32; WORDS] {
+    let mut words = [NOP; WORDS];
+    let mut n = 0;
+    while n < SIGTRAMP_CODE.len() {
+        words[SIGTRAMP as usize / 4 + n] = SIGTRAMP_CODE[n];
+        n += 1;
     }
-    let at = SIGTRAMP as usize;
-    for (word, code) in page[at..at + 12].chunks_exact_mut(4).zip(SIGTRAMP_CODE) {
-        word.copy_from_slice(&code.to_ne_bytes());
-    }
+    words
 }
 
 #[cfg(test)]
@@ -30,9 +38,8 @@ mod tests {
 
     #[test]
     fn unwinders_recognise_it() {
-        let mut page = vec![0; 4096];
-        fill(&mut page);
-        let word = |n: usize| u32::from_ne_bytes(page[SIGTRAMP as usize + 4 * n..][..4].try_into().unwrap());
-        assert_eq!([word(0), word(1), word(2)], [0x3821_0080, 0x3800_00ac, 0x4400_0002]);
+        let at = SIGTRAMP as usize / 4;
+        assert_eq!(PAGE[at..at + 3], [0x3821_0080, 0x3800_00ac, 0x4400_0002]);
+        assert_eq!(PAGE[at - 1], NOP);
     }
 }

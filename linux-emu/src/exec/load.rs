@@ -30,8 +30,8 @@ const PROGRAM_BASE: u64 = 0x1_0000_0000;
 const INTERPRETER_BASE: u64 = 0x3fe0_0000_0000;
 /// Top of the stack.
 const STACK_TOP: u64 = 0x3fef_ffff_0000;
-/// Part of the stack that is mapped at once; it grows downwards on demand.
-const STACK_BYTES: u64 = 8 << 20;
+/// Part of the stack that is mapped at once beside its contents; it grows downwards on demand.
+const STACK_BYTES: u64 = 128 << 10;
 /// X_OK of access(2).
 const X_OK: u32 = 1;
 
@@ -282,7 +282,7 @@ fn replace(thread: &Thread, target: &Target, environment: &Strings) -> Result<()
         options |= MapOptions::EXECUTE;
     }
     let mut random = [0; 16];
-    crate::sys::system::random_bytes(&mut random)?;
+    crate::sys::system::random_bytes(thread, &mut random)?;
     let auxiliary = auxiliary(target, bias, interpreter_base)?;
     let built = stack::build(STACK_TOP, &Contents {
         arguments: &target.arguments,
@@ -292,7 +292,8 @@ fn replace(thread: &Thread, target: &Target, environment: &Strings) -> Result<()
         random,
         auxiliary: &auxiliary,
     })?;
-    MEMORY.map_anonymous(STACK_TOP - STACK_BYTES, STACK_BYTES, options.bits())?;
+    let bytes = (built.bytes.len() as u64).next_multiple_of(PAGE) + STACK_BYTES;
+    MEMORY.map_anonymous(STACK_TOP - bytes, bytes, options.bits())?;
     user::copy_out(User(built.pointer), &built.bytes)?;
     settle(thread, target, environment)?;
     // SAFETY: the thread's own frame, in a call with all registers.

@@ -1,7 +1,7 @@
 //! Directories and names: where the process is, what is in a directory, making and removing names.
 
 use super::path::{ask, at, with_path};
-use crate::file::{self, FileRef, OpenFile, flag};
+use crate::file::{self, Backing, FileRef, OpenFile, flag};
 use crate::mount::MountTable;
 use crate::process::PROCESS;
 use crate::table::{Dir, Fd, Flags, Mode, Out, Path, Size};
@@ -245,7 +245,7 @@ pub fn readlinkat(thread: &Thread, directory: Dir, path: Path, buffer: Out, size
         // The text comes back where a redirect would.
         let mut position_rest = big_buffer(PATH_MAX + 64)?;
         let mut length = 0;
-        walk(directory.0, path, &mut position_rest, |s, d, p, redirect| {
+        let walked = walk(directory.0, path, &mut position_rest, |s, d, p, redirect| {
             let answer = s.read_link(d, p, rest);
             match answer {
                 Ok((value, filled)) => {
@@ -257,12 +257,40 @@ pub fn readlinkat(thread: &Thread, directory: Dir, path: Path, buffer: Out, size
                     Err((error, filled))
                 }
             }
-        })?;
+        });
+        match walked {
+            Ok(_) => {}
+            Err(Stop::Descriptor(fd)) => length = describe(&*PROCESS.file(fd)?, rest)?,
+            Err(stop) => return Err(stop),
+        }
         let length = length.min(size.0 as usize);
         user::copy_out(buffer.0, &rest[..length])?;
         Ok(length as u64)
     })
     .map_err(Stop::error)
+}
+
+/// What a link in /proc/self/fd reads: a path, or the kind of a file that has none.
+fn describe(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
+    use core::fmt::Write;
+    if let Ok(length) = path_of(file, out) {
+        return Ok(length);
+    }
+    let mut line = crate::strace::Line::new();
+    let kind = match (&file.backing, file.kind) {
+        (Backing::Epoll(_), _) => "anon_inode:[eventpoll]",
+        (Backing::Counter(_), _) => "anon_inode:[eventfd]",
+        (_, FileKind::Pipe) => {
+            let inode = file.client().attributes().map_or(0, |attributes| attributes.inode);
+            let _ = write!(line, "pipe:[{inode}]");
+            ""
+        }
+        _ => return Err(Error::ENOENT),
+    };
+    let _ = line.write_str(kind);
+    let text = line.finish().trim_ascii_end().as_bytes();
+    out.get_mut(..text.len()).ok_or(Error::ERANGE)?.copy_from_slice(text);
+    Ok(text.len())
 }
 
 /// readlink(2).

@@ -1,7 +1,7 @@
 //! Calls about files by path: open, stat, access, attributes, statfs.
 
 use crate::file::{self, FileRef, OpenFile, flag};
-use crate::process::PROCESS;
+use crate::process::{PROCESS, SERVER};
 use crate::table::{Bits, Dir, Flags, Int, Long, Mode, Out, Path};
 use crate::thread::Thread;
 use crate::user::{self, User};
@@ -379,7 +379,13 @@ pub fn fstatfs64(thread: &Thread, fd: crate::table::Fd, size: crate::table::Size
 
 /// umask(2).
 pub fn umask(_: &Thread, mask: Mode) -> Result<u64> {
-    Ok(u64::from(PROCESS.umask.swap(mask.0 & 0o777, Ordering::Relaxed)))
+    let mask = mask.0 & 0o777;
+    let old = PROCESS.umask.swap(mask, Ordering::Relaxed);
+    if old != mask {
+        // For /proc only.
+        let _ = SERVER.set_option(super::system::UMASK, u64::from(mask));
+    }
+    Ok(u64::from(old))
 }
 
 /// Extended attributes: no file system here has any.

@@ -49,7 +49,7 @@ pub fn sysinfo(_: &Thread, buffer: Out) -> Result<u64> {
 }
 
 /// getrandom(2).
-pub fn getrandom(_: &Thread, buffer: Out, length: Size, flags: Flags) -> Result<u64> {
+pub fn getrandom(thread: &Thread, buffer: Out, length: Size, flags: Flags) -> Result<u64> {
     if flags.0 & !7 != 0 || flags.0 & 6 == 6 {
         return Err(Error::EINVAL);
     }
@@ -59,18 +59,33 @@ pub fn getrandom(_: &Thread, buffer: Out, length: Size, flags: Flags) -> Result<
     let mut done = 0;
     while done < length {
         let now = (length - done).min(piece.len());
-        random_bytes(&mut piece[..now])?;
+        random_bytes(thread, &mut piece[..now])?;
         user::copy_out(buffer.0.add(done as u64), &piece[..now])?;
         done += now;
     }
     Ok(length as u64)
 }
 
-/// Fills `out` from the hypervisor's generator.
-pub fn random_bytes(out: &mut [u8]) -> Result<()> {
+/// Fills `out` from the hypervisor's generator or, where it has none, from /dev/urandom.
+pub fn random_bytes(thread: &Thread, out: &mut [u8]) -> Result<()> {
     for word in out.chunks_mut(8) {
-        let random = port::random()?.to_ne_bytes();
-        word.copy_from_slice(&random[..word.len()]);
+        match port::random() {
+            Ok(random) => word.copy_from_slice(&random.to_ne_bytes()[..word.len()]),
+            Err(_) => return from_device(thread, out),
+        }
+    }
+    Ok(())
+}
+
+fn from_device(thread: &Thread, out: &mut [u8]) -> Result<()> {
+    let mut rest = crate::thread::big_buffer(256)?;
+    let device = super::path::open_path(crate::walk::AT_FDCWD, b"/dev/urandom", &mut rest, 0, 0)?;
+    let mut done = 0;
+    while done < out.len() {
+        match super::io::read_own(thread, &device, &mut out[done..], k42_api::files::CURRENT)? {
+            0 => return Err(Error::EIO),
+            got => done += got,
+        }
     }
     Ok(())
 }
@@ -202,6 +217,10 @@ const PR_SET_NO_NEW_PRIVS: u32 = 38;
 const PR_GET_NO_NEW_PRIVS: u32 = 39;
 const PR_SET_CHILD_SUBREAPER: u32 = 36;
 
+/// The process server's own options: the umask, for /proc, and the second half of a name, before the first.
+pub const UMASK: u32 = 0x4b42_0001;
+const NAME_TAIL: u32 = 0x4b42_0002;
+
 /// prctl(2).
 pub fn prctl(_: &Thread, option: Flags, second: Addr, _third: Addr, _fourth: Addr, _fifth: Addr) -> Result<u64> {
     let at = User(second.0);
@@ -215,9 +234,8 @@ pub fn prctl(_: &Thread, option: Flags, second: Addr, _third: Addr, _fourth: Add
                 }
             }
             let [low, high] = [&name[..8], &name[8..]].map(|half| half.try_into().map_or(0, u64::from_le_bytes));
+            SERVER.set_option(NAME_TAIL, high)?;
             SERVER.set_option(PR_SET_NAME, low)?;
-            // The second half by a second call: option numbers from 0x1_0000 are K42's own.
-            SERVER.set_option(PR_SET_NAME | 0x1_0000, high)?;
             *PROCESS.name.lock() = name;
             Ok(0)
         }
