@@ -38,19 +38,20 @@ unsafe impl Platform for Runtime {
         k42_sched::processor()
     }
 
-    fn extend(&self, bytes: usize) -> Option<NonNull<u8>> {
+    fn extend(&self, bytes: usize) -> Option<NonNull<[u8]>> {
+        let piece = |address: u64| NonNull::new(core::ptr::slice_from_raw_parts_mut(address as *mut u8, bytes));
         let mut sources = SOURCES.lock();
         let (next, end) = sources.arena;
         if end - next >= bytes {
             sources.arena.0 = next + bytes;
-            return NonNull::new(next as *mut u8);
+            return piece(next as u64);
         }
         let address = layout::SERVER_HEAP + sources.grown as u64;
         if !grow(address, bytes) {
             return None;
         }
         sources.grown += bytes;
-        NonNull::new(address as *mut u8)
+        piece(address)
     }
 
     fn section(&self) -> Unpreempted {
