@@ -13,6 +13,7 @@ mod guest;
 mod host;
 mod pending;
 mod report;
+mod run;
 mod source;
 
 use crate::cargo;
@@ -98,6 +99,7 @@ pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
         Box::new(host::suite(repo, &packages, host::Machine::Miri)),
         Box::new(source::build_suite(repo, &packages)),
         Box::new(boot::suite(repo, &packages)),
+        Box::new(run::suite(repo)),
     ];
     suites.extend(guest::suites(repo, &packages)?);
 

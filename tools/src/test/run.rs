@@ -1,0 +1,179 @@
+//! Suite `run`: the command `./k42 run` as its user meets it, each time a whole boot.
+
+use super::Jobs;
+use crate::process;
+use crate::repo::Repo;
+use anyhow::{Context, Result, ensure};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Longer than any of these boots takes, on a busy host too.
+const LIMIT: &str = "--timeout=120";
+
+/// The cases.
+pub fn suite(repo: &Repo) -> Jobs {
+    let mut jobs = Jobs::new("run");
+    for cpus in [1, 2, 4] {
+        let k42 = K42::new(repo);
+        jobs.case(format!("exec-{cpus}cpu"), move || {
+            let cpus = format!("--cpus={cpus}");
+            k42.exec(&[&cpus], "echo $((6 * 7))")?.expect("42\n", "", 0)
+        });
+    }
+    let mut case = |name: &str, run: fn(K42) -> Result<()>| {
+        let k42 = K42::new(repo);
+        jobs.case(name, move || run(k42));
+    };
+    case("status", |k42| k42.exec(&[], "exit 3")?.expect("", "", 3));
+    case("killed", |k42| {
+        k42.exec(&[], "kill -9 $$")?.expect("", "", 137)
+    });
+    case("errors", |k42| {
+        k42.exec(&[], "echo oops >&2; echo fine")?
+            .expect("fine\n", "oops\n", 0)
+    });
+    case("untranslated", |k42| {
+        k42.exec(&[], "printf 'a\\nb\\r\\n\\tc\\001'")?
+            .expect("a\nb\r\n\tc\u{1}", "", 0)
+    });
+    case("much-output", |k42| {
+        let text: String = (1..=20_000).map(|n| format!("{n}\n")).collect();
+        k42.exec(&[], "seq 20000")?.expect(&text, "", 0)
+    });
+    case("no-input", |k42| {
+        k42.exec(&[], "cat; echo end")?.expect("end\n", "", 0)
+    });
+    case("icount", |k42| {
+        k42.exec(&["--icount"], "echo counted")?
+            .expect("counted\n", "", 0)
+    });
+    case("add", |k42| {
+        let source = k42.repo.root().join("rust-toolchain.toml");
+        let option = format!("--add={}=/some/where/file", source.display());
+        let text = std::fs::read_to_string(&source)?;
+        k42.exec(&[&option], "cat /some/where/file")?
+            .expect(&text, "", 0)
+    });
+    case("packages", |k42| {
+        k42.exec(&["--packages=bash"], "bash -c 'echo ${BASH_VERSION%%.*}'")?
+            .expect("5\n", "", 0)
+    });
+    case("timeout", |k42| {
+        let done = k42.start(&["run", "--timeout=20", "--exec", "sleep 10000"], None)?;
+        ensure!(
+            done.status == Some(124),
+            "status {:?}\n{}",
+            done.status,
+            done.stderr
+        );
+        Ok(())
+    });
+    case("log", |k42| {
+        let file = k42.scratch()?.join("log");
+        k42.exec(&[&format!("--log={}", file.display())], "true")?
+            .expect("", "", 0)?;
+        let log = std::fs::read_to_string(file)?;
+        ensure!(log.contains("K42 in Rust"), "the log has no banner:\n{log}");
+        Ok(())
+    });
+    case("trace", |k42| {
+        let file = k42.scratch()?.join("trace");
+        let file = file.to_str().context("a path that is not UTF-8")?;
+        k42.exec(&["--trace", file], "ls /")?;
+        let shown = k42.start(&["trace", file], None)?;
+        ensure!(shown.status == Some(0), "trace: {}", shown.stderr);
+        ensure!(
+            shown.stdout.lines().count() > 100,
+            "few events:\n{}",
+            shown.stdout
+        );
+        Ok(())
+    });
+    case("end-of-input", |k42| k42.interactive("").map(drop));
+    case("poweroff", |k42| {
+        let shown = k42.interactive("echo $((6 * 7))\npoweroff\necho not reached\n")?;
+        ensure!(
+            shown.contains("\n42\r\n"),
+            "no answer on the console:\n{shown}"
+        );
+        Ok(())
+    });
+    jobs
+}
+
+/// The command, to be started.
+struct K42 {
+    repo: Repo,
+}
+
+/// What it did.
+struct Done {
+    stdout: String,
+    stderr: String,
+    status: Option<i32>,
+}
+
+impl K42 {
+    fn new(repo: &Repo) -> Self {
+        K42 { repo: repo.clone() }
+    }
+
+    /// `run OPTIONS --exec COMMAND`.
+    fn exec(&self, options: &[&str], command: &str) -> Result<Done> {
+        let args = [&["run", LIMIT], options, &["--exec", command]].concat();
+        self.start(&args, None)
+    }
+
+    /// `run` with this typed; must end with status 0. Gives what the console showed.
+    fn interactive(&self, typed: &str) -> Result<String> {
+        let file = self.scratch()?.join("typed");
+        std::fs::write(&file, typed)?;
+        let done = self.start(&["run", LIMIT], Some(&file))?;
+        let log = process::tail(&done.stderr, 30);
+        ensure!(
+            done.status == Some(0),
+            "status {:?}\n{}\n{log}",
+            done.status,
+            done.stdout
+        );
+        Ok(done.stdout)
+    }
+
+    fn start(&self, args: &[&str], input: Option<&Path>) -> Result<Done> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(args).env("K42_ROOT", self.repo.root());
+        command.stdin(match input {
+            Some(file) => Stdio::from(File::open(file)?),
+            None => Stdio::null(),
+        });
+        let output = command.output()?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Done {
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            status: output.status.code(),
+        })
+    }
+
+    /// A folder for files.
+    fn scratch(&self) -> Result<PathBuf> {
+        let folder = self.repo.build_dir()?.join("test");
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+}
+
+impl Done {
+    /// It must have ended in exactly this way.
+    fn expect(self, stdout: &str, stderr: &str, status: i32) -> Result<()> {
+        ensure!(
+            self.stdout == stdout && self.stderr == stderr && self.status == Some(status),
+            "status {:?}\noutput: {}\nerrors: {}",
+            self.status,
+            process::tail(&self.stdout, 20),
+            process::tail(&self.stderr, 40)
+        );
+        Ok(())
+    }
+}
