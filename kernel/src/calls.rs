@@ -305,27 +305,11 @@ extern "C" fn map_batch(
 
 fn map_run(process: &Process, operation: &MapOperation) -> core::result::Result<(), (Error, u64)> {
     let flags = MapFlags::from_bits(operation.flags).ok_or((Error::EINVAL, 0))?;
-    let size = if flags.contains(MapFlags::LARGE) {
-        k42_abi::map::LARGE_PAGE
-    } else {
-        PAGE_SIZE as u64
-    };
     // No more at a time than keeps this CPU's interrupts off for a short while.
     if operation.pages > k42_abi::map::MAX_RUN {
         return Err((Error::E2BIG, 0));
     }
-    for page in 0..operation.pages {
-        let address = operation
-            .address
-            .checked_add(page * size)
-            .ok_or((Error::EINVAL, 0))?;
-        let frame = operation
-            .frame
-            .checked_add(page * size)
-            .ok_or((Error::EINVAL, 0))?;
-        process.space.map(address, frame, flags)?;
-    }
-    Ok(())
+    process.space.map_run(operation.address, operation.frame, operation.pages, flags)
 }
 
 extern "C" fn unmap(

@@ -106,70 +106,73 @@ impl Space {
         frame: u64,
         flags: MapFlags,
     ) -> core::result::Result<(), (Error, u64)> {
+        self.map_run(address, frame, 1, flags)
+    }
+
+    /// Maps `pages` frames in a row from `frame` at addresses in a row. After an error a first part may be mapped.
+    pub fn map_run(
+        &self,
+        address: u64,
+        frame: u64,
+        pages: u64,
+        flags: MapFlags,
+    ) -> core::result::Result<(), (Error, u64)> {
         let (size, last) = if flags.contains(MapFlags::LARGE) {
             (LARGE_PAGE, LAST_LEVEL - 1)
         } else {
             (PAGE_SIZE as u64, LAST_LEVEL)
         };
-        if address >= USER_TOP || !address.is_multiple_of(size) || !frame.is_multiple_of(size) {
+        let end = pages.checked_mul(size).and_then(|bytes| address.checked_add(bytes));
+        let end = end.filter(|end| *end <= USER_TOP).ok_or((Error::EINVAL, 0))?;
+        if !address.is_multiple_of(size) || !frame.is_multiple_of(size) {
             return Err((Error::EINVAL, 0));
         }
-        if !frames::is_server(frame, size >> PAGE_SHIFT) {
+        if !frames::is_server(frame, pages * (size >> PAGE_SHIFT)) {
             return Err((Error::EPERM, 0));
         }
         let mut tree = self.tree.lock();
         if tree.root == 0 {
             return Err((Error::ESRCH, 0));
         }
-        let mut at = tree.root;
-        for level in 0..=last {
-            // SAFETY: a table of this tree, under its lock.
-            let table = unsafe { Table::new(at) };
-            let index = address >> radix::span_shift(level) & (radix::entries(level) - 1);
-            let entry = table.get(index);
-            if level == last {
+        let (mut at, mut frame) = (address, frame);
+        let mut result = Ok(());
+        let mut replaced = false;
+        // One table after the other; the way down is walked once for each.
+        while at < end && result.is_ok() {
+            let table = match tree.table_for(at, last) {
+                Ok(table) => table,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            };
+            let mut index = at >> radix::span_shift(last) & (radix::entries(last) - 1);
+            while at < end && index < radix::entries(last) {
+                let entry = table.get(index);
                 if entry.is_valid() && !entry.is_leaf() {
-                    return Err((Error::EEXIST, 0));
+                    result = Err((Error::EEXIST, 0));
+                    break;
                 }
                 let new = Entry::page(frame, flags);
-                if new == entry {
-                    return Ok(()); // mapped along with a neighbour before: nothing to invalidate
+                // Mapped along with a neighbour before: nothing to invalidate.
+                if new != entry {
+                    table.set(index, new);
+                    if entry.is_valid() {
+                        let size =
+                            if last == LAST_LEVEL { tlb::PageSize::Small } else { tlb::PageSize::Large };
+                        tlb::invalidate_page(tree.pid, at, size);
+                        replaced = true;
+                    }
                 }
-                table.set(index, new);
-                if entry.is_valid() {
-                    let size = if last == LAST_LEVEL {
-                        tlb::PageSize::Small
-                    } else {
-                        tlb::PageSize::Large
-                    };
-                    tlb::invalidate_page(tree.pid, address, size);
-                    tlb::sync();
-                } else {
-                    tlb::entry_written();
-                }
-                return Ok(());
+                (at, frame, index) = (at + size, frame + size, index + 1);
             }
-            if entry.is_valid() && entry.is_leaf() {
-                return Err((Error::EEXIST, 0));
-            }
-            at = if entry.is_valid() {
-                entry.next()
-            } else {
-                let missing = u64::from(last - level);
-                if u64::from(tree.spare.len()) < missing {
-                    return Err((Error::NEED_FRAMES, missing - u64::from(tree.spare.len())));
-                }
-                let next = tree.spare.pop().ok_or((Error::NEED_FRAMES, missing))?;
-                // SAFETY: a table frame is the kernel's; this one was on the spare list.
-                unsafe {
-                    crate::arch::zero_pages(k42_boot::linear::<u8>(next) as u64, PAGE_SIZE as u64)
-                };
-                tree.used.push(next);
-                table.set(index, Entry::table(next));
-                next
-            };
         }
-        Err((Error::EINVAL, 0))
+        if replaced {
+            tlb::sync();
+        } else {
+            tlb::entry_written();
+        }
+        result
     }
 
     /// Removes what is mapped in `start..end`.
@@ -210,6 +213,38 @@ impl Space {
 }
 
 impl Tree {
+    /// The table at level `last` that has the entry for `address`, made if it is missing.
+    fn table_for(&mut self, address: u64, last: u32) -> core::result::Result<Table, (Error, u64)> {
+        let mut at = self.root;
+        for level in 0..last {
+            // SAFETY: a table of this tree, under its lock.
+            let table = unsafe { Table::new(at) };
+            let index = address >> radix::span_shift(level) & (radix::entries(level) - 1);
+            let entry = table.get(index);
+            if entry.is_valid() && entry.is_leaf() {
+                return Err((Error::EEXIST, 0));
+            }
+            at = if entry.is_valid() {
+                entry.next()
+            } else {
+                let missing = u64::from(last - level);
+                if u64::from(self.spare.len()) < missing {
+                    return Err((Error::NEED_FRAMES, missing - u64::from(self.spare.len())));
+                }
+                let next = self.spare.pop().ok_or((Error::NEED_FRAMES, missing))?;
+                // SAFETY: a table frame is the kernel's; this one was on the spare list.
+                unsafe {
+                    crate::arch::zero_pages(k42_boot::linear::<u8>(next) as u64, PAGE_SIZE as u64)
+                };
+                self.used.push(next);
+                table.set(index, Entry::table(next));
+                next
+            };
+        }
+        // SAFETY: as above.
+        Ok(unsafe { Table::new(at) })
+    }
+
     fn forget(&self, removal: &Removal) {
         if removal.pages == 0 && removal.freed.len() == 0 {
             return;
