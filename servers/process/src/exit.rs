@@ -166,9 +166,9 @@ impl Server {
         if me.life() == Life::Zombie {
             self.zombies.fetch_sub(1, Ordering::Relaxed);
         }
-        let view = me.view().heritage;
-        view.user.processes.fetch_sub(1, Ordering::Relaxed);
-        self.leave_group(me.pid(), view.group);
+        me.view().heritage.user.processes.fetch_sub(1, Ordering::Relaxed);
+        // The record itself goes some time later; its group is not to wait for that.
+        self.leave_group(me.pid(), me.move_to(self.nowhere.clone()));
         self.pids.release(me.pid());
         let _ = process.destroy(guard);
         self.objects.poll();

@@ -50,6 +50,8 @@ pub struct Server {
     pub(crate) ended_time: AtomicU64,
     /// Processes made since boot.
     pub(crate) made: AtomicU64,
+    /// The group of records that have been released.
+    pub(crate) nowhere: Arc<Group>,
     /// A random number for this start of the system.
     pub(crate) boot_id: [u64; 2],
     servers: [AtomicU32; SERVERS],
@@ -63,6 +65,7 @@ impl Server {
         Self {
             boot_id: [env.random(), env.random()],
             env,
+            nowhere: Arc::new(Group::lead(0)),
             files: ClientTables::new(HANDLES),
             objects,
             pids: Pids::default(),
