@@ -1,11 +1,11 @@
 //! A process's children, and what it has not yet been told of them.
 //!
-//! Children are kept by pid, and those with news in the order in which the news came, so a wait for any child does not
-//! look at those that just run. The rules of wait4(2) and waitid(2) are here, free of everything else.
+//! Children are kept by pid, and those with news apart from the others, so a wait for any child does not look at those that
+//! just run. Of several with news the one that has been a child for longest is told first, as in Linux. The rules of wait4(2) and waitid(2) are here, free of everything else.
 
 use crate::linux::wait;
 use crate::record::ProcessRef;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use k42_ipc::{Error, Result};
 
@@ -43,6 +43,15 @@ pub struct Child {
     pub process: ProcessRef,
     /// What it did last.
     pub news: News,
+    /// Place among its parent's children, by when they became that; given by `Family::add`.
+    pub order: u64,
+}
+
+impl Child {
+    /// A child that is to be added.
+    pub fn new(pid: i32, process: ProcessRef) -> Self {
+        Self { pid, process, news: News::None, order: 0 }
+    }
 }
 
 /// Which children a wait is for.
@@ -85,7 +94,9 @@ pub struct Heard {
 pub struct Family {
     closed: bool,
     children: BTreeMap<i32, Child>,
-    with_news: VecDeque<i32>,
+    /// By order.
+    with_news: BTreeMap<u64, i32>,
+    added: u64,
     waiters: Vec<u32>,
     /// SIGCHLD is ignored, or has SA_NOCLDWAIT: children that end vanish.
     pub no_wait: bool,
@@ -95,14 +106,15 @@ pub struct Family {
 
 impl Family {
     /// A new child. ESRCH if the process is ending and can have none.
-    pub fn add(&mut self, child: Child) -> Result<()> {
+    pub fn add(&mut self, mut child: Child) -> Result<()> {
         if self.closed {
             return Err(Error::ESRCH);
         }
-        self.with_news.try_reserve(self.children.len() + 1 - self.with_news.len()).map_err(|_| Error::EAGAIN)?;
+        self.added += 1;
+        child.order = self.added;
         self.children.insert(child.pid, child);
         if child.news != News::None {
-            self.with_news.push_back(child.pid);
+            self.with_news.insert(child.order, child.pid);
         }
         Ok(())
     }
@@ -115,10 +127,8 @@ impl Family {
         if reap {
             self.remove(pid);
         } else {
-            if child.news == News::None {
-                self.with_news.push_back(pid);
-            }
             child.news = news;
+            self.with_news.insert(child.order, pid);
         }
         Some(Heard { waiters: core::mem::take(&mut self.waiters), reap, signal })
     }
@@ -140,7 +150,7 @@ impl Family {
         let ready = |child: &&Child| child.news.wanted(options) && matches(child);
         let found = match which {
             Which::Pid(pid) => self.children.get(&pid).filter(ready),
-            _ => self.with_news.iter().filter_map(|pid| self.children.get(pid)).find(ready),
+            _ => self.with_news.values().filter_map(|pid| self.children.get(pid)).find(ready),
         };
         if let Some(&child) = found {
             if options & wait::NOWAIT == 0 {
@@ -169,7 +179,7 @@ impl Family {
         if child.news == News::Exited {
             self.remove(child.pid);
         } else {
-            self.with_news.retain(|&pid| pid != child.pid);
+            self.with_news.remove(&child.order);
             if let Some(child) = self.children.get_mut(&child.pid) {
                 child.news = News::None;
             }
@@ -177,11 +187,8 @@ impl Family {
     }
 
     fn remove(&mut self, pid: i32) {
-        self.children.remove(&pid);
-        self.with_news.retain(|&other| other != pid);
-        if self.children.is_empty() {
-            // A process that forks once in a while keeps no memory for it meanwhile.
-            self.with_news = VecDeque::new();
+        if let Some(child) = self.children.remove(&pid) {
+            self.with_news.remove(&child.order);
         }
     }
 
@@ -198,7 +205,7 @@ impl Family {
     /// The process ends: gives all children up and takes no more.
     pub fn close(&mut self) -> BTreeMap<i32, Child> {
         self.closed = true;
-        self.with_news = VecDeque::new();
+        self.with_news = BTreeMap::new();
         self.waiters = Vec::new();
         core::mem::take(&mut self.children)
     }

@@ -2,7 +2,7 @@
 
 use crate::credentials::Identity;
 use crate::env::Environment;
-use crate::family::{Child, News, Which};
+use crate::family::{Child, Which};
 use crate::group::{Group, Users};
 use crate::limits::{Limits, weight};
 use crate::load::LoadAverage;
@@ -172,7 +172,7 @@ impl Server {
                 return Err(error);
             }
         };
-        if let Err(error) = parent.add_child(Child { pid, process: child, news: News::None }) {
+        if let Err(error) = parent.add_child(Child::new(pid, child)) {
             // The parent is being killed: the child never was.
             self.undo(&guard, child);
             return Err(error);

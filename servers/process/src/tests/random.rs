@@ -4,6 +4,9 @@
 //! plays it on the server; [`linux::Host`] plays it on the machine that the test runs on, with real processes. Actors are
 //! known by the order of their birth, so that answers can be compared although pids differ.
 
+#[cfg(target_os = "linux")]
+mod linux;
+
 use super::mock::World;
 use crate::linux::{signal, wait};
 use crate::record::Life;
@@ -136,14 +139,13 @@ impl Player for Served {
 }
 
 /// Any act. No signal to everybody: on the host that would be everybody.
-fn acts(mine_only: bool) -> impl Strategy<Value = (usize, Act)> {
+fn acts() -> impl Strategy<Value = (usize, Act)> {
     use proptest::prelude::{Just, prop_oneof};
     let actor = || 0..ACTORS;
     let whom = || prop_oneof![3 => actor().prop_map(Whom::One), 1 => Just(Whom::OwnGroup), 2 => actor().prop_map(Whom::Group)];
     let waited = prop_oneof![2 => Just(Whom::Any), 2 => whom()];
     let options = prop_oneof![Just(0), Just(wait::STOPPED), Just(wait::CONTINUED), Just(wait::STOPPED | wait::CONTINUED)];
     let signals = prop_oneof![2 => Just(0u32), 2 => Just(signal::STOP), 3 => Just(signal::CONT), 1 => Just(signal::KILL), 1 => Just(15)];
-    let _ = mine_only;
     let act = prop_oneof![
         4 => Just(Act::Fork),
         1 => (0u8..9).prop_map(Act::Exit),
@@ -159,12 +161,12 @@ fn acts(mine_only: bool) -> impl Strategy<Value = (usize, Act)> {
 }
 
 fn history(length: usize) -> impl Strategy<Value = Vec<(usize, Act)>> {
-    proptest::collection::vec(acts(true), 1..length)
+    proptest::collection::vec(acts(), 1..length)
 }
 
 /// Whether a step makes sense now: the actor is there and runs, and the first one does not end or stop.
 fn sensible(player: &dyn Player, actor: usize, act: Act) -> bool {
-    let first = |whom: Whom| !matches!(whom, Whom::One(1..));
+    let first = |whom: Whom| !matches!(whom, Whom::One(1..) | Whom::Group(1..));
     actor < player.actors()
         && player.state(actor) == State::Alive
         && match act {
