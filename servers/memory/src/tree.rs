@@ -62,6 +62,8 @@ pub struct PageTree {
     height: u32,
     /// First index that the root covers.
     base: u64,
+    /// Pages in all.
+    pages: u64,
 }
 
 /// log2 of the pages that a node of `height` covers.
@@ -76,7 +78,7 @@ fn child_of(index: u64, height: u32) -> usize {
 impl PageTree {
     /// An empty tree.
     pub const fn new(frames: &'static Frames) -> Self {
-        Self { frames, root: None, height: 0, base: 0 }
+        Self { frames, root: None, height: 0, base: 0, pages: 0 }
     }
 
     /// Whether there is no page.
@@ -130,9 +132,9 @@ impl PageTree {
     pub fn insert(&mut self, index: u64, frame: Frame) {
         let frames = self.frames;
         let slot = self.slot(index);
-        let old = core::mem::replace(slot, frame.0);
-        if old != 0 {
-            frames.release(Frame(old));
+        match core::mem::replace(slot, frame.0) {
+            0 => self.pages += 1,
+            old => frames.release(Frame(old)),
         }
     }
 
@@ -179,6 +181,9 @@ impl PageTree {
 
     /// Pages in `first..end`.
     pub fn count(&self, first: u64, end: u64) -> u64 {
+        if overlap(self.height, self.base, first, end) == overlap(self.height, self.base, 0, u64::MAX) {
+            return self.pages;
+        }
         let mut count = 0;
         self.each(first, end, |_, _| {
             count += 1;
@@ -194,7 +199,14 @@ impl PageTree {
 
     /// Gives up the pages in `first..end`; returns how many there were.
     pub fn remove(&mut self, first: u64, end: u64) -> u64 {
-        let removed = remove(&mut self.root, self.height, self.base, first, end);
+        let all = overlap(self.height, self.base, 0, u64::MAX);
+        let removed = if overlap(self.height, self.base, first, end) == all {
+            self.root = None;
+            self.pages
+        } else {
+            remove(&mut self.root, self.height, self.base, first, end)
+        };
+        self.pages -= removed;
         if self.root.is_none() {
             self.height = 0;
         }

@@ -15,12 +15,15 @@ impl Space {
     /// What the process uses.
     pub fn usage(&self) -> Result<SpaceUsage> {
         let state = self.enter()?;
-        let mut resident = 0;
+        let mut resident = self.private();
         let mut stack = 0;
         let mut text = 0;
         for (&start, region) in &state.regions {
-            let (first, end) = region.indices(start);
-            resident += region.fcm.count(first, end).0;
+            // Private pages are counted as they come and go; only what is shared with others must be looked at.
+            if !region.fcm.is_private() {
+                let (first, end) = region.indices(start);
+                resident += region.fcm.count(first, end).0;
+            }
             if region.options.contains(MapOptions::GROWS_DOWN) {
                 stack += region.end - start;
             }
