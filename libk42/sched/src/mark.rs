@@ -36,7 +36,9 @@ impl Mark {
         {
             return true;
         }
-        self.0.store(RUNNING, Ordering::Relaxed);
+        // An exchange, not a store: another wake-up may have come just now and be wiped out here, so what was written
+        // before that one must be seen too.
+        self.0.swap(RUNNING, Ordering::Acquire);
         false
     }
 

@@ -93,7 +93,7 @@ pub(crate) mod offset {
 
 impl Thread {
     /// A thread that is nowhere yet.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             sp: 0,
             stack_top: 0,
