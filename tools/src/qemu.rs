@@ -70,6 +70,8 @@ impl Machine {
             "none",
         ]);
         qemu.args(["-action", "reboot=shutdown,shutdown=pause", "-seed", "1"]);
+        // The hypervisor's random numbers (H_RANDOM); they repeat, because of the seed.
+        qemu.args(["-device", "spapr-rng,use-builtin=on"]);
         if self.icount {
             qemu.args([
                 "-icount",
