@@ -71,7 +71,8 @@ impl Machine {
         ]);
         qemu.args(["-action", "reboot=shutdown,shutdown=pause", "-seed", "1"]);
         // The hypervisor's random numbers (H_RANDOM); they repeat, because of the seed.
-        qemu.args(["-device", "spapr-rng,use-builtin=on"]);
+        qemu.args(["-object", "rng-builtin,id=random"]);
+        qemu.args(["-device", "spapr-rng,rng=random"]);
         if self.icount {
             qemu.args([
                 "-icount",

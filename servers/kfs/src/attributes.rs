@@ -1,53 +1,14 @@
 //! Changing attributes and length: chmod, chown, utimensat, truncate, with Linux's rules on who may.
 
-use crate::contents::{Answer, Contents, Medium, Refusal, SIZE_MAX, Small};
+use crate::contents::SIZE_MAX;
+use crate::data::FileData;
 use crate::fs::Kfs;
-use crate::mapped::Mapped;
 use crate::node::{Body, Node, Owner};
-use alloc::boxed::Box;
-use alloc::vec::Vec;
 use k42_api::files::{SetAttributes, set};
 use k42_fslib::Access;
 use k42_fslib::credentials::without_set_id;
 use k42_fslib::linux::{access, mode};
 use k42_ipc::{Error, Result};
-
-/// Runs `operation` on a file's contents, which change over to mapped ones if the present ones are not made for it.
-pub fn with_contents<T>(
-    medium: Medium<'_>,
-    contents: &mut Box<dyn Contents>,
-    mut operation: impl FnMut(&mut dyn Contents) -> Answer<T>,
-) -> Result<T> {
-    match operation(&mut **contents) {
-        Ok(value) => return Ok(value),
-        Err(Refusal::Error(error)) => return Err(error),
-        Err(Refusal::Outgrown) => {}
-    }
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(contents.size() as usize)
-        .map_err(|_| Error::ENOSPC)?;
-    bytes.resize(contents.size() as usize, 0);
-    contents.read(0, &mut bytes);
-    let mut new: Box<dyn Contents> =
-        Box::try_new(Mapped::new(medium, &bytes, b"")?).map_err(|_| Error::ENOSPC)?;
-    match operation(&mut *new) {
-        Ok(value) => {
-            contents.destroy(medium);
-            *contents = new;
-            Ok(value)
-        }
-        Err(refusal) => {
-            // The file stays as it was.
-            new.destroy(medium);
-            Err(if let Refusal::Error(error) = refusal {
-                error
-            } else {
-                Error::EIO
-            })
-        }
-    }
-}
 
 impl Kfs {
     /// Changes what `new` says. `opened`: by an open file that may write, so the length needs no permission.
@@ -133,7 +94,7 @@ impl Kfs {
 
     /// Gives a regular file another length; the caller has checked that it may.
     pub fn truncate(&self, node: &Node, who: &Access<'_>, size: u64) -> Result<()> {
-        let Body::Regular(contents) = &node.body else {
+        let Body::Regular(file) = &node.body else {
             return Err(Error::EINVAL);
         };
         if size > i64::MAX as u64 {
@@ -142,19 +103,9 @@ impl Kfs {
         if size > SIZE_MAX {
             return Err(Error::EFBIG);
         }
-        let medium = self.resources.medium();
-        {
-            let mut contents = contents.write();
-            if size == 0 && contents.size() > 0 && !contents.is_shared() {
-                // An empty file needs no page cache.
-                let empty = Box::try_new(Small::new()).map_err(|_| Error::ENOSPC)?;
-                contents.destroy(medium);
-                *contents = empty;
-            } else {
-                with_contents(medium, &mut contents, |contents| {
-                    contents.resize(medium, size)
-                })?;
-            }
+        // An empty file needs no page cache.
+        if size > 0 || !file.clear()? {
+            file.with(|data| data.resize(size))?;
         }
         self.drop_set_id(node, who);
         node.touch_modified(self.now());

@@ -26,6 +26,8 @@ pub enum Refusal {
     Error(Error),
     /// This implementation is not made for it: the file changes over to a mapped one and tries again.
     Outgrown,
+    /// The data is now in another object.
+    Moved,
 }
 
 impl From<Error> for Refusal {
@@ -38,7 +40,7 @@ impl From<Error> for Refusal {
 pub type Answer<T> = core::result::Result<T, Refusal>;
 
 /// One implementation of a file's data. The file's lock is held: shared for `&self`, alone for `&mut self`.
-pub trait Contents: Send + Sync {
+pub trait Contents: Send + Sync + 'static {
     /// Length in bytes.
     fn size(&self) -> u64;
     /// Whether `read` of that range must be preceded by `prepare`.

@@ -4,7 +4,8 @@
 //! while it is used. Requests for different files share no lock:
 //!
 //! * [`node`]: a node and its attributes; its body is one of
-//!   * [`contents`] and [`mapped`]: data, in the heap or in a page cache of the memory server,
+//!   * [`data`]: data, in a clustered object; [`contents`] and [`mapped`]: in the heap or in a page cache of the memory
+//!     server,
 //!   * [`directory`]: names, searched plainly or by hash,
 //!   * [`pipe`]: the ring between readers and writers;
 //! * [`fs`]: the file system as a whole: nodes by path, quotas; [`service`]: the interface `FileSystem`;
@@ -19,6 +20,7 @@ extern crate alloc;
 
 pub mod attributes;
 pub mod contents;
+pub mod data;
 pub mod directory;
 pub mod fs;
 pub mod make;

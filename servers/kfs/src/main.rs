@@ -15,6 +15,7 @@ use k42_ipc::{ClientTables, Handle, ProcessId, Result};
 use k42_kfs::Kfs;
 use k42_kfs::ports::{Handles, PageStore, Ports};
 use k42_kfs::service::Root;
+use k42_object::{Config, System};
 use k42_rt::{Start, log, sys};
 
 k42_rt::entry!(main, heap = 4 << 20);
@@ -42,12 +43,7 @@ fn main(_: Start) {
     };
     // Half of memory for files; the rest is for those who use them.
     let pages = total / 2 / PAGE_SIZE as u64;
-    let fs = Kfs::start(
-        ports,
-        Box::new(Store(memory)),
-        pages,
-        total / BYTES_PER_NODE,
-    );
+    let fs = Kfs::start(ports, Box::new(Store(memory)), pages, nodes);
     unpack(fs, memory);
     k42_rt::serve(Box::leak(Box::new(Root(fs))), &HANDLE_TABLES.0);
     mount_points(fs);

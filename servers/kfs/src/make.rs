@@ -1,5 +1,6 @@
 //! Making names: open with O_CREAT, mkdir, mknod, symlink, link.
 
+use crate::data::File;
 use crate::directory::Entries;
 use crate::fs::{Held, Kfs};
 use crate::node::{Body, Node, NodeRef, Owner};
@@ -71,7 +72,7 @@ impl Kfs {
     /// Makes a node of any kind but symbolic links.
     fn body_of(&self, mode: u32, rdev: u64) -> Result<Body> {
         Ok(match mode & m::TYPE {
-            m::REGULAR => Node::empty_file()?,
+            m::REGULAR => Body::Regular(File::new(self.resources)?),
             m::DIRECTORY => Body::Directory(RwLock::new(Entries::new(self.seed()))),
             m::CHARACTER | m::BLOCK => Body::Device(rdev),
             m::FIFO => Body::Pipe(Pipe::new()),
@@ -255,7 +256,7 @@ impl Kfs {
             if locked.get(walked.name()).is_some() {
                 continue;
             }
-            let node = self.new_node(owner, Node::empty_file()?)?;
+            let node = self.new_node(owner, Body::Regular(File::new(self.resources)?))?;
             self.enter(&walked.directory, &mut locked, walked.name(), &node)?;
             drop(locked);
             return self.open_node(caller, client, node, flags, true);
@@ -291,7 +292,7 @@ impl Kfs {
         }
         node.check(who, access::WRITE | access::EXECUTE)?;
         let owner = self.owner_of_new(&node, who, m::REGULAR | mode & m::PERMISSIONS);
-        let file = self.new_node(owner, Node::empty_file()?)?;
+        let file = self.new_node(owner, Body::Regular(File::new(self.resources)?))?;
         if flags & flag::EXCLUSIVE == 0 {
             file.set_linkable();
         }

@@ -63,7 +63,7 @@ impl Mapped {
         };
         match new.write(medium, 0, bytes) {
             Ok(count) if count == bytes.len() => Ok(new),
-            Ok(_) | Err(Refusal::Outgrown) => {
+            Ok(_) | Err(Refusal::Outgrown | Refusal::Moved) => {
                 new.destroy(medium);
                 Err(Error::ENOSPC)
             }

@@ -5,7 +5,7 @@
 //! inode number; a file's contents; a node's times; a node's place. Mode and owner are read without a lock (on every
 //! step of every path) and written under the lock of the times.
 
-use crate::contents::{Contents, Small};
+use crate::data::{File, FileData};
 use crate::directory::Entries;
 use crate::pipe::Pipe;
 use crate::quota::Resources;
@@ -50,7 +50,7 @@ pub struct Place {
 /// What a node contains.
 pub enum Body {
     /// Data.
-    Regular(RwLock<Box<dyn Contents>>),
+    Regular(File),
     /// Names.
     Directory(RwLock<Entries>),
     /// A path.
@@ -137,13 +137,6 @@ impl Node {
             linkable: AtomicBool::new(false),
             locks: Mutex::new(None),
         }
-    }
-
-    /// An empty regular file's body.
-    pub fn empty_file() -> Result<Body> {
-        let contents: Box<dyn Contents> =
-            Box::try_new(Small::new()).map_err(|_| k42_ipc::Error::ENOSPC)?;
-        Ok(Body::Regular(RwLock::new(contents)))
     }
 
     /// Type and permission bits.
@@ -264,7 +257,7 @@ impl Node {
     /// Length in bytes.
     pub fn size(&self) -> u64 {
         match &self.body {
-            Body::Regular(contents) => contents.read().size(),
+            Body::Regular(file) => file.size(),
             // What ext4 shows for a directory of one block, whatever it holds.
             Body::Directory(_) => 4096,
             Body::Symlink(target) => target.len() as u64,
@@ -275,9 +268,9 @@ impl Node {
     /// What stat(2) tells.
     pub fn attributes(&self, device: u64) -> Attributes {
         let (size, pages) = match &self.body {
-            Body::Regular(contents) => {
-                let contents = contents.read();
-                (contents.size(), contents.pages(self.resources.medium()))
+            Body::Regular(file) => {
+                let usage = file.with(|data| data.usage());
+                usage.map_or((0, 0), |usage| (usage.size, usage.pages))
             }
             Body::Directory(_) => (self.size(), 1),
             _ => (self.size(), 0),
@@ -309,9 +302,6 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Body::Regular(contents) = &mut self.body {
-            contents.get_mut().destroy(self.resources.medium());
-        }
         self.resources.nodes.give(1);
         // Of a chain of directories that have all been removed, each is held by the one below it. They end one after the
         // other and not one within the other: the chain may be longer than the stack.

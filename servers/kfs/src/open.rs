@@ -2,8 +2,8 @@
 
 mod calls;
 
-use crate::attributes::with_contents;
-use crate::contents::{Contents, SIZE_MAX};
+use crate::contents::SIZE_MAX;
+use crate::data::{File, FileData};
 use crate::fs::{Held, Kfs};
 use crate::node::{Body, NodeRef, Place};
 use crate::pipe::Side;
@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use k42_api::files::{Attributes, FileKind};
 use k42_fslib::linux::{NAME_MAX, PATH_MAX, dirent_type, mode, open as flag, seek};
 use k42_fslib::lock::FileLocks;
-use k42_fslib::sync::{Mutex, RwLock};
+use k42_fslib::sync::Mutex;
 use k42_fslib::wait::WaitList;
 use k42_fslib::walk::Tree;
 use k42_fslib::{Client, dirent};
@@ -111,59 +111,31 @@ impl OpenNode {
     }
 
     /// Reads a regular file at `offset` into what is left of `out`.
-    fn read_at(
-        &self,
-        contents: &RwLock<Box<dyn Contents>>,
-        offset: u64,
-        out: &mut OutBuf<'_>,
-    ) -> Result<u32> {
-        let length = out.room();
-        let reader = contents.read();
-        if reader.needs_preparation(offset, length) {
-            drop(reader);
-            let mut writer = contents.write();
-            writer.prepare(self.fs.resources.medium(), offset, length)?;
-            let count = writer.read(offset, out.spare());
-            drop(writer);
-            out.advance(count);
-            return Ok(count as u32);
-        }
-        let count = reader.read(offset, out.spare());
-        drop(reader);
+    fn read_at(&self, file: &File, offset: u64, out: &mut OutBuf<'_>) -> Result<u32> {
+        let spare = out.spare();
+        let count = file.with(|data| data.read(offset, spare))?;
         out.advance(count);
         Ok(count as u32)
     }
 
-    /// Writes to a regular file; where it ended up beginning, and how much.
-    fn write_at(
-        &self,
-        caller: &Caller,
-        offset: u64,
-        append: bool,
-        data: &[u8],
-    ) -> Result<(u64, u32)> {
-        let Body::Regular(contents) = &self.node.body else {
+    /// Writes to a regular file at `offset`, or at its end; where it ended up beginning, and how much.
+    fn write_at(&self, caller: &Caller, offset: Option<u64>, data: &[u8]) -> Result<(u64, u32)> {
+        let Body::Regular(file) = &self.node.body else {
             return Err(Error::EINVAL);
         };
-        let medium = self.fs.resources.medium();
-        let mut contents = contents.write();
-        let offset = if append { contents.size() } else { offset };
         if data.is_empty() {
-            return Ok((offset, 0));
+            return Ok((offset.unwrap_or_else(|| file.size()), 0));
         }
-        if offset >= SIZE_MAX {
+        if offset.is_some_and(|offset| offset >= SIZE_MAX) {
             return Err(Error::EFBIG);
         }
-        let count = with_contents(medium, &mut contents, |contents| {
-            contents.write(medium, offset, data)
-        })?;
-        drop(contents);
+        let (start, count) = file.with(|contents| contents.write(offset, data))?;
         if self.node.mode() & (mode::SET_UID | mode::SET_GID) != 0 {
             let client = self.client(caller)?;
             self.fs.drop_set_id(&self.node, &client.record.effective());
         }
         self.node.touch_modified(self.fs.now());
-        Ok((offset, count as u32))
+        Ok((start, count as u32))
     }
 
     fn seek_to(&self, position: &Position, offset: i64, whence: u32) -> Result<u64> {
@@ -174,16 +146,16 @@ impl OpenNode {
             seek::END if self.node.is_directory() => i64::MAX as u64,
             seek::END => self.node.size(),
             seek::DATA | seek::HOLE => {
-                let Body::Regular(contents) = &self.node.body else {
+                let Body::Regular(file) = &self.node.body else {
                     return Err(Error::EINVAL);
                 };
-                let contents = contents.read();
-                if offset < 0 || offset as u64 >= contents.size() {
+                let size = file.size();
+                if offset < 0 || offset as u64 >= size {
                     return Err(Error::ENXIO);
                 }
-                let found = contents.next(offset as u64, whence == seek::HOLE);
+                let found = file.with(|data| data.next(offset as u64, whence == seek::HOLE))?;
                 // Every file ends with a hole; but there may be no more data.
-                return if whence == seek::DATA && found >= contents.size() {
+                return if whence == seek::DATA && found >= size {
                     Err(Error::ENXIO)
                 } else {
                     Ok(found)
@@ -313,8 +285,12 @@ impl Drop for OpenNode {
                     }
                 }
             }
-            Body::Regular(contents) if self.writes() => {
-                contents.write().trim(self.fs.resources.medium())
+            Body::Regular(file) if self.writes() => {
+                // Nothing to give back is no failure.
+                let _ = file.with(|data| {
+                    data.trim();
+                    Ok(())
+                });
             }
             _ => {}
         }

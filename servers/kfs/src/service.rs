@@ -332,11 +332,11 @@ pub struct Root(pub &'static Kfs);
 
 impl Exported for Root {
     fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
-        let reply = file_system_dispatch(&self.0, incoming);
+        let mut reply = file_system_dispatch(&self.0, incoming);
         if reply.is_no_method() {
-            lifecycle_dispatch(&self.0, incoming)
-        } else {
-            reply
+            reply = lifecycle_dispatch(&self.0, incoming);
         }
+        crate::data::collect();
+        reply
     }
 }

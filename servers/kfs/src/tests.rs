@@ -2,6 +2,7 @@
 
 mod archive;
 mod files;
+mod many;
 mod mock;
 mod names;
 mod oracle;

@@ -3,11 +3,11 @@
 //! Each file's bytes are copied once, from the archive into the file. What is damaged or cannot be made is said in one
 //! line of the log with the member's name, and the rest is unpacked all the same.
 
-use crate::attributes::with_contents;
+use crate::data::{File, FileData};
 use crate::directory::Entries;
 use crate::fs::Kfs;
 use crate::make::entries;
-use crate::node::{Body, Node, NodeRef, Owner};
+use crate::node::{Body, NodeRef, Owner};
 use crate::pipe::Pipe;
 use crate::tar::{Kind, Member, Reader};
 use alloc::vec::Vec;
@@ -182,7 +182,7 @@ impl Kfs {
         let number = device(member.device.0, member.device.1);
         let (kind, body) = match member.kind {
             Kind::Regular | Kind::HardLink | Kind::Directory => {
-                (mode::REGULAR, Node::empty_file()?)
+                (mode::REGULAR, Body::Regular(File::new(self.resources)?))
             }
             Kind::Symlink => {
                 if member.link.is_empty() || member.link.len() > k42_fslib::linux::PATH_MAX {
@@ -210,13 +210,10 @@ impl Kfs {
             },
             body,
         )?;
-        if let Body::Regular(contents) = &node.body
+        if let Body::Regular(file) = &node.body
             && !member.data.is_empty()
         {
-            let medium = self.resources.medium();
-            let written = with_contents(medium, &mut contents.write(), |contents| {
-                contents.write(medium, 0, member.data)
-            })?;
+            let (_, written) = file.with(|data| data.write(Some(0), member.data))?;
             if written < member.data.len() {
                 return Err(Error::ENOSPC);
             }

@@ -1,8 +1,8 @@
 //! The interface `OpenFile`, method by method.
 
 use super::{OpenNode, Position};
-use crate::attributes::with_contents;
 use crate::contents::SIZE_MAX;
+use crate::data::FileData;
 use crate::node::{Body, Place};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -32,17 +32,17 @@ impl OpenFile for OpenNode {
                 self.wake(woken);
                 return Ok(count);
             }
-            Body::Regular(contents) if offset == CURRENT => {
+            Body::Regular(file) if offset == CURRENT => {
                 let mut position = self.position.lock();
-                let count = self.read_at(contents, position.offset, out)?;
+                let count = self.read_at(file, position.offset, out)?;
                 position.offset += count as u64;
                 count
             }
-            Body::Regular(contents) => {
+            Body::Regular(file) => {
                 if offset > i64::MAX as u64 {
                     return Err(Error::EINVAL);
                 }
-                self.read_at(contents, offset, out)?
+                self.read_at(file, offset, out)?
             }
             Body::Directory(_) => return Err(Error::EISDIR),
             _ => return Err(Error::EINVAL),
@@ -71,10 +71,10 @@ impl OpenFile for OpenNode {
                 return Err(Error::EINVAL);
             }
             // As on Linux, O_APPEND wins over the offset of pwrite.
-            return Ok(self.write_at(caller, offset, append, data)?.1);
+            return Ok(self.write_at(caller, (!append).then_some(offset), data)?.1);
         }
         let mut position = self.position.lock();
-        let (start, count) = self.write_at(caller, position.offset, append, data)?;
+        let (start, count) = self.write_at(caller, (!append).then_some(position.offset), data)?;
         position.offset = start + count as u64;
         Ok(count)
     }
@@ -132,8 +132,8 @@ impl OpenFile for OpenNode {
         self.not_path()?;
         let available = match (&self.node.body, request) {
             (Body::Pipe(pipe), ioctl::FIONREAD) => pipe.available() as u64,
-            (Body::Regular(contents), ioctl::FIONREAD) => {
-                let size = contents.read().size();
+            (Body::Regular(file), ioctl::FIONREAD) => {
+                let size = file.size();
                 size.saturating_sub(self.position.lock().offset)
             }
             _ => return Err(Error::ENOTTY),
@@ -155,7 +155,7 @@ impl OpenFile for OpenNode {
     fn map_handle(&self, caller: &Caller, options: u32) -> Result<Handle> {
         self.not_path()?;
         let options = MapOptions::from_bits(options).ok_or(Error::EINVAL)?;
-        let Body::Regular(contents) = &self.node.body else {
+        let Body::Regular(file) = &self.node.body else {
             return Err(Error::ENODEV);
         };
         let stores = options.contains(MapOptions::WRITE | MapOptions::SHARED);
@@ -167,12 +167,7 @@ impl OpenFile for OpenNode {
         if stores {
             rights |= MapOptions::WRITE;
         }
-        let medium = self.fs.resources.medium();
-        let mut contents = contents.write();
-        let handle = with_contents(medium, &mut contents, |contents| {
-            contents.grant(medium, caller.process, rights.bits())
-        })?;
-        drop(contents);
+        let handle = file.with(|data| data.grant(caller.process, rights.bits()))?;
         if stores {
             self.node.touch_modified(self.fs.now());
         } else if !self.has(flag::NO_ATIME) {
@@ -294,8 +289,8 @@ impl OpenFile for OpenNode {
         if !self.writes() {
             return Err(Error::EBADF);
         }
-        let contents = match &self.node.body {
-            Body::Regular(contents) => contents,
+        let file = match &self.node.body {
+            Body::Regular(file) => file,
             Body::Pipe(_) => return Err(Error::ESPIPE),
             _ => return Err(Error::ENODEV),
         };
@@ -319,30 +314,12 @@ impl OpenFile for OpenNode {
         {
             return Err(Error::EOPNOTSUPP);
         }
-        let medium = self.fs.resources.medium();
-        let mut contents = contents.write();
         if punch || zero {
-            with_contents(medium, &mut contents, |contents| {
-                contents.punch(medium, offset, length)
-            })?;
+            file.with(|data| data.punch(offset, length))?;
         }
         if !punch {
-            with_contents(medium, &mut contents, |contents| {
-                contents.allocate(medium, offset, length)
-            })?;
-            if !keep && end > contents.size() {
-                with_contents(medium, &mut contents, |contents| {
-                    contents.resize(medium, end)
-                })?;
-                if contents.is_shared() {
-                    // What lay beyond the end could not be taken before.
-                    with_contents(medium, &mut contents, |contents| {
-                        contents.allocate(medium, offset, length)
-                    })?;
-                }
-            }
+            file.with(|data| data.allocate(offset, length, !keep))?;
         }
-        drop(contents);
         self.fs
             .drop_set_id(&self.node, &self.client(caller)?.record.effective());
         self.node.touch_modified(self.fs.now());
@@ -375,6 +352,8 @@ impl OpenFile for OpenNode {
 
 impl Exported for OpenNode {
     fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
-        open_file_dispatch(self, incoming)
+        let reply = open_file_dispatch(self, incoming);
+        crate::data::collect();
+        reply
     }
 }

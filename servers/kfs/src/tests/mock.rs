@@ -11,6 +11,7 @@ use k42_api::files::{
 use k42_api::lifecycle::{Credentials, Lifecycle};
 use k42_fslib::ports::{Clock, Notifier, Processes};
 use k42_ipc::{Caller, ClientTables, Error, Handle, OutBuf, ProcessId, Result};
+use k42_object::{Config, System};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -253,6 +254,8 @@ pub const FRAMES: u64 = 10_000;
 impl World {
     /// A new one.
     pub fn new() -> Self {
+        // Started by whichever test comes first.
+        let _ = System::start(Config::new(2, || 0));
         let store: &MockStore = Box::leak(Box::default());
         store.frames.store(FRAMES, Ordering::Relaxed);
         let events: &Events = Box::leak(Box::default());
