@@ -34,6 +34,12 @@ fn main(_: Start) {
     let total = memory
         .totals()
         .map_or(DEFAULT_MEMORY, |totals| totals.total);
+    let nodes = total / BYTES_PER_NODE;
+    let objects = Config::new(info.cpus as usize, || k42_sched::vp() as usize);
+    if let Err(error) = System::start(objects.refs_per_cpu(nodes as usize)) {
+        log::error!("no object system: {error}");
+        return;
+    }
     let ports = Ports {
         handles: &HANDLE_TABLES,
         notifier: Box::new(Events),
