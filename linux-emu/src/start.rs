@@ -152,8 +152,8 @@ fn begin(thread: &'static Thread) -> Result<()> {
     let mode = member("init.mode")?;
     let console = mode.trim_ascii() == b"console";
     if console {
-        SERVER.new_session()?;
-        // The leader of a session without a terminal gets the first one that it opens.
+        // The first process leads a session from birth; as its leader, without a terminal yet, it gets the first one
+        // that it opens.
         let terminal = open(b"/dev/console", flag::O_RDWR)?;
         for _ in 0..3 {
             PROCESS.add_file(terminal.clone(), false)?;

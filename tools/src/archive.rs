@@ -7,7 +7,7 @@
 //! | member | content |
 //! |---|---|
 //! | `servers/memory` … `linux-emu` | programs, in the order of [`PROGRAMS`](crate::build::PROGRAMS) |
-//! | `init.args` | arguments of the first process, each ended by a zero byte |
+//! | `init.args` | arguments of the first process, each ended by a zero byte; the first is its path |
 //! | `init.env` | its environment, likewise |
 //! | `init.mode` | `console`: an interactive shell; `exec`: a command whose output goes out untranslated |
 //! | `winsize` | `ROWS COLUMNS` of the console |
@@ -38,7 +38,7 @@ pub struct Init {
 impl Init {
     fn args(&self) -> Vec<u8> {
         match &self.exec {
-            None => b"-sh\0".to_vec(),
+            None => b"/bin/sh\0-l\0".to_vec(),
             Some(command) => [b"/bin/sh\0-c\0", command.as_bytes(), b"\0"].concat(),
         }
     }
@@ -134,7 +134,7 @@ mod tests {
             env: vec!["A=b c".into()],
             size: (24, 80),
         };
-        assert_eq!(init.args(), b"-sh\0");
+        assert_eq!(init.args(), b"/bin/sh\0-l\0");
         assert_eq!(init.mode(), "console");
         assert!(init.environment().ends_with(b"SHELL=/bin/sh\0A=b c\0"));
         init.exec = Some("echo 'x y'".into());
