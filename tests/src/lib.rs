@@ -9,6 +9,7 @@
 //! So one run compares K42 with the record, and another the record with Linux.
 
 pub mod archive;
+pub mod busybox;
 pub mod compile;
 pub mod frames;
 pub mod linux;

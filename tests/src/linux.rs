@@ -48,16 +48,23 @@ impl Debian {
         for dir in ["proc", "dev", "sys", "root", "etc", "usr/bin", "usr/sbin", "sbin"] {
             tree.put(dir, Node::Dir(0o755));
         }
-        let list = Command::new("qemu-ppc64le").arg(&busybox).arg("--list-full").output();
-        let list = list.context("qemu-ppc64le: not found (Debian package qemu-user)")?;
-        for applet in String::from_utf8_lossy(&list.stdout).lines().filter(|l| l.contains('/')) {
-            tree.put(applet, Node::Link("/bin/busybox".into()));
+        for applet in self.applets()? {
+            tree.put(&applet, Node::Link("/bin/busybox".into()));
         }
         tree.file("bin/busybox", 0o755, fs::read(busybox)?);
         tree.put("tmp", Node::Dir(0o1777));
         tree.file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
         tree.file("etc/group", 0o644, "root:x:0:\ntty:x:5:\nusers:x:100:\nnogroup:x:65534:\n");
         Ok(tree)
+    }
+
+    /// The paths of busybox's applets, told by busybox itself under emulation.
+    pub fn applets(&self) -> Result<Vec<String>> {
+        let mut qemu = Command::new("qemu-ppc64le");
+        qemu.arg(self.dir.join("root/bin/busybox")).arg("--list-full");
+        let list = qemu.output().context("qemu-ppc64le: not found (Debian package qemu-user)")?;
+        let text = String::from_utf8_lossy(&list.stdout);
+        Ok(text.lines().filter(|l| l.contains('/')).map(String::from).collect())
     }
 
     /// Adds what a dynamically linked program needs.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use k42_tests::archive::Tree;
+use k42_tests::busybox::{self, Busybox};
 use k42_tests::compile::Compiler;
 use k42_tests::linux::Linux;
 use k42_tests::machine::Machine;
@@ -19,6 +21,7 @@ const USAGE: &str = "usage: k42-tests [OPTION...] [FILTER...]
   --cpus N         how many processors the machine has (default: 1)
   --record         run on Linux twice and write tests/SUITE/expected
   --list           only list the cases
+  --verbose        show all that came back, not only what differs
   FILTER           run the cases whose name contains one of these
 ";
 
@@ -28,6 +31,7 @@ struct Options {
     cpus: u32,
     record: bool,
     list: bool,
+    verbose: bool,
     filters: Vec<String>,
 }
 
@@ -38,6 +42,7 @@ fn options() -> Result<Option<Options>> {
         cpus: 1,
         record: false,
         list: false,
+        verbose: false,
         filters: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -48,6 +53,7 @@ fn options() -> Result<Option<Options>> {
             "--target" => options.target = value()?,
             "--cpus" => options.cpus = value()?.parse().context("--cpus: not a number")?,
             "--record" => options.record = true,
+            "--verbose" | "-v" => options.verbose = true,
             "--list" => options.list = true,
             "--help" | "-h" => return Ok(None),
             other if other.starts_with('-') => bail!("{other}: no such option\n{USAGE}"),
@@ -74,6 +80,9 @@ fn run() -> Result<bool> {
         return Ok(true);
     };
     let root = root();
+    if options.suite == "busybox" {
+        return busybox(&root, &options);
+    }
     let suite = Suite::find(&root, &options.suite)?;
     let chosen = |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
     let cases: Vec<_> = suite.cases.iter().filter(|c| chosen(&c.name)).collect();
@@ -90,11 +99,7 @@ fn run() -> Result<bool> {
     install_runner(&root, &compiler, &mut tree)?;
     suite.install(&compiler, &mut tree)?;
 
-    let machine: Box<dyn Machine> = match options.target.as_str() {
-        _ if options.record => Box::new(Linux::prepare(&root)?.with_cpus(options.cpus)),
-        "linux" => Box::new(Linux::prepare(&root)?.with_cpus(options.cpus)),
-        other => bail!("{other}: no such target"),
-    };
+    let machine = machine(&root, &options)?;
     let outcomes = run_cases(machine.as_ref(), &tree, &cases)?;
 
     if options.record {
@@ -118,6 +123,11 @@ fn run() -> Result<bool> {
         return Ok(unsteady == 0);
     }
 
+    if options.verbose {
+        for (name, outcome) in &outcomes {
+            println!("--- {name}\n{}", outcome.to_record());
+        }
+    }
     let (mut passed, mut failed) = (0, BTreeSet::new());
     for case in &cases {
         match judge(&suite, &case.name, outcomes.get(&case.name)) {
@@ -137,4 +147,59 @@ fn run() -> Result<bool> {
     }
     println!("{} on {}: {passed} passed, {} failed", suite.folder, machine.name(), failed.len());
     Ok(failed.is_empty())
+}
+
+/// The machine that was asked for; a record is made on Linux.
+fn machine(root: &Path, options: &Options) -> Result<Box<dyn Machine>> {
+    match options.target.as_str() {
+        target if target == "linux" || options.record => Ok(Box::new(Linux::prepare(root)?.with_cpus(options.cpus))),
+        other => bail!("{other}: no such target"),
+    }
+}
+
+/// busybox's own suite: recorded by the names of the tests that pass.
+fn busybox(root: &Path, options: &Options) -> Result<bool> {
+    let suite = Busybox::prepare(root)?;
+    let mut all = suite.cases()?;
+    if options.record {
+        all.iter_mut().for_each(|c| c.seconds /= 2);
+    }
+    let chosen = |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
+    let cases: Vec<_> = all.iter().filter(|c| chosen(&c.name)).collect();
+    ensure!(!cases.is_empty(), "no unit has such a name");
+    if options.list {
+        cases.iter().for_each(|c| println!("{}", c.name));
+        return Ok(true);
+    }
+    let compiler = Compiler::new("powerpc64le-linux-gnu-", root)?;
+    let mut tree = Tree::default();
+    install_runner(root, &compiler, &mut tree)?;
+    suite.install(&mut tree)?;
+    let machine = machine(root, options)?;
+    let outcomes = run_cases(machine.as_ref(), &tree, &cases)?;
+    let mut passed = busybox::passed(&outcomes);
+    if options.record {
+        ensure!(options.filters.is_empty(), "--record is for the whole suite");
+        let again = busybox::passed(&run_cases(machine.as_ref(), &tree, &cases)?);
+        for name in passed.symmetric_difference(&again) {
+            println!("{name}: differs from one run to the next");
+        }
+        passed = passed.intersection(&again).cloned().collect();
+        suite.record(&passed)?;
+        println!("{} pass", passed.len());
+        return Ok(true);
+    }
+    let unit = |name: &str| cases.iter().any(|c| name.starts_with(&format!("{}: ", c.name)));
+    let expected = suite.expected()?;
+    let missing: Vec<_> = expected.iter().filter(|n| unit(n) && !passed.contains(*n)).collect();
+    for name in &missing {
+        println!("test busybox::{name} ... FAILED");
+    }
+    if options.verbose {
+        for (unit, outcome) in &outcomes {
+            println!("--- {unit}\n{}", outcome.to_record());
+        }
+    }
+    println!("busybox on {}: {} passed, {} failed", machine.name(), passed.len(), missing.len());
+    Ok(missing.is_empty())
 }
