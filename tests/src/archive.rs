@@ -35,7 +35,9 @@ impl Tree {
         let mut at = 0;
         while let Some(slash) = path[at..].find('/') {
             at += slash;
-            self.nodes.entry(path[..at].to_string()).or_insert(Node::Dir(0o755));
+            self.nodes
+                .entry(path[..at].to_string())
+                .or_insert(Node::Dir(0o755));
             at += 1;
         }
         self.nodes.insert(path.to_string(), node);
@@ -53,7 +55,12 @@ impl Tree {
 
     /// Puts all of another tree in, over what is there.
     pub fn merge(&mut self, other: &Self) {
-        self.nodes.extend(other.nodes.iter().map(|(path, node)| (path.clone(), node.clone())));
+        self.nodes.extend(
+            other
+                .nodes
+                .iter()
+                .map(|(path, node)| (path.clone(), node.clone())),
+        );
     }
 
     /// Adds a directory of the host with all that is in it.
@@ -63,11 +70,18 @@ impl Tree {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name().into_string().unwrap_or_default();
-            ensure!(!name.is_empty(), "a file in {} has no UTF-8 name", host.display());
+            ensure!(
+                !name.is_empty(),
+                "a file in {} has no UTF-8 name",
+                host.display()
+            );
             let path = format!("{guest}/{name}");
             let (host, kind) = (entry.path(), entry.file_type()?);
             if kind.is_dir() {
-                self.put(&path, Node::Dir(entry.metadata()?.permissions().mode() & 0o7777));
+                self.put(
+                    &path,
+                    Node::Dir(entry.metadata()?.permissions().mode() & 0o7777),
+                );
                 self.add_host_dir(&path, &host)?;
             } else if kind.is_symlink() {
                 let target = std::fs::read_link(&host)?;
@@ -90,8 +104,13 @@ impl Tree {
                 Node::Link(to) => (b'2', 0o777, &[], to, (0, 0)),
                 Node::Char(mode, major, minor) => (b'3', *mode, &[], "", (*major, *minor)),
             };
-            let name = if kind == b'5' { format!("{path}/") } else { path.clone() };
-            let (prefix, name) = split_name(&name).with_context(|| format!("{path}: too long for tar"))?;
+            let name = if kind == b'5' {
+                format!("{path}/")
+            } else {
+                path.clone()
+            };
+            let (prefix, name) =
+                split_name(&name).with_context(|| format!("{path}: too long for tar"))?;
             ensure!(link.len() <= 100, "{path}: link too long for tar");
             let mut h = [0u8; 512];
             put(&mut h[0..100], name.as_bytes());
@@ -150,7 +169,14 @@ fn split_name(path: &str) -> Option<(&str, &str)> {
         .find(|(prefix, name)| prefix.len() <= 155 && name.len() <= 100 && !name.is_empty())
 }
 
-fn cpio_record(out: &mut Vec<u8>, inode: usize, path: &str, mode: u32, data: &[u8], dev: (u32, u32)) {
+fn cpio_record(
+    out: &mut Vec<u8>,
+    inode: usize,
+    path: &str,
+    mode: u32,
+    data: &[u8],
+    dev: (u32, u32),
+) {
     let fields = [
         inode as u64,
         u64::from(mode),
@@ -209,10 +235,18 @@ mod tests {
             let sum: u64 = h
                 .iter()
                 .enumerate()
-                .map(|(i, b)| if (148..156).contains(&i) { 32 } else { u64::from(*b) })
+                .map(|(i, b)| {
+                    if (148..156).contains(&i) {
+                        32
+                    } else {
+                        u64::from(*b)
+                    }
+                })
                 .sum();
             assert_eq!(field(148..156), sum);
-            names.push(String::from_utf8(h[..100].split(|b| *b == 0).next().unwrap().to_vec()).unwrap());
+            names.push(
+                String::from_utf8(h[..100].split(|b| *b == 0).next().unwrap().to_vec()).unwrap(),
+            );
             at += 512 + (field(124..136) as usize).next_multiple_of(512);
         }
         assert_eq!(names, ["a/", "a/b/", "a/b/c", "a/l"]);

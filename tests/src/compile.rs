@@ -55,31 +55,45 @@ impl Compiler {
         let version = Command::new(&cc)
             .arg("--version")
             .output()
-            .with_context(|| format!("{cc}: not found (Debian package gcc-powerpc64le-linux-gnu)"))?;
+            .with_context(|| {
+                format!("{cc}: not found (Debian package gcc-powerpc64le-linux-gnu)")
+            })?;
         let include = root.join("tests/kit");
         let mut hash = DefaultHasher::new();
         version.stdout.hash(&mut hash);
         let mut headers: Vec<_> = fs::read_dir(&include)?.collect::<Result<_, _>>()?;
         headers.sort_by_key(fs::DirEntry::file_name);
-        for header in headers.iter().filter(|h| h.path().extension().is_some_and(|e| e == "h")) {
+        for header in headers
+            .iter()
+            .filter(|h| h.path().extension().is_some_and(|e| e == "h"))
+        {
             fs::read(header.path())?.hash(&mut hash);
         }
         let build = root.join("build/tests").join(prefix.trim_end_matches('-'));
         fs::create_dir_all(&build)?;
-        Ok(Self { prefix: prefix.to_string(), build, include, headers: hash.finish() })
+        Ok(Self {
+            prefix: prefix.to_string(),
+            build,
+            include,
+            headers: hash.finish(),
+        })
     }
 
     /// Compiles all units, as many at once as there are processors; the paths in the same order.
     pub fn all(&self, units: &[Unit]) -> Result<Vec<PathBuf>> {
         let next = AtomicUsize::new(0);
-        let results: Mutex<Vec<Option<Result<PathBuf>>>> = Mutex::new(units.iter().map(|_| None).collect());
+        let results: Mutex<Vec<Option<Result<PathBuf>>>> =
+            Mutex::new(units.iter().map(|_| None).collect());
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| {
                     while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let result = self.one(unit);
-                        let index = units.iter().position(|u| std::ptr::eq(u, unit)).unwrap_or(0);
+                        let index = units
+                            .iter()
+                            .position(|u| std::ptr::eq(u, unit))
+                            .unwrap_or(0);
                         if let Ok(mut results) = results.lock() {
                             results[index] = Some(result);
                         }
@@ -104,7 +118,9 @@ impl Compiler {
         let mut hash = DefaultHasher::new();
         (self.headers, &source, unit.kind).hash(&mut hash);
         let suffix = if unit.kind == Kind::Case { ".o" } else { "" };
-        let out = self.build.join(format!("{}-{:016x}{suffix}", unit.name, hash.finish()));
+        let out = self
+            .build
+            .join(format!("{}-{:016x}{suffix}", unit.name, hash.finish()));
         if out.exists() {
             return Ok(out);
         }
@@ -122,7 +138,9 @@ impl Compiler {
         if unit.kind == Kind::Case {
             // Each case keeps its own names to itself.
             let mut objcopy = Command::new(format!("{}objcopy", self.prefix));
-            run(objcopy.arg(format!("--keep-global-symbol={symbol}")).arg(&temporary))?;
+            run(objcopy
+                .arg(format!("--keep-global-symbol={symbol}"))
+                .arg(&temporary))?;
         }
         fs::rename(&temporary, &out)?;
         Ok(out)
@@ -136,7 +154,9 @@ impl Compiler {
         if out.exists() {
             return Ok(out);
         }
-        let mut table = String::from("#include <stdio.h>\n#include <string.h>\ntypedef int run(int, char **);\n");
+        let mut table = String::from(
+            "#include <stdio.h>\n#include <string.h>\ntypedef int run(int, char **);\n",
+        );
         for name in names {
             table += &format!("run case_{name};\n");
         }
@@ -153,17 +173,38 @@ impl Compiler {
         fs::write(&source, table)?;
         let temporary = out.with_extension("new");
         let mut cc = self.gcc();
-        run(cc.arg(&source).args(objects).args(["-static", "-s", "-pthread", "-o"]).arg(&temporary))?;
+        run(cc
+            .arg(&source)
+            .args(objects)
+            .args(["-static", "-s", "-pthread", "-o"])
+            .arg(&temporary))?;
         fs::rename(&temporary, &out)?;
         Ok(out)
     }
 
     fn gcc(&self) -> Command {
         let mut cc = Command::new(format!("{}gcc", self.prefix));
-        cc.args(["-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing"]);
+        cc.args([
+            "-O2",
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-fno-strict-aliasing",
+        ]);
         // The cases pass wrong arguments on purpose.
-        cc.args(["-Wno-stringop-overflow", "-Wno-stringop-overread", "-Wno-array-bounds"]);
-        cc.args(["-Wno-nonnull", "-Wno-unused-result", "-Wno-infinite-recursion", "-Wno-clobbered", "-Wno-format-overflow"]);
+        cc.args([
+            "-Wno-stringop-overflow",
+            "-Wno-stringop-overread",
+            "-Wno-array-bounds",
+        ]);
+        cc.args([
+            "-Wno-nonnull",
+            "-Wno-unused-result",
+            "-Wno-infinite-recursion",
+            "-Wno-clobbered",
+            "-Wno-format-overflow",
+        ]);
         cc.arg("-I").arg(&self.include);
         cc
     }
@@ -172,14 +213,21 @@ impl Compiler {
 fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     if !output.status.success() {
-        bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{command:?}: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }
 
 /// Refuses a name that cannot be a C symbol and a file name at once.
 pub fn check_name(name: &str) -> Result<()> {
-    let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let good = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     ensure!(good, "{name}: a case's name is made of a-z, 0-9 and _");
     Ok(())
 }

@@ -32,7 +32,10 @@ impl Outcome {
     pub fn from_record(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let status = lines.next()?.strip_prefix("status ")?.to_string();
-        let mut outcome = Self { status, ..Self::default() };
+        let mut outcome = Self {
+            status,
+            ..Self::default()
+        };
         for line in lines {
             outcome.push(line);
         }
@@ -83,7 +86,9 @@ pub fn parse(console: &str) -> Report {
         } else if line == "@@@ done" {
             report.complete = true;
         } else if line != "@@@ start" {
-            let taken = current.as_mut().is_some_and(|(_, outcome)| outcome.push(line));
+            let taken = current
+                .as_mut()
+                .is_some_and(|(_, outcome)| outcome.push(line));
             if !taken && !line.is_empty() {
                 report.noise.push(line.to_string());
             }
@@ -102,8 +107,11 @@ pub fn difference(expected: &str, got: &str) -> String {
     let mut len = vec![vec![0u16; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
-            len[i][j] =
-                if a[i] == b[j] { len[i + 1][j + 1] + 1 } else { len[i + 1][j].max(len[i][j + 1]) };
+            len[i][j] = if a[i] == b[j] {
+                len[i + 1][j + 1] + 1
+            } else {
+                len[i + 1][j].max(len[i][j + 1])
+            };
         }
     }
     let (mut i, mut j, mut text) = (0, 0, String::new());
@@ -132,7 +140,10 @@ mod tests {
         let report = parse(console);
         let a = &report.done["a"];
         assert_eq!(a.status, "exit 3");
-        assert_eq!((a.out.as_slice(), a.err.as_slice()), (["1|x".into()].as_slice(), ["2|y".into()].as_slice()));
+        assert_eq!(
+            (a.out.as_slice(), a.err.as_slice()),
+            (["1|x".into()].as_slice(), ["2|y".into()].as_slice())
+        );
         assert_eq!(report.cut.as_ref().unwrap().0, "b");
         assert_eq!(report.noise, ["boot", "[1.0] kernel"]);
         assert!(!report.complete);
@@ -144,7 +155,10 @@ mod tests {
         let report = parse(console);
         let outcome = &report.done["a"];
         assert_eq!(outcome.to_record(), "status signal 9\n1|x\n1\\\n2|y\n");
-        assert_eq!(Outcome::from_record(&outcome.to_record()).as_ref(), Some(outcome));
+        assert_eq!(
+            Outcome::from_record(&outcome.to_record()).as_ref(),
+            Some(outcome)
+        );
         assert!(report.complete);
     }
 

@@ -41,10 +41,18 @@ pub fn root() -> PathBuf {
 ///
 /// `base` holds what the cases need; a case that the machine did not survive
 /// has the status `lost`.
-pub fn run_cases(machine: &dyn Machine, base: &Tree, cases: &[&Case]) -> Result<BTreeMap<String, Outcome>> {
+pub fn run_cases(
+    machine: &dyn Machine,
+    base: &Tree,
+    cases: &[&Case],
+) -> Result<BTreeMap<String, Outcome>> {
     let mut done = BTreeMap::new();
     for _ in 0..BOOTS {
-        let left: Vec<_> = cases.iter().copied().filter(|c| !done.contains_key(&c.name)).collect();
+        let left: Vec<_> = cases
+            .iter()
+            .copied()
+            .filter(|c| !done.contains_key(&c.name))
+            .collect();
         if left.is_empty() {
             break;
         }
@@ -58,13 +66,20 @@ pub fn run_cases(machine: &dyn Machine, base: &Tree, cases: &[&Case]) -> Result<
         done.extend(report.done);
         if let Some((name, mut outcome)) = report.cut {
             outcome.status = "lost".into();
-            outcome.err.extend(last(&report.noise, 20).iter().map(|l| format!("2|console: {l}")));
+            outcome.err.extend(
+                last(&report.noise, 20)
+                    .iter()
+                    .map(|l| format!("2|console: {l}")),
+            );
             done.insert(name, outcome);
         }
         if done.len() == before {
             // Not even one case: no second boot will do better.
             let noise = last(&report.noise, 40).join("\n");
-            anyhow::bail!("{}: no case ran; the console's last lines:\n{noise}", machine.name());
+            anyhow::bail!(
+                "{}: no case ran; the console's last lines:\n{noise}",
+                machine.name()
+            );
         }
     }
     Ok(done)
@@ -91,5 +106,9 @@ pub fn judge(suite: &Suite, name: &str, outcome: Option<&Outcome>) -> Verdict {
         return Verdict::NoRecord;
     };
     let got = outcome.map_or_else(|| "status never ran\n".to_string(), Outcome::to_record);
-    if got == record { Verdict::Pass } else { Verdict::Differs(frames::difference(&record, &got)) }
+    if got == record {
+        Verdict::Pass
+    } else {
+        Verdict::Differs(frames::difference(&record, &got))
+    }
 }

@@ -27,7 +27,9 @@ pub struct Debian {
 impl Debian {
     /// Fetches and unpacks what is missing.
     pub fn prepare(root: &Path) -> Result<Self> {
-        let debian = Self { dir: root.join("build/tests/debian") };
+        let debian = Self {
+            dir: root.join("build/tests/debian"),
+        };
         for dir in ["etc", "lists/partial", "cache/archives/partial", "deb"] {
             fs::create_dir_all(debian.dir.join(dir))?;
         }
@@ -45,7 +47,9 @@ impl Debian {
     pub fn root(&self) -> Result<Tree> {
         let mut tree = Tree::default();
         let busybox = self.dir.join("root/bin/busybox");
-        for dir in ["proc", "dev", "sys", "root", "etc", "usr/bin", "usr/sbin", "sbin"] {
+        for dir in [
+            "proc", "dev", "sys", "root", "etc", "usr/bin", "usr/sbin", "sbin",
+        ] {
             tree.put(dir, Node::Dir(0o755));
         }
         for applet in self.applets()? {
@@ -53,18 +57,33 @@ impl Debian {
         }
         tree.file("bin/busybox", 0o755, fs::read(busybox)?);
         tree.put("tmp", Node::Dir(0o1777));
-        tree.file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
-        tree.file("etc/group", 0o644, "root:x:0:\ntty:x:5:\nusers:x:100:\nnogroup:x:65534:\n");
+        tree.file(
+            "etc/passwd",
+            0o644,
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+        );
+        tree.file(
+            "etc/group",
+            0o644,
+            "root:x:0:\ntty:x:5:\nusers:x:100:\nnogroup:x:65534:\n",
+        );
         Ok(tree)
     }
 
     /// The paths of busybox's applets, told by busybox itself under emulation.
     pub fn applets(&self) -> Result<Vec<String>> {
         let mut qemu = Command::new("qemu-ppc64le");
-        qemu.arg(self.dir.join("root/bin/busybox")).arg("--list-full");
-        let list = qemu.output().context("qemu-ppc64le: not found (Debian package qemu-user)")?;
+        qemu.arg(self.dir.join("root/bin/busybox"))
+            .arg("--list-full");
+        let list = qemu
+            .output()
+            .context("qemu-ppc64le: not found (Debian package qemu-user)")?;
         let text = String::from_utf8_lossy(&list.stdout);
-        Ok(text.lines().filter(|l| l.contains('/')).map(String::from).collect())
+        Ok(text
+            .lines()
+            .filter(|l| l.contains('/'))
+            .map(String::from)
+            .collect())
     }
 
     /// Adds what a dynamically linked program needs.
@@ -91,8 +110,13 @@ impl Debian {
         // The package without a version depends on the one with it.
         let output = self.apt("apt-cache").args(["depends", KERNEL]).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let package = text.lines().find_map(|l| l.trim().strip_prefix("Depends: "));
-        self.unpack(package.with_context(|| format!("{KERNEL}: apt knows no such package"))?, "kernel")?;
+        let package = text
+            .lines()
+            .find_map(|l| l.trim().strip_prefix("Depends: "));
+        self.unpack(
+            package.with_context(|| format!("{KERNEL}: apt knows no such package"))?,
+            "kernel",
+        )?;
         vmlinux(&boot).with_context(|| format!("no vmlinux in {}", boot.display()))
     }
 
@@ -102,20 +126,25 @@ impl Debian {
         fs::create_dir_all(&dir)?;
         self.update()?;
         let mut apt = self.apt("apt-get");
-        apt.args(["source", "--download-only", package]).current_dir(&dir);
+        apt.args(["source", "--download-only", package])
+            .current_dir(&dir);
         quietly(&mut apt)?;
         Ok(dir)
     }
 
     fn update(&self) -> Result<()> {
-        let mirror = std::env::var("K42_DEBIAN").unwrap_or_else(|_| "http://deb.debian.org/debian".into());
+        let mirror =
+            std::env::var("K42_DEBIAN").unwrap_or_else(|_| "http://deb.debian.org/debian".into());
         let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
         let sources = format!(
             "deb [arch=ppc64el signed-by={keyring}] {mirror} bookworm main\n\
              deb-src [signed-by={keyring}] {mirror} bookworm main\n"
         );
         let list = self.dir.join("etc/sources.list");
-        if list.exists() && fs::read_to_string(&list)? == sources && self.dir.join("lists.done").exists() {
+        if list.exists()
+            && fs::read_to_string(&list)? == sources
+            && self.dir.join("lists.done").exists()
+        {
             return Ok(());
         }
         fs::write(&list, sources)?;
@@ -126,12 +155,19 @@ impl Debian {
 
     fn unpack(&self, package: &str, into: &str) -> Result<()> {
         let deb = self.dir.join("deb");
-        quietly(self.apt("apt-get").args(["download", package]).current_dir(&deb))?;
+        quietly(
+            self.apt("apt-get")
+                .args(["download", package])
+                .current_dir(&deb),
+        )?;
         let prefix = format!("{package}_");
         let file = fs::read_dir(&deb)?
             .flatten()
             .map(|e| e.path())
-            .find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&prefix)))
+            .find(|p| {
+                p.file_name()
+                    .is_some_and(|n| n.to_string_lossy().starts_with(&prefix))
+            })
             .with_context(|| format!("{package}: apt downloaded nothing"))?;
         let target = self.dir.join(into);
         quietly(Command::new("dpkg-deb").arg("-x").arg(file).arg(target))
@@ -158,13 +194,23 @@ impl Debian {
 
 fn vmlinux(boot: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(boot).ok()?;
-    entries.flatten().map(|e| e.path()).find(|p| p.to_string_lossy().contains("/vmlinux-"))
+    entries
+        .flatten()
+        .map(|e| e.path())
+        .find(|p| p.to_string_lossy().contains("/vmlinux-"))
 }
 
 fn quietly(command: &mut Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{command:?}"))?;
     if !output.status.success() {
-        bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{command:?}: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }
@@ -182,7 +228,12 @@ impl Linux {
     pub fn prepare(root: &Path) -> Result<Self> {
         let debian = Debian::prepare(root)?;
         let kernel = debian.kernel()?;
-        Ok(Self { debian, kernel, cpus: 1, build: root.join("build/tests") })
+        Ok(Self {
+            debian,
+            kernel,
+            cpus: 1,
+            build: root.join("build/tests"),
+        })
     }
 
     /// The same with this many processors.
@@ -224,11 +275,19 @@ impl Machine for Linux {
         tree.file("command", 0o644, command);
         tree.put("dev/console", Node::Char(0o600, 5, 1));
         tree.merge(extra);
-        let initrd = self.build.join(format!("linux-{}.cpio", std::process::id()));
+        let initrd = self
+            .build
+            .join(format!("linux-{}.cpio", std::process::id()));
         fs::write(&initrd, tree.to_cpio())?;
         let mut qemu = machine::pseries("2G", self.cpus);
-        qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&initrd);
-        qemu.args(["-append", "console=hvc0 quiet loglevel=1 panic=-1 mitigations=off"]);
+        qemu.arg("-kernel")
+            .arg(&self.kernel)
+            .arg("-initrd")
+            .arg(&initrd);
+        qemu.args([
+            "-append",
+            "console=hvc0 quiet loglevel=1 panic=-1 mitigations=off",
+        ]);
         let console = machine::console(&mut qemu, limit);
         let _ = fs::remove_file(&initrd);
         console

@@ -47,7 +47,11 @@ fn options() -> Result<Option<Options>> {
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().with_context(|| format!("{argument}: a value is missing"));
+        let mut value = || {
+            arguments
+                .next()
+                .with_context(|| format!("{argument}: a value is missing"))
+        };
         match argument.as_str() {
             "--suite" => options.suite = value()?,
             "--target" => options.target = value()?,
@@ -84,7 +88,8 @@ fn run() -> Result<bool> {
         return busybox(&root, &options);
     }
     let suite = Suite::find(&root, &options.suite)?;
-    let chosen = |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
+    let chosen =
+        |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
     let cases: Vec<_> = suite.cases.iter().filter(|c| chosen(&c.name)).collect();
     ensure!(!cases.is_empty(), "no case has such a name");
     if options.list {
@@ -112,12 +117,17 @@ fn run() -> Result<bool> {
                 println!("{}: differs from one run to the next", case.name);
                 unsteady += 1;
             }
-            let status = outcomes.get(&case.name).map_or("lost", |o| o.status.as_str());
+            let status = outcomes
+                .get(&case.name)
+                .map_or("lost", |o| o.status.as_str());
             if status == "lost" || status.starts_with("timeout") {
                 println!("{}: {status} on Linux", case.name);
                 unsteady += 1;
             }
-            fs::write(suite.record(&case.name), record.with_context(|| format!("{}: did not run", case.name))?)?;
+            fs::write(
+                suite.record(&case.name),
+                record.with_context(|| format!("{}: did not run", case.name))?,
+            )?;
         }
         println!("{} recorded, {unsteady} unsteady", cases.len());
         return Ok(unsteady == 0);
@@ -136,7 +146,10 @@ fn run() -> Result<bool> {
                 passed += 1;
             }
             Verdict::NoRecord => {
-                println!("test {}::{} ... FAILED\n    no record: run with --record", suite.folder, case.name);
+                println!(
+                    "test {}::{} ... FAILED\n    no record: run with --record",
+                    suite.folder, case.name
+                );
                 failed.insert(&case.name);
             }
             Verdict::Differs(lines) => {
@@ -145,14 +158,21 @@ fn run() -> Result<bool> {
             }
         }
     }
-    println!("{} on {}: {passed} passed, {} failed", suite.folder, machine.name(), failed.len());
+    println!(
+        "{} on {}: {passed} passed, {} failed",
+        suite.folder,
+        machine.name(),
+        failed.len()
+    );
     Ok(failed.is_empty())
 }
 
 /// The machine that was asked for; a record is made on Linux.
 fn machine(root: &Path, options: &Options) -> Result<Box<dyn Machine>> {
     match options.target.as_str() {
-        target if target == "linux" || options.record => Ok(Box::new(Linux::prepare(root)?.with_cpus(options.cpus))),
+        target if target == "linux" || options.record => {
+            Ok(Box::new(Linux::prepare(root)?.with_cpus(options.cpus)))
+        }
         other => bail!("{other}: no such target"),
     }
 }
@@ -164,7 +184,8 @@ fn busybox(root: &Path, options: &Options) -> Result<bool> {
     if options.record {
         all.iter_mut().for_each(|c| c.seconds /= 2);
     }
-    let chosen = |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
+    let chosen =
+        |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
     let cases: Vec<_> = all.iter().filter(|c| chosen(&c.name)).collect();
     ensure!(!cases.is_empty(), "no unit has such a name");
     if options.list {
@@ -179,7 +200,10 @@ fn busybox(root: &Path, options: &Options) -> Result<bool> {
     let outcomes = run_cases(machine.as_ref(), &tree, &cases)?;
     let mut passed = busybox::passed(&outcomes);
     if options.record {
-        ensure!(options.filters.is_empty(), "--record is for the whole suite");
+        ensure!(
+            options.filters.is_empty(),
+            "--record is for the whole suite"
+        );
         let again = busybox::passed(&run_cases(machine.as_ref(), &tree, &cases)?);
         for name in passed.symmetric_difference(&again) {
             println!("{name}: differs from one run to the next");
@@ -189,9 +213,16 @@ fn busybox(root: &Path, options: &Options) -> Result<bool> {
         println!("{} pass", passed.len());
         return Ok(true);
     }
-    let unit = |name: &str| cases.iter().any(|c| name.starts_with(&format!("{}: ", c.name)));
+    let unit = |name: &str| {
+        cases
+            .iter()
+            .any(|c| name.starts_with(&format!("{}: ", c.name)))
+    };
     let expected = suite.expected()?;
-    let missing: Vec<_> = expected.iter().filter(|n| unit(n) && !passed.contains(*n)).collect();
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|n| unit(n) && !passed.contains(*n))
+        .collect();
     for name in &missing {
         println!("test busybox::{name} ... FAILED");
     }
@@ -200,6 +231,11 @@ fn busybox(root: &Path, options: &Options) -> Result<bool> {
             println!("--- {unit}\n{}", outcome.to_record());
         }
     }
-    println!("busybox on {}: {} passed, {} failed", machine.name(), passed.len(), missing.len());
+    println!(
+        "busybox on {}: {} passed, {} failed",
+        machine.name(),
+        passed.len(),
+        missing.len()
+    );
     Ok(missing.is_empty())
 }

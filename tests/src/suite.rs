@@ -47,36 +47,72 @@ impl Suite {
         let (mut cases, mut units) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
             let source = entry?.path();
-            let name = source.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_string();
-            let extension = source.extension().and_then(|e| e.to_str()).unwrap_or_default();
+            let name = source
+                .file_stem()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default()
+                .to_string();
+            let extension = source
+                .extension()
+                .and_then(|e| e.to_str())
+                .unwrap_or_default();
             if !matches!(extension, "sh" | "c") {
                 continue;
             }
             check_name(&name)?;
             let text = fs::read_to_string(&source)?;
             let head = text.lines().take(4).collect::<Vec<_>>().join("\n");
-            let seconds = word_after(&head, "@timeout").and_then(|w| w.parse().ok()).unwrap_or(SECONDS);
+            let seconds = word_after(&head, "@timeout")
+                .and_then(|w| w.parse().ok())
+                .unwrap_or(SECONDS);
             let arguments = word_after(&head, "@arg").unwrap_or_default();
             let command = if extension == "sh" {
                 format!("/bin/busybox sh /tests/{folder}/{name}.sh {arguments}")
             } else if head.contains("@dynamic") {
-                units.push(Unit { name: name.clone(), source: source.clone(), kind: Kind::Dynamic });
+                units.push(Unit {
+                    name: name.clone(),
+                    source: source.clone(),
+                    kind: Kind::Dynamic,
+                });
                 format!("/tests/bin/{name} {arguments}")
             } else if folder != "diff" {
-                units.push(Unit { name: name.clone(), source: source.clone(), kind: Kind::Static });
+                units.push(Unit {
+                    name: name.clone(),
+                    source: source.clone(),
+                    kind: Kind::Static,
+                });
                 format!("/tests/bin/{name} {arguments}")
             } else {
-                units.push(Unit { name: name.clone(), source: source.clone(), kind: Kind::Case });
+                units.push(Unit {
+                    name: name.clone(),
+                    source: source.clone(),
+                    kind: Kind::Case,
+                });
                 format!("/tests/bin/diffc {name} {arguments}")
             };
-            cases.push(Case { name, source, seconds, command: command.trim_end().to_string() });
+            cases.push(Case {
+                name,
+                source,
+                seconds,
+                command: command.trim_end().to_string(),
+            });
         }
         cases.sort_by(|a, b| a.name.cmp(&b.name));
         for pair in cases.windows(2) {
-            ensure!(pair[0].name != pair[1].name, "{folder}: two cases are called {}", pair[0].name);
+            ensure!(
+                pair[0].name != pair[1].name,
+                "{folder}: two cases are called {}",
+                pair[0].name
+            );
         }
         units.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { folder: folder.to_string(), expected: dir.join("expected"), cases, units, root: root.to_path_buf() })
+        Ok(Self {
+            folder: folder.to_string(),
+            expected: dir.join("expected"),
+            cases,
+            units,
+            root: root.to_path_buf(),
+        })
     }
 
     /// Compiles the programs and puts programs and scripts into the guest's tree.
@@ -95,17 +131,31 @@ impl Suite {
             Debian::prepare(&self.root)?.add_libraries(tree)?;
         }
         if !names.is_empty() {
-            tree.file("tests/bin/diffc", 0o755, fs::read(compiler.link_cases(&names, &objects)?)?);
+            tree.file(
+                "tests/bin/diffc",
+                0o755,
+                fs::read(compiler.link_cases(&names, &objects)?)?,
+            );
         }
-        for case in self.cases.iter().filter(|c| c.source.extension().is_some_and(|e| e == "sh")) {
-            tree.file(&format!("tests/{}/{}.sh", self.folder, case.name), 0o755, fs::read(&case.source)?);
+        for case in self
+            .cases
+            .iter()
+            .filter(|c| c.source.extension().is_some_and(|e| e == "sh"))
+        {
+            tree.file(
+                &format!("tests/{}/{}.sh", self.folder, case.name),
+                0o755,
+                fs::read(&case.source)?,
+            );
         }
         Ok(())
     }
 
     /// The runner's list for these cases.
     pub fn list<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
-        cases.map(|c| format!("{} {} {}\n", c.name, c.seconds, c.command)).collect()
+        cases
+            .map(|c| format!("{} {} {}\n", c.name, c.seconds, c.command))
+            .collect()
     }
 
     /// Where the record of a case is kept.
@@ -133,6 +183,10 @@ pub fn install_runner(root: &Path, compiler: &Compiler, tree: &mut Tree) -> Resu
     for (name, path) in HELPERS.iter().zip(built) {
         tree.file(&format!("tests/bin/{name}"), 0o755, fs::read(path)?);
     }
-    tree.file("tests/guest/run-all.sh", 0o755, fs::read(root.join("tests/guest/run-all.sh"))?);
+    tree.file(
+        "tests/guest/run-all.sh",
+        0o755,
+        fs::read(root.join("tests/guest/run-all.sh"))?,
+    );
     Ok(())
 }

@@ -9,6 +9,7 @@
 //! it is skipped and counted as that, unless `--pending` asks for it.
 
 mod boot;
+mod busybox;
 mod guest;
 mod host;
 mod pending;
@@ -102,6 +103,7 @@ pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
         Box::new(run::suite(repo)),
     ];
     suites.extend(guest::suites(repo, &packages)?);
+    suites.push(Box::new(busybox::Tests::find(repo)?));
 
     let pending = Pending::read(&repo.root().join("tests/pending"))?;
     let filter = options.filter.as_deref().unwrap_or("");
