@@ -5,47 +5,71 @@
 //! A server that cannot take a call now (BUSY) is asked again after the RETRY soft interrupt.
 
 use crate::asm;
-use crate::dispatcher::{own, slot_address, word};
+use crate::dispatcher::{Page, own, slot_address, word};
 use crate::slots::CallBlock;
+use crate::thread::Saved;
 use crate::threads::{current_mut, enable};
 use core::sync::atomic::Ordering;
 use k42_abi::message::{CallWord, REGISTER_WORDS, SLOT_SIZE};
 use k42_abi::{CommId, Error, Handle, ProcessId};
 
-/// Takes a client slot, waiting while there is none; its number and its bytes.
-pub fn take_slot() -> (u8, *mut [u8; SLOT_SIZE]) {
+/// Disables and takes a client slot, waiting while there is none.
+fn disable_with_slot() -> (&'static Page, u8) {
     loop {
-        let page = asm::k42_disable();
-        // SAFETY: disabled; the current thread runs, so it is in no queue.
+        // SAFETY: the page lives as long as its dispatcher; disabled, and the running thread is in no queue.
         unsafe {
-            let page = &*page;
+            let page = &*asm::k42_disable();
             let own = own(page);
-            let thread = current_mut();
             if let Some(slot) = own.slots.take() {
-                (*thread).pinned += 1;
-                enable(page);
-                return (slot, slot_address(page, slot as usize));
+                return (page, slot);
             }
-            own.slot_waiters.push(thread);
+            own.waiting += 1;
+            own.slot_waiters.push(current_mut());
             asm::k42_switch_out(page);
         }
     }
 }
 
-/// Gives a client slot back.
-pub fn give_slot(slot: u8) {
-    let page = asm::k42_disable();
-    // SAFETY: disabled; the thread had the slot, so it is still on the slot's dispatcher.
+/// Takes a client slot, waiting while there is none; its number and its bytes.
+pub fn take_slot() -> (u8, *mut [u8; SLOT_SIZE]) {
+    let (page, slot) = disable_with_slot();
+    // SAFETY: disabled.
     unsafe {
-        let page = &*page;
-        let own = own(page);
-        own.slots.give(slot);
-        (*current_mut()).pinned -= 1;
-        if let Some(waiter) = own.slot_waiters.pop() {
-            own.make_ready(page, waiter);
-        }
+        (*current_mut()).pinned += 1;
         enable(page);
     }
+    (slot, slot_address(page, slot as usize))
+}
+
+/// Gives a client slot back.
+pub fn give_slot(slot: u8) {
+    // SAFETY: disabled; the thread had the slot, so it is still on the slot's dispatcher.
+    unsafe {
+        let page = &*asm::k42_disable();
+        own(page).give_slot(page, slot);
+        (*current_mut()).pinned -= 1;
+        enable(page);
+    }
+}
+
+/// The call itself: disabled before, enabled after.
+///
+/// # Safety
+/// Disabled; the slot named in the block is the thread's.
+unsafe fn make(page: &Page, slot: usize, block: &mut CallBlock) -> CallBlock {
+    // SAFETY: the caller's promise. The block outlives the call, and is written behind the compiler's back.
+    unsafe {
+        let thread = current_mut();
+        (*thread).saved = Saved::OnStack;
+        page.library[word::CALLERS + slot].store(thread as u64, Ordering::Relaxed);
+        asm::k42_call(block, page);
+        (&raw const *block).read_volatile()
+    }
+}
+
+/// Whether a call was not delivered because the server was busy: it is made again then.
+fn was_busy(block: &CallBlock) -> bool {
+    block.failed != 0 && block.handle_status as i64 == Error::BUSY.status()
 }
 
 /// Makes a call with a slot that the thread has (named in `word`); status, and the reply's word.
@@ -72,38 +96,44 @@ pub fn call_to(
             word: word.0,
             words: *words,
             failed: 0,
+            release: 0,
         };
-        let page = asm::k42_disable();
-        // SAFETY: disabled; the thread has the slot. The block outlives the call.
-        unsafe {
-            let page = &*page;
-            (*current_mut()).saved = crate::thread::Saved::OnStack;
-            page.library[word::CALLERS + word.slot()]
-                .store(current_mut() as u64, Ordering::Relaxed);
-            asm::k42_call(&mut block, page);
+        // SAFETY: disabled; the thread has the slot.
+        let block = unsafe { make(&*asm::k42_disable(), word.slot(), &mut block) };
+        if !was_busy(&block) {
+            return finish(&block, words);
         }
-        // SAFETY: the kernel's reply was written behind the compiler's back.
-        let block = unsafe { (&raw const block).read_volatile() };
-        let status = block.handle_status as i64;
-        if block.failed != 0 && status == Error::BUSY.status() {
-            continue;
-        }
-        if block.failed == 0 {
-            *words = block.words;
-        }
-        return (status, CallWord(block.word));
     }
 }
 
-/// A call without payload.
+fn finish(block: &CallBlock, words: &mut [u64; REGISTER_WORDS]) -> (i64, CallWord) {
+    if block.failed == 0 {
+        *words = block.words;
+    }
+    (block.handle_status as i64, CallWord(block.word))
+}
+
+/// A call without payload: takes a slot on the way out, and the reply's entry gives it back.
 pub fn call_registers(
     target: ProcessId,
     handle: Handle,
     method: u16,
     words: &mut [u64; REGISTER_WORDS],
 ) -> (i64, CallWord) {
-    let (slot, _) = take_slot();
-    let result = call(target, handle, CallWord::new(method, slot, 0), words);
-    give_slot(slot);
-    result
+    loop {
+        let (page, slot) = disable_with_slot();
+        let mut block = CallBlock {
+            target: CommId::any(target).0,
+            handle_status: handle.0,
+            word: CallWord::new(method, slot, 0).0,
+            words: *words,
+            failed: 0,
+            release: 1,
+        };
+        // SAFETY: disabled; the slot was just taken.
+        let block = unsafe { make(page, slot as usize, &mut block) };
+        if !was_busy(&block) {
+            return finish(&block, words);
+        }
+    }
 }

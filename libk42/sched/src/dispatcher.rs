@@ -70,7 +70,15 @@ pub struct Config {
 const UPCALL_STACK: usize = 16 << 10;
 
 /// What one dispatcher keeps; used disabled and by itself, except for the inbox.
+#[repr(C)]
 pub(crate) struct Dispatcher {
+    /// The thread whose floating-point state is in the registers.
+    pub(crate) fp_owner: *mut Thread,
+    /// Not zero: threads of programs go on by way of the run loop.
+    pub(crate) hold: u64,
+    pub(crate) slots: SlotMask,
+    /// How many threads wait for a client slot.
+    pub(crate) waiting: u64,
     pub(crate) vp: u32,
     pub(crate) started: AtomicBool,
     pub(crate) ready: Queue,
@@ -78,7 +86,6 @@ pub(crate) struct Dispatcher {
     /// What SET_TIMER was last told, `u64::MAX` if nothing is to come.
     pub(crate) armed: u64,
     pub(crate) inbox: Inbox,
-    pub(crate) slots: SlotMask,
     /// Threads that wait for a client slot.
     pub(crate) slot_waiters: Queue,
     /// Threads whose call met a busy server.
@@ -87,8 +94,6 @@ pub(crate) struct Dispatcher {
     pub(crate) faults: [*mut Thread; 64],
     /// Threads that have ended, for reuse.
     pub(crate) free: Queue,
-    /// The thread whose floating-point state is in the registers.
-    pub(crate) fp_owner: *mut Thread,
     /// The thread that forks.
     pub(crate) forking: *mut Thread,
     /// Ready threads of barred groups.
@@ -102,6 +107,16 @@ pub(crate) struct Dispatcher {
     pub(crate) upcall_stack: u64,
     pub(crate) trap_stack: u64,
     pub(crate) workers: [*mut Thread; MAX_SLOTS],
+}
+
+/// Offsets in [`Dispatcher`] for assembly.
+pub(crate) mod offset {
+    use super::Dispatcher;
+    use core::mem::offset_of;
+    pub(crate) const FP_OWNER: usize = offset_of!(Dispatcher, fp_owner);
+    pub(crate) const HOLD: usize = offset_of!(Dispatcher, hold);
+    pub(crate) const SLOTS: usize = offset_of!(Dispatcher, slots);
+    pub(crate) const WAITING: usize = offset_of!(Dispatcher, waiting);
 }
 
 /// All dispatchers of the process, by number; null until prepared.
@@ -194,18 +209,20 @@ pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
         .as_ptr();
     let dispatcher = memory.cast::<Dispatcher>();
     let mut new = Dispatcher {
+        fp_owner: null_mut(),
+        hold: 0,
+        slots: SlotMask::new(0),
+        waiting: 0,
         vp,
         started: AtomicBool::new(false),
         ready: Queue::new(),
         timers: Timers::new(),
         armed: u64::MAX,
         inbox: Inbox::new(),
-        slots: SlotMask::new(0),
         slot_waiters: Queue::new(),
         retry: Queue::new(),
         faults: [null_mut(); 64],
         free: Queue::new(),
-        fp_owner: null_mut(),
         forking: null_mut(),
         barred: Queue::new(),
         quiet: AtomicU64::new(0),
@@ -402,6 +419,16 @@ impl Dispatcher {
         // SAFETY: the caller's promise.
         unsafe { self.ready.push_front(thread) };
         page.has_work.store(1, Ordering::Relaxed);
+    }
+
+    /// Gives a client slot back; whoever waits for one becomes ready.
+    pub(crate) fn give_slot(&mut self, page: &Page, slot: u8) {
+        self.slots.give(slot);
+        if let Some(waiter) = self.slot_waiters.pop() {
+            self.waiting -= 1;
+            // SAFETY: it was in our queue.
+            unsafe { self.make_ready(page, waiter) };
+        }
     }
 
     /// The next thread to run.

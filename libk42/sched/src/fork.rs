@@ -55,6 +55,8 @@ pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
     own.inbox = Inbox::new();
     own.slots = SlotMask::new(page.client_slots.load(Ordering::Relaxed));
     own.slot_waiters = Queue::new();
+    own.waiting = 0;
+    own.hold = 0;
     own.retry = Queue::new();
     own.faults = [null_mut(); 64];
     own.free = Queue::new();

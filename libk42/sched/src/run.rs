@@ -35,7 +35,8 @@ pub(crate) fn run(page: &'static Page) -> ! {
             // SAFETY: nothing runs.
             unsafe { sys::give_up(true) };
         }
-        if groups::any() {
+        own.hold = u64::from(groups::any());
+        if own.hold != 0 {
             own.set_barred_aside();
         } else if !own.barred.is_empty() {
             own.let_unbarred_in(page);

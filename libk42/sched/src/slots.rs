@@ -16,6 +16,8 @@ pub(crate) struct CallBlock {
     pub(crate) words: [u64; REGISTER_WORDS],
     /// Not zero: the call could not be delivered, and `handle_status` says why.
     pub(crate) failed: u64,
+    /// Not zero: the slot is free when the reply is in.
+    pub(crate) release: u64,
 }
 
 /// Offsets in [`CallBlock`].
@@ -26,13 +28,16 @@ pub(crate) mod offset {
     pub(crate) const HANDLE_STATUS: usize = 8;
     pub(crate) const WORD: usize = 16;
     pub(crate) const WORDS: usize = 24;
+    pub(crate) const RELEASE: usize = 72;
     const _: () = assert!(offset_of!(CallBlock, target) == TARGET);
     const _: () = assert!(offset_of!(CallBlock, handle_status) == HANDLE_STATUS);
     const _: () = assert!(offset_of!(CallBlock, word) == WORD);
     const _: () = assert!(offset_of!(CallBlock, words) == WORDS);
+    const _: () = assert!(offset_of!(CallBlock, release) == RELEASE);
 }
 
 /// The client slots of one dispatcher; a set bit is a free slot.
+#[repr(transparent)]
 pub(crate) struct SlotMask(u64);
 
 impl SlotMask {

@@ -103,6 +103,9 @@ extern "C" fn k42_upcall_call_failed(page: &'static Page, slot: u64, status: u64
             block.failed = 1;
             block.handle_status = status;
             block.word = 0;
+            if block.release != 0 {
+                own.give_slot(page, slot as u8);
+            }
             if status as i64 == Error::BUSY.status() {
                 own.retry.push(thread);
             } else {
@@ -111,6 +114,14 @@ extern "C" fn k42_upcall_call_failed(page: &'static Page, slot: u64, status: u64
         }
     }
     run(page)
+}
+
+/// Goes on with a thread that got its reply, while another waits for its slot.
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_release(thread: *mut Thread, page: &'static Page, slot: u64) -> ! {
+    // SAFETY: disabled.
+    unsafe { own(page) }.give_slot(page, slot as u8);
+    k42_upcall_resume(thread, page)
 }
 
 /// Goes on with a thread that got its reply, but has floating-point registers to be looked after.
