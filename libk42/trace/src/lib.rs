@@ -44,7 +44,7 @@
 //! # Layout
 //!
 //! ```text
-//! region     = header page, then for each CPU: kernel's buffer, programs' buffer
+//! region     = header page, the kernel's buffers by CPU, the programs' buffers by CPU
 //! buffer     = control page, then words (a power of two), divided into sub-buffers
 //! sub-buffer = start event, events, filler
 //! event      = header word, argument words

@@ -89,6 +89,12 @@ unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
 impl Region {
+    /// Where the programs' buffers begin, all of them side by side, so that one mapping makes them writable and another
+    /// shows the rest read-only.
+    pub const fn user_offset(cpus: usize) -> usize {
+        size_of::<RegionHeader>() + cpus * size_of::<CpuBuffer>()
+    }
+
     /// Bytes of a region for a number of CPUs.
     pub const fn bytes(cpus: usize) -> usize {
         size_of::<RegionHeader>() + cpus * 2 * size_of::<CpuBuffer>()
@@ -187,7 +193,8 @@ impl Region {
 
     /// A CPU's buffer.
     pub fn buffer(&self, cpu: usize, side: Side) -> Option<NonNull<CpuBuffer>> {
-        let offset = size_of::<RegionHeader>() + (cpu * 2 + side as usize) * size_of::<CpuBuffer>();
+        let number = side as usize * self.cpus + cpu;
+        let offset = size_of::<RegionHeader>() + number * size_of::<CpuBuffer>();
         // SAFETY: for an existing CPU the buffer lies within the memory, as checked when the region was made or found.
         (cpu < self.cpus).then(|| unsafe { self.header.byte_add(offset) }.cast())
     }

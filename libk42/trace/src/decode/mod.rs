@@ -208,12 +208,12 @@ impl Trace {
                 continue;
             }
             let buffer = words.starting_at(start as usize).up_to(there as usize);
-            let side = if number % 2 == 0 {
+            let side = if number < cpus {
                 Side::Kernel
             } else {
                 Side::User
             };
-            ring::decode(&mut trace, buffer, shape, (number / 2) as u32, side);
+            ring::decode(&mut trace, buffer, shape, (number % cpus) as u32, side);
         }
         trace.events.sort_by_key(|event| event.time);
         trace.gaps.sort_by_key(|gap| gap.time);
