@@ -2,7 +2,7 @@
 
 use k42_abi::boot::{MAX_RANGES, MEMORY_BOOT_MAGIC, MemoryBoot, RealRange};
 use k42_abi::dispatcher::soft_interrupt;
-use k42_abi::layout::{KERNEL_INFO, MEMORY_WINDOW, PAGE_SIZE, dispatcher_page};
+use k42_abi::layout::{KERNEL_INFO, MEMORY_WINDOW, PAGE_SIZE, TRACE, dispatcher_page};
 use k42_abi::map::{LARGE_PAGE, MapFlags};
 use k42_abi::rights::{KernelRights, WEIGHT_DEFAULT, class};
 use k42_abi::{Error, ProcessId, Result};
@@ -60,6 +60,7 @@ pub fn memory_server(
     let kernel_info = carver.take(PAGE, PAGE)?;
     start::fill_kernel_info(kernel_info, info, total, trace.bytes);
     map(server, KERNEL_INFO, kernel_info, MapFlags::READ)?;
+    map_trace(server, trace)?;
 
     let bytes = dispatcher::area_bytes(2 * SLOTS);
     let area = carver.take(bytes, PAGE)?;
@@ -156,6 +157,25 @@ fn map(server: &Process, address: u64, frame: u64, flags: MapFlags) -> Result<()
             Err((error, _)) => return Err(error),
         }
     }
+}
+
+/// Maps the trace region as every process sees it: the programs' buffers can be written, the rest read.
+fn map_trace(server: &Process, trace: RealRange) -> Result<()> {
+    let programs = k42_trace::Region::user_offset(start::cpus()) as u64;
+    for offset in (0..trace.bytes).step_by(PAGE_SIZE) {
+        let write = if offset < programs {
+            MapFlags::empty()
+        } else {
+            MapFlags::WRITE
+        };
+        map(
+            server,
+            TRACE + offset,
+            trace.start + offset,
+            MapFlags::READ | write,
+        )?;
+    }
+    Ok(())
 }
 
 /// Maps memory at its place in the memory server's window, in large pages where it can.

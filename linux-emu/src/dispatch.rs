@@ -9,6 +9,7 @@ use crate::thread::Thread;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
+use k42_sched::trace::{Class, User, events, is_on};
 
 /// How the entry code goes on.
 pub mod way {
@@ -42,6 +43,7 @@ pub fn arguments(thread: &Thread) -> Raw {
 pub fn system_call(thread: &Thread) -> Answer {
     let number = thread.entry.number.load(Ordering::Relaxed);
     let raw = arguments(thread);
+    events::linux::enter::<User>(PROCESS.pid() as u64, number, raw[0], raw[1], raw[2]);
     let result = match table::find(number) {
         Some(row) => {
             if PROCESS.trace.load(Ordering::Relaxed) {
@@ -54,7 +56,21 @@ pub fn system_call(thread: &Thread) -> Answer {
         }
         None => unknown(number),
     };
+    note_exit(number, &result);
     answer(result)
+}
+
+/// The event at the end of a call.
+#[inline]
+fn note_exit(number: u64, result: &Result<u64>) {
+    if !is_on(Class::Linux) {
+        return;
+    }
+    let result = match result {
+        Ok(value) => *value,
+        Err(error) => i64::from(error::to_linux(*error)).wrapping_neg() as u64,
+    };
+    events::linux::exit::<User>(PROCESS.pid() as u64, number, result);
 }
 
 fn answer(result: Result<u64>) -> Answer {
@@ -97,11 +113,15 @@ fn unknown(number: u64) -> Result<u64> {
 /// Makes a call that needs all registers; they are in the thread's frame.
 pub fn full_call(thread: &Thread) -> Result<Full> {
     let raw = arguments(thread);
-    match table::find(thread.entry.number.load(Ordering::Relaxed)).map(|row| row.handler) {
+    let number = thread.entry.number.load(Ordering::Relaxed);
+    let result = match table::find(number).map(|row| row.handler) {
         Some(Handler::Full(handler)) => handler(thread, &raw),
         Some(Handler::Plain(handler)) => handler(thread, &raw).map(Full::Value),
         None => Err(Error::ENOSYS),
-    }
+    };
+    // What a new frame holds is no result: zero stands for it.
+    note_exit(number, &result.as_ref().map(|full| if let Full::Value(value) = full { *value } else { 0 }).map_err(|e| *e));
+    result
 }
 
 #[cfg(test)]

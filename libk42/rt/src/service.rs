@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use k42_abi::Handle;
 use k42_ipc::{Caller, ClientTables, Exported, Incoming, Reply};
 use k42_sched::RawIncoming;
+use k42_sched::trace::{User, events};
 
 /// The root object and the tables.
 struct Service {
@@ -50,6 +51,8 @@ pub(crate) fn serve_call(raw: &mut RawIncoming) {
         slot,
         length,
     };
+    let (process, method) = (u64::from(caller.process.0), u64::from(incoming.method));
+    events::ipc::serve::<User>(process, method);
     let reply = if caller.handle == Handle::ROOT {
         service.root.dispatch(&mut incoming)
     } else {
@@ -61,5 +64,6 @@ pub(crate) fn serve_call(raw: &mut RawIncoming) {
             Err(error) => Reply::error(error),
         }
     };
+    events::ipc::served::<User>(process, method, reply.status as u64);
     raw.set_reply(reply.status, reply.words, reply.length);
 }

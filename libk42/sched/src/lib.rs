@@ -43,6 +43,7 @@ mod queue;
 mod slots;
 mod thread;
 mod timer;
+pub mod trace;
 
 #[cfg(target_os = "none")]
 mod asm;

@@ -35,7 +35,10 @@ fn read(buffer: &Tiny) -> Vec<(u64, u64)> {
         }
         if header.class == Class::Application as u8 {
             let (mark, value) = (word(1), word(2));
-            assert!(mark != 0 && mark * 100 == value, "a header has its arguments behind it");
+            assert!(
+                mark != 0 && mark * 100 == value,
+                "a header has its arguments behind it"
+            );
             seen.push((header.time, mark));
         }
         index += header.length as u64;

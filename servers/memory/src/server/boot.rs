@@ -56,23 +56,28 @@ pub const SERVERS: &[Loaded] = &[
 impl Server {
     /// Pages of the kernel that every process sees.
     fn kernel_pages(&self, facts: &BootFacts) -> Vec<(u64, Region)> {
-        let page = |start: u64, real: u64, bytes: u64| {
+        let page = |start: u64, real: u64, bytes: u64, writable: bool| {
             let pages = bytes.div_ceil(PAGE);
+            let rights = if writable { MapOptions::READ | MapOptions::WRITE } else { MapOptions::READ };
             let region = Region {
                 end: start + pages * PAGE,
-                options: MapOptions::READ | MapOptions::SHARED | MapOptions::LIBRARY,
-                may: MapOptions::READ,
+                options: rights | MapOptions::SHARED | MapOptions::LIBRARY,
+                may: rights,
                 purpose: Use::Pinned,
-                fcm: Arc::new(Physical::new(self.core, Frame::at(real), pages, false)),
+                fcm: Arc::new(Physical::new(self.core, Frame::at(real), pages, writable)),
                 index: 0,
                 attached: None,
                 keeps: false,
             };
             (start, region)
         };
-        let mut pages = Vec::from([page(KERNEL_INFO, facts.kernel_info, PAGE)]);
+        let mut pages = Vec::from([page(KERNEL_INFO, facts.kernel_info, PAGE, false)]);
         if facts.trace.bytes > 0 {
-            pages.push(page(TRACE, facts.trace.start, facts.trace.bytes));
+            // Header and the kernel's buffers can be read, the programs' buffers written by all of them.
+            let RealRange { start, bytes } = facts.trace;
+            let split = k42_trace::Region::user_offset(facts.cpus as usize) as u64;
+            pages.push(page(TRACE, start, split, false));
+            pages.push(page(TRACE + split, start + split, bytes - split, true));
         }
         pages
     }
