@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use k42_abi::{Error, ProcessId, Result};
+use k42_api::names::mount::PART_OF_PARENT;
 
 /// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl MountTable {
     /// link and no `..`.
     pub fn route(&self, path: &[u8]) -> Option<(&Mount, usize)> {
         let mut best: Option<(&Mount, usize)> = None;
-        for mount in &self.mounts {
+        for mount in self.mounts.iter().filter(|mount| mount.flags & PART_OF_PARENT == 0) {
             if let Some(used) = prefix(path, &mount.point) {
                 // A later mount on the same point covers the earlier one.
                 if best.is_none_or(|(_, most)| used >= most) {
@@ -128,7 +129,8 @@ mod tests {
 
     fn entry(id: u32, server: u32, point: &str) -> Vec<u8> {
         let mut out = Vec::new();
-        for word in [id, 0, server, 0] {
+        let flags = if point.ends_with("/pts") { PART_OF_PARENT } else { 0 };
+        for word in [id, 0, server, flags] {
             out.extend_from_slice(&word.to_le_bytes());
         }
         for text in [point, "type", "source", "rw"] {
@@ -139,7 +141,7 @@ mod tests {
     }
 
     fn table() -> MountTable {
-        let bytes = [entry(0, 4, "/"), entry(1, 5, "/dev"), entry(2, 2, "/proc"), entry(3, 9, "/dev/shm")].concat();
+        let bytes = [entry(0, 4, "/"), entry(1, 5, "/dev"), entry(2, 2, "/proc"), entry(3, 9, "/dev/shm"), entry(4, 5, "/dev/pts")].concat();
         MountTable::parse(&bytes).unwrap()
     }
 
@@ -151,6 +153,7 @@ mod tests {
         assert_eq!(route("/dev"), Some((1, "".into())));
         assert_eq!(route("/dev/null"), Some((1, "/null".into())));
         assert_eq!(route("//./dev///null"), Some((1, "///null".into())));
+        assert_eq!(route("/dev/pts/0"), Some((1, "/pts/0".into())), "listed, but served as part of /dev");
         assert_eq!(route("/device"), Some((0, "/device".into())));
         assert_eq!(route("/dev/shm/x"), Some((3, "/x".into())));
         assert_eq!(route("/etc/../dev/null"), Some((0, "/etc/../dev/null".into())));

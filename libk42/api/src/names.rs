@@ -6,13 +6,15 @@ use k42_ipc::{Caller, Handle, OutBuf, ProcessId, Result, interface};
 pub mod mount {
     /// The root file system.
     pub const ROOT: u32 = 0;
+    /// Flag of a mount that is only listed: the file system above it serves its paths as its own.
+    pub const PART_OF_PARENT: u32 = 2;
 }
 
 /// The name server's root object.
 #[interface(id = 5)]
 pub trait Names {
     /// The mount table. Each entry in `out`: u32 id, u32 id of the parent mount, u32 server (`ProcessId`), u32 flags
-    /// (bit 0 read-only), then four strings, each a u16 length and bytes: mount point, type, source, options; all
+    /// (bit 0 read-only, [`mount::PART_OF_PARENT`]), then four strings, each a u16 length and bytes: mount point, type, source, options; all
     /// integers little-endian. Result: version of the table.
     #[method(1)]
     fn mounts(&self, caller: &Caller, out: &mut OutBuf<'_>) -> Result<u32>;

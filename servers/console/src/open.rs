@@ -211,12 +211,16 @@ impl OpenFile for OpenDevice {
         out: &mut OutBuf<'_>,
     ) -> Result<u32> {
         match &self.target {
-            Target::Terminal(tty) => tty.ioctl(caller, number, input, out, self.devices.ports),
+            Target::Terminal(tty) => {
+                tty.ioctl(caller, false, number, input, out, self.devices.ports)
+            }
             Target::Master(_, pty) if number == request::TIOCGPTN => {
                 out.put(&(*pty as u32).to_le_bytes())?;
                 Ok(0)
             }
-            Target::Master(tty, _) => tty.ioctl(caller, number, input, out, self.devices.ports),
+            Target::Master(tty, _) => {
+                tty.ioctl(caller, true, number, input, out, self.devices.ports)
+            }
             Target::Name => Err(Error::EBADF),
             _ => Err(Error::ENOTTY),
         }

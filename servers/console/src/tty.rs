@@ -387,10 +387,11 @@ impl Tty {
         Ok(now)
     }
 
-    /// Terminal requests of ioctl(2), on either side.
+    /// Terminal requests of ioctl(2), on either side: `master` says which.
     pub fn ioctl(
         &self,
         caller: &Caller,
+        master: bool,
         number: u32,
         input: &[u8],
         out: &mut OutBuf<'_>,
@@ -428,19 +429,25 @@ impl Tty {
                 self.resize([word(0), word(2), word(4), word(6)], ports);
             }
             request::TIOCGPGRP => {
-                let foreground = self.owned_by(caller, ports)?.1;
-                // Linux shows a group that can never exist when there is none.
-                out.put(
-                    &(if foreground == 0 {
-                        i32::MAX
-                    } else {
-                        foreground
-                    })
-                    .to_le_bytes(),
-                )?;
+                let foreground = if master {
+                    self.state.lock().foreground
+                } else {
+                    self.owned_by(caller, ports)?.1
+                };
+                out.put(&foreground.to_le_bytes())?;
             }
             request::TIOCSPGRP => self.set_foreground(caller, integer()?, ports)?,
-            request::TIOCGSID => out.put(&self.owned_by(caller, ports)?.0.to_le_bytes())?,
+            request::TIOCGSID => {
+                let session = if master {
+                    self.session()
+                } else {
+                    self.owned_by(caller, ports)?.0
+                };
+                if session == 0 {
+                    return Err(Error::ENOTTY);
+                }
+                out.put(&session.to_le_bytes())?;
+            }
             request::TIOCSCTTY => {
                 let who = ports.identity(caller.process)?;
                 self.adopt(&who, ports)?;

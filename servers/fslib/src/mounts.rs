@@ -7,7 +7,7 @@ use k42_ipc::{OutBuf, ProcessId, Result};
 pub const READ_ONLY: u32 = 1;
 /// Flag: the server of the parent mount offers it as a part of its own tree, so there is no mount point to cross; it is
 /// in the table for those who list it.
-pub const PART_OF_PARENT: u32 = 2;
+pub use k42_api::names::mount::PART_OF_PARENT;
 
 /// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
