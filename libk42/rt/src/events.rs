@@ -33,10 +33,9 @@ extern "C" fn run(_: u64) {
 /// The scheduler's hook; in an upcall.
 pub(crate) fn event(event: AsyncEvent) {
     QUEUE.put(event);
+    let word = THREAD.load(Ordering::Acquire) as u64;
     // SAFETY: `on_event` stored it.
-    if let Some(thread) =
-        unsafe { k42_sched::ThreadRef::from_word(THREAD.load(Ordering::Acquire) as u64) }
-    {
+    if let Some(thread) = unsafe { k42_sched::ThreadRef::from_word(word) } {
         k42_sched::unblock(thread);
     }
 }

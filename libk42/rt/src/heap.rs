@@ -39,7 +39,12 @@ unsafe impl Platform for Runtime {
     }
 
     fn extend(&self, bytes: usize) -> Option<NonNull<[u8]>> {
-        let piece = |address: u64| NonNull::new(core::ptr::slice_from_raw_parts_mut(address as *mut u8, bytes));
+        let piece = |address: u64| {
+            NonNull::new(core::ptr::slice_from_raw_parts_mut(
+                address as *mut u8,
+                bytes,
+            ))
+        };
         let mut sources = SOURCES.lock();
         let (next, end) = sources.arena;
         if end - next >= bytes {

@@ -4,7 +4,7 @@ use crate::asm;
 use crate::inbox::Inbox;
 use crate::queue::Queue;
 use crate::slots::SlotMask;
-use crate::thread::{Saved, Thread, ThreadRef};
+use crate::thread::{Saved, Thread, ThreadRef, UNTOUCHED};
 use crate::timer::Timers;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -174,6 +174,11 @@ pub(crate) fn new_stack_thread(bytes: usize) -> Result<*mut Thread> {
     unsafe {
         thread.write(Thread::new());
         (*thread).stack_top = first_frame;
+        // Not in a program's process, where a page that is touched is a page to be copied by a fork.
+        if hooks().system_call == 0 {
+            (*thread).limit = stack as *mut u64;
+            (*thread).limit.write(UNTOUCHED);
+        }
         (first_frame as *mut u64).write(0);
     }
     let mut head = ALL_THREADS.load(Ordering::Relaxed);
@@ -367,7 +372,7 @@ pub(crate) fn inbox_of(vp: u32) -> Option<&'static Inbox> {
         return None;
     }
     // SAFETY: published whole and never freed; the inbox is made to be shared.
-    Some(unsafe { &*(&raw const (*dispatcher).inbox) })
+    Some(unsafe { &(*dispatcher).inbox })
 }
 
 /// Calls `each` with number and quiet epoch of every dispatcher that has started.

@@ -23,7 +23,7 @@ pub fn backtrace(first: u64, sp: u64) {
     }
     let mut frame = sp;
     for _ in 0..32 {
-        if frame == 0 || frame % 16 != 0 {
+        if frame == 0 || !frame.is_multiple_of(16) {
             break;
         }
         // SAFETY: not provably a stack, but all that can happen is a trap, which ends the process as we are

@@ -55,4 +55,9 @@ impl RawIncoming {
 #[unsafe(no_mangle)]
 extern "C" fn k42_serve(incoming: &mut RawIncoming) {
     (hooks().serve)(incoming);
+    // SAFETY: the running thread, whose stack this is.
+    if unsafe { (*crate::threads::current_mut()).has_overflowed() } {
+        crate::sys::log(b"a worker's stack has overflowed\n");
+        crate::fatal::end();
+    }
 }

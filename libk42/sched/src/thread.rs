@@ -59,6 +59,8 @@ pub struct Thread {
 
     /// Next in whichever queue of the dispatcher the thread is in.
     pub(crate) next: *mut Thread,
+    /// Lowest word of the stack; holds [`UNTOUCHED`] as long as the stack has not overflowed.
+    pub(crate) limit: *mut u64,
     /// Next of all threads of the process.
     pub(crate) all_next: *mut Thread,
     /// Next in an inbox.
@@ -91,7 +93,17 @@ pub(crate) mod offset {
     const _: () = assert!(offset_of!(Thread, fork_sp) == FORK_SP);
 }
 
+/// What the lowest word of a stack holds.
+pub(crate) const UNTOUCHED: u64 = 0x4b34_3273_7461_636b;
+
 impl Thread {
+    /// Whether the thread has used more stack than it has. Found only after the fact: stacks of servers have no page below
+    /// them that would fault.
+    pub(crate) fn has_overflowed(&self) -> bool {
+        // SAFETY: null, or the lowest word of the thread's own stack.
+        !self.limit.is_null() && unsafe { self.limit.read_volatile() } != UNTOUCHED
+    }
+
     /// A thread that is nowhere yet.
     pub(crate) fn new() -> Self {
         Self {
@@ -112,6 +124,7 @@ impl Thread {
             timed_out: false,
             groups: 0,
             next: null_mut(),
+            limit: null_mut(),
             all_next: null_mut(),
             inbox_next: AtomicPtr::new(null_mut()),
             timer: TimerNode::new(),

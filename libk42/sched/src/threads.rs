@@ -267,6 +267,10 @@ pub fn exit() -> ! {
     unsafe {
         let own = own(&*page);
         let thread = current_mut();
+        if (*thread).has_overflowed() {
+            crate::sys::log(b"a thread's stack has overflowed\n");
+            crate::fatal::end();
+        }
         crate::fp::forget(own, thread);
         own.free.push_front(thread);
         asm::k42_switch_out(page);

@@ -206,7 +206,7 @@ pub fn copy_in_string(to: &mut [u8], from: u64) -> Result<usize> {
 /// Compares and exchanges an aligned word of the program; the old value.
 pub fn exchange_u32(at: u64, expected: u32, new: u32) -> Result<u32> {
     check(at, 4)?;
-    if at % 4 != 0 {
+    if !at.is_multiple_of(4) {
         return Err(Error::EINVAL);
     }
     // SAFETY: an aligned word of the program; a bad address ends the loop.
@@ -217,7 +217,7 @@ pub fn exchange_u32(at: u64, expected: u32, new: u32) -> Result<u32> {
 /// Reads an aligned word of the program.
 pub fn load_u32(at: u64) -> Result<u32> {
     check(at, 4)?;
-    if at % 4 != 0 {
+    if !at.is_multiple_of(4) {
         return Err(Error::EINVAL);
     }
     // SAFETY: an aligned word of the program; a bad address ends it.

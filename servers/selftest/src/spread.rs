@@ -18,10 +18,9 @@ extern "C" fn plays(me: u64) {
             block();
         }
         BALL.store(2 * round + me + 1, Ordering::Release);
-        // SAFETY: words of live threads.
-        if let Some(other) =
-            unsafe { ThreadRef::from_word(PLAYERS[1 - me as usize].load(Ordering::Acquire)) }
-        {
+        let other = PLAYERS[1 - me as usize].load(Ordering::Acquire);
+        // SAFETY: the word of a live thread, or zero.
+        if let Some(other) = unsafe { ThreadRef::from_word(other) } {
             unblock(other);
         }
     }
