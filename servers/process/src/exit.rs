@@ -108,12 +108,13 @@ impl Server {
         self.pids.process(1).ok()
     }
 
-    /// Whether process `parent` ties `group` to its session: it is in another group of the same session.
+    /// Whether process `parent` ties `group` to its session: it is in another group of the same session. (Linux
+    /// leaves the first process out; here that is the shell of the console, which does job control.)
     fn links(&self, guard: &Guard, group: &Arc<Group>, parent: i32) -> bool {
         let Ok(process) = self.pids.process(parent) else { return false };
         let Ok(record) = process.get(guard) else { return false };
         let other = record.group();
-        parent != 1 && !Arc::ptr_eq(&other, group) && Arc::ptr_eq(&other.session, &group.session)
+        !Arc::ptr_eq(&other, group) && Arc::ptr_eq(&other.session, &group.session)
     }
 
     /// Whether no living member's parent ties the group to its session, so that nobody does job control for it.

@@ -1,6 +1,6 @@
 //! Groups, sessions, credentials, limits and priorities: the calls by which processes arrange themselves.
 
-use crate::linux::priority;
+use crate::linux::{priority, signal};
 use crate::record::{ProcessRef, Record};
 use crate::server::{Server, object_error};
 use alloc::sync::Arc;
@@ -28,7 +28,11 @@ impl Server {
         let guard = self.objects.enter();
         let me = self.record(&guard, process)?;
         let (pid, group) = (me.pid(), me.group());
-        let flags = u32::from(group.session.sid == pid) | u32::from(self.is_orphaned(&guard, &group)) << 1;
+        let without = me.not_taken();
+        let flags = u32::from(group.session.sid == pid)
+            | u32::from(self.is_orphaned(&guard, &group)) << 1
+            | u32::from(without & signal::bit(signal::TTIN) != 0) << 2
+            | u32::from(without & signal::bit(signal::TTOU) != 0) << 3;
         Ok(Identity { pid, ppid: me.parent(), pgid: group.pgid, sid: group.session.sid, flags })
     }
 

@@ -217,6 +217,8 @@ object_interface! {
         fn pending(&self) -> u64;
         /// What the library tells of its signals.
         fn set_masks(&self, masks: Masks, no_wait: bool, no_stop: bool);
+        /// Signals that it ignores or blocks.
+        fn not_taken(&self) -> u64;
         /// The process stops itself by the default action of `signal`. False: a SIGCONT has come since, so it goes on.
         fn stop(&self, signal: u32, kernel: &dyn Kernel) -> bool;
 
@@ -445,10 +447,6 @@ impl Record for Central {
         if !own.running() {
             return Ok(delivery);
         }
-        if self.pid == 1 && masks.caught & bit == 0 && masks.blocked & bit & !signal::UNSTOPPABLE == 0 {
-            // The first process is protected from what it has not asked for.
-            return Ok(delivery);
-        }
         if info.signal == signal::KILL {
             delivery.kill = true;
             return Ok(delivery);
@@ -506,6 +504,11 @@ impl Record for Central {
             let mut children = self.family.lock();
             (children.family.no_wait, children.family.no_stop) = (no_wait, no_stop);
         }
+    }
+
+    fn not_taken(&self) -> u64 {
+        let masks = self.own.lock().heritage.masks;
+        masks.ignored | masks.blocked
     }
 
     fn stop(&self, signal: u32, kernel: &dyn Kernel) -> bool {

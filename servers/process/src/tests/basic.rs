@@ -115,8 +115,9 @@ fn kill_stop_continue() {
     world.kill(other, job, signal::KILL).unwrap();
     assert_eq!(world.wait(shell, -1, all).unwrap().status, signal::KILL);
     assert_eq!(world.kill(other, job, 0), Err(Error::ESRCH));
+    // The first process is the console's shell or the command of --exec: no exception is made for it.
     assert_eq!(world.kill(other, 1, signal::KILL), Ok(()));
-    assert_eq!(world.life(1), Some(Life::Running));
+    assert_eq!(world.life(1), Some(Life::Zombie));
     assert_eq!(world.server.stopped_in(1), 0);
 }
 
