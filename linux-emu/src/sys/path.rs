@@ -94,7 +94,9 @@ fn reopen(fd: i32, flags: u32) -> Result<FileRef> {
 pub fn openat(thread: &Thread, directory: Dir, path: Path, flags: Flags, mode: Mode) -> Result<u64> {
     let flags = flags.0;
     let file = with_path(thread, path.0, false, |path, rest| {
-        open_path(directory.0, path, rest, flags, mode.0).map_err(Stop::Error)
+        // A FIFO waits for its other end; the server has noted this process and says when to ask again.
+        let open = || open_path(directory.0, path, rest, flags, mode.0);
+        crate::event::blocking(thread, crate::event::Source::Any, false, open).map_err(Stop::Error)
     })
     .map_err(Stop::error)?;
     PROCESS.add_file(file, flags & flag::O_CLOEXEC != 0).map(|fd| fd as u64)
