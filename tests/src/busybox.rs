@@ -135,7 +135,7 @@ impl Busybox {
             let Some((name, reason)) = line.split_once(" # ") else {
                 bail!("{}: no reason after ` # `: {line}", path.display());
             };
-            exceptions.insert(name.trim_end().to_string(), reason.to_string());
+            exceptions.insert(name.to_string(), reason.to_string());
         }
         Ok(exceptions)
     }

@@ -27,9 +27,13 @@ use frames::Outcome;
 use machine::Machine;
 use suite::{Case, Suite};
 
-/// A machine that hangs with a case takes only that case along: the rest run in
-/// another boot. This many times, so that a broken system ends the run.
-const BOOTS: usize = 12;
+/// Cases that share a boot: few enough that one which takes the machine along does not
+/// make the others wait long, many enough that booting does not count.
+const TOGETHER: usize = 48;
+
+/// After this many boots that did not come to their end the rest is not tried: each takes
+/// minutes, and the system is broken anyway.
+const LOSSES: usize = 8;
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
@@ -39,50 +43,55 @@ pub fn root() -> PathBuf {
 
 /// Runs these cases on a machine and gives back how each ended.
 ///
-/// `base` holds what the cases need; a case that the machine did not survive
-/// has the status `lost`.
+/// `base` holds what the cases need. A case that the machine did not survive has the
+/// status `lost`, and the rest run in another boot; a case that is missing in the answer
+/// was not reached.
 pub fn run_cases(
     machine: &dyn Machine,
     base: &Tree,
     cases: &[&Case],
 ) -> Result<BTreeMap<String, Outcome>> {
     let mut done = BTreeMap::new();
-    for _ in 0..BOOTS {
-        let left: Vec<_> = cases
+    let mut losses = 0;
+    while losses < LOSSES {
+        let left = cases
             .iter()
             .copied()
-            .filter(|c| !done.contains_key(&c.name))
-            .collect();
-        if left.is_empty() {
+            .filter(|c| !done.contains_key(&c.name));
+        let now: Vec<_> = left.take(TOGETHER).collect();
+        if now.is_empty() {
             break;
         }
         let mut tree = base.clone();
-        tree.file("tests/list", 0o644, Suite::list(left.iter().copied()));
-        let seconds = 60 + left.iter().map(|c| u64::from(c.seconds)).sum::<u64>();
-        let limit = Duration::from_secs(seconds.min(900));
-        let console = machine.run(&tree, "/bin/busybox sh /tests/guest/run-all.sh", limit)?;
-        let report = frames::parse(&console);
-        let before = done.len();
-        done.extend(report.done);
-        if let Some((name, mut outcome)) = report.cut {
-            outcome.status = "lost".into();
-            outcome.err.extend(
-                last(&report.noise, 20)
-                    .iter()
-                    .map(|l| format!("2|console: {l}")),
-            );
-            done.insert(name, outcome);
-        }
-        if done.len() == before {
-            // Not even one case: no second boot will do better.
+        tree.file("tests/list", 0o644, Suite::list(now.iter().copied()));
+        let command = "/bin/busybox sh /tests/guest/run-all.sh";
+        let report = frames::parse(&machine.run(&tree, command, limit(&now))?);
+        if report.done.is_empty() && report.cut.is_none() {
+            // Not even one case began: no second boot will do better.
             let noise = last(&report.noise, 40).join("\n");
             anyhow::bail!(
                 "{}: no case ran; the console's last lines:\n{noise}",
                 machine.name()
             );
         }
+        losses += usize::from(!report.complete);
+        done.extend(report.done);
+        if let Some((name, mut outcome)) = report.cut {
+            outcome.status = "lost".into();
+            let noise = last(&report.noise, 20).iter();
+            outcome.err.extend(noise.map(|l| format!("2|console: {l}")));
+            done.insert(name, outcome);
+        }
     }
     Ok(done)
+}
+
+/// The host's time for one boot. A guest's second is a thousand million instructions, three
+/// or four seconds on the host; but of all cases only few ever take their time.
+fn limit(cases: &[&Case]) -> Duration {
+    let all: u64 = cases.iter().map(|c| u64::from(c.seconds)).sum();
+    let longest = cases.iter().map(|c| u64::from(c.seconds)).max();
+    Duration::from_secs(60 + (all / 3).max(5 * longest.unwrap_or(0)))
 }
 
 fn last(lines: &[String], count: usize) -> &[String] {

@@ -11,7 +11,7 @@ use crate::compile::{Compiler, Kind, Unit, check_name};
 use crate::linux::Debian;
 
 /// Guest seconds that a case may take if it does not say otherwise.
-const SECONDS: u32 = 20;
+const SECONDS: u32 = 10;
 
 /// One guest case.
 #[derive(Clone, Debug)]
