@@ -1,7 +1,8 @@
 //! The suites that run programs inside a booted K42: the folders of `tests/`.
 //!
-//! All chosen cases of a suite run in one boot (`k42-tests` does that), and what each
-//! shows is compared with what it showed on Linux.
+//! The chosen cases of a suite share a few boots (`k42-tests` does that), and what each
+//! shows is compared with what it showed on Linux. The suite `linux-diff` runs the same
+//! cases on Linux itself, so that a record which is no longer true is found.
 
 use super::{Report, Suite, Verdict};
 use crate::build::{KERNEL, PROGRAMS};
@@ -12,6 +13,7 @@ use crate::system::K42;
 use anyhow::Result;
 use k42_tests::archive::Tree;
 use k42_tests::compile::Compiler;
+use k42_tests::linux::Linux;
 use k42_tests::suite::{self, Case};
 
 /// The folders of `tests/` that hold cases.
@@ -31,24 +33,36 @@ pub fn suites(repo: &Repo, packages: &[Package]) -> Result<Vec<Box<dyn Suite>>> 
         let suite = suite::Suite::find(repo.root(), folder)?;
         suites.push(Box::new(Guest {
             repo: repo.clone(),
+            name: folder.into(),
             suite,
             missing,
+            on_linux: false,
         }));
     }
+    suites.push(Box::new(Guest {
+        repo: repo.clone(),
+        name: "linux-diff".into(),
+        suite: suite::Suite::find(repo.root(), "diff")?,
+        missing: None,
+        on_linux: true,
+    }));
     Ok(suites)
 }
 
 /// A folder of cases.
 struct Guest {
     repo: Repo,
+    name: String,
     suite: suite::Suite,
+    /// Whether they run on Linux, to check the record itself.
+    on_linux: bool,
     /// A package without which nothing can be run.
     missing: Option<&'static str>,
 }
 
 impl Suite for Guest {
     fn name(&self) -> &str {
-        &self.suite.folder
+        &self.name
     }
 
     fn cases(&self) -> Vec<String> {
@@ -63,7 +77,7 @@ impl Suite for Guest {
         if let Some(package) = self.missing {
             let count = self.suite.cases.iter().filter(|c| chosen(&c.name)).count();
             let reason = format!("the workspace has no {package}");
-            return report.skip(&self.suite.folder, &reason, count);
+            return report.skip(&self.name, &reason, count);
         }
         let cases: Vec<&Case> = self
             .suite
@@ -85,8 +99,12 @@ impl Guest {
         let mut tree = Tree::default();
         suite::install_runner(self.repo.root(), &compiler, &mut tree)?;
         self.suite.install(&compiler, &mut tree)?;
-        let system = K42::prepare(&self.repo, Progress::new(true))?;
-        let outcomes = k42_tests::run_cases(&system, &tree, cases)?;
+        let outcomes = if self.on_linux {
+            k42_tests::run_cases(&Linux::prepare(self.repo.root())?, &tree, cases)?
+        } else {
+            let system = K42::prepare(&self.repo, Progress::new(true))?;
+            k42_tests::run_cases(&system, &tree, cases)?
+        };
         for case in cases {
             let verdict = match k42_tests::judge(&self.suite, &case.name, outcomes.get(&case.name))
             {
