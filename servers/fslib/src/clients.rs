@@ -40,7 +40,8 @@ const CHUNKS: usize = 256;
 #[repr(align(128))]
 struct Slot<X>(RwLock<Option<Client<X>>>);
 
-type Chunk<X> = Box<[Slot<X>; CHUNK]>;
+/// A slice, since an array would first be made on the stack, which is too small for it.
+type Chunk<X> = Box<[Slot<X>]>;
 
 /// All clients of a server.
 pub struct Clients<X> {
@@ -64,7 +65,7 @@ impl<X: Default> Clients<X> {
     fn slot(&self, process: ProcessId) -> &Slot<X> {
         let index = process.index();
         let chunk = self.chunks[index / CHUNK]
-            .call_once(|| Box::new(core::array::from_fn(|_| Slot(RwLock::new(None)))));
+            .call_once(|| (0..CHUNK).map(|_| Slot(RwLock::new(None))).collect());
         &chunk[index % CHUNK]
     }
 
