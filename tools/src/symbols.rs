@@ -5,11 +5,11 @@
 //! that it was linked at. The host has the programs with their symbols, and prints below
 //! such a line what each address is.
 
-use crate::build::{Built, KERNEL};
+use crate::build::{Built, KERNEL, PROGRAMS};
 use crate::repo::Repo;
 use addr2line::Loader;
 use object::{Object, ObjectSegment};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ const MARK: &str = "backtrace:";
 pub struct Symbols {
     programs: Vec<Program>,
     root: PathBuf,
+    /// The server that the last report of the kernel was about.
+    failed: Cell<Option<&'static str>>,
 }
 
 /// The symbols of a program, and the addresses that its image is linked at.
@@ -54,13 +56,22 @@ impl Symbols {
         Symbols {
             programs,
             root: repo.root().into(),
+            failed: Cell::new(None),
         }
     }
 
     /// The lines that explain a line of the log; none for most.
     pub fn explain(&self, line: &str) -> Vec<String> {
+        if let Some(name) = process_of(line) {
+            self.failed.set(Some(name));
+        }
         let Some((before, addresses)) = line.split_once(MARK) else {
             return Vec::new();
+        };
+        // "server backtrace:" is about the process that the kernel's report named.
+        let before = match self.failed.get().filter(|_| before.ends_with("server ")) {
+            Some(name) => name,
+            None => before,
         };
         let named = |p: &Program| before.split([' ', ':', '[', ']']).any(|w| w == p.name);
         addresses
@@ -134,6 +145,18 @@ impl Program {
     }
 }
 
+/// The server whose process number a report names: servers are processes from 1 on, in the
+/// order in which they are started.
+fn process_of(line: &str) -> Option<&'static str> {
+    let number = line.split_once("process 0x")?.1;
+    let end = number
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(number.len());
+    let number = usize::from_str_radix(&number[..end], 16).ok()?;
+    let (_, name) = PROGRAMS.get(number.checked_sub(1)?)?;
+    Some(name.trim_start_matches("servers/"))
+}
+
 /// A source file's path as seen from the checkout, or from the standard library's source.
 fn short<'a>(file: &'a str, root: &Path) -> &'a str {
     let inside = Path::new(file)
@@ -184,6 +207,16 @@ mod tests {
             .expect("the program has this module");
         let lines = symbols.explain(&format!("kernel: backtrace: {address:#x}"));
         assert!(lines.iter().any(|l| l.contains("symbols")), "{lines:?}");
+    }
+
+    #[test]
+    fn numbers_of_servers() {
+        assert_eq!(
+            process_of("kernel panic: broken: process 0x5 address 0x0"),
+            Some("console")
+        );
+        assert_eq!(process_of("process 0x1"), Some("memory"));
+        assert_eq!(process_of("process 0x0 process 0x99"), None);
     }
 
     #[test]
