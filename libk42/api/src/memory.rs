@@ -226,9 +226,9 @@ pub trait Memory {
     /// Starts dispatcher 0. `words` are the first words of its page's library area at START.
     #[method(32)]
     fn start_space(&self, caller: &Caller, process: ProcessId, words: [u64; 4]) -> Result<()>;
-    /// Ends a process; all that it had comes back.
+    /// Ends a process; all that it had comes back. Result: page faults answered for it, and the bytes of its private frames.
     #[method(33)]
-    fn destroy_space(&self, caller: &Caller, process: ProcessId) -> Result<()>;
+    fn destroy_space(&self, caller: &Caller, process: ProcessId) -> Result<[u64; 2]>;
     /// What a process uses.
     #[method(34)]
     fn usage(&self, caller: &Caller, process: ProcessId) -> Result<SpaceUsage>;

@@ -75,21 +75,26 @@ pub fn path_of(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
 
 /// getcwd(2): length with the NUL.
 pub fn getcwd(thread: &Thread, buffer: Out, size: Size) -> Result<u64> {
-    let current = PROCESS.directories.lock().current.clone();
     let mut path = thread.scratch.path.borrow_mut();
-    let length = match current {
-        Some(file) => path_of(&file, &mut path[..PATH_MAX - 1])?,
-        None => {
-            path[0] = b'/';
-            1
-        }
-    };
+    let length = current_path(&mut path[..PATH_MAX - 1])?;
     path[length] = 0;
     if size.0 < length as u64 + 1 {
         return Err(Error::ERANGE);
     }
     user::copy_out(buffer.0, &path[..=length])?;
     Ok(length as u64 + 1)
+}
+
+/// Path of the current directory; its length.
+fn current_path(out: &mut [u8]) -> Result<usize> {
+    let current = PROCESS.directories.lock().current.clone();
+    match current {
+        Some(file) => path_of(&file, out),
+        None => {
+            *out.first_mut().ok_or(Error::ERANGE)? = b'/';
+            Ok(1)
+        }
+    }
 }
 
 /// getdents64(2).
@@ -260,6 +265,7 @@ pub fn readlinkat(thread: &Thread, directory: Dir, path: Path, buffer: Out, size
         });
         match walked {
             Ok(_) => {}
+            Err(Stop::Descriptor(AT_FDCWD)) => length = current_path(rest)?,
             Err(Stop::Descriptor(fd)) => length = describe(&*PROCESS.file(fd)?, rest)?,
             Err(stop) => return Err(stop),
         }

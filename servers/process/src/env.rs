@@ -14,8 +14,8 @@ pub trait MemoryCalls {
     fn fork_space(&self, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId>;
     /// `Memory::start_space`.
     fn start_space(&self, process: ProcessId, words: [u64; 4]) -> Result<()>;
-    /// `Memory::destroy_space`.
-    fn destroy_space(&self, process: ProcessId) -> Result<()>;
+    /// `Memory::destroy_space`: page faults, bytes of private frames.
+    fn destroy_space(&self, process: ProcessId) -> Result<[u64; 2]>;
     /// `Memory::usage`.
     fn usage(&self, process: ProcessId) -> Result<SpaceUsage>;
     /// `Memory::totals`.

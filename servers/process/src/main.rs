@@ -84,7 +84,7 @@ impl MemoryCalls for Machine {
     fn start_space(&self, process: ProcessId, words: [u64; 4]) -> Result<()> {
         memory().start_space(process, words)
     }
-    fn destroy_space(&self, process: ProcessId) -> Result<()> {
+    fn destroy_space(&self, process: ProcessId) -> Result<[u64; 2]> {
         memory().destroy_space(process)
     }
     fn usage(&self, process: ProcessId) -> Result<SpaceUsage> {

@@ -216,14 +216,14 @@ impl Server {
         Ok((child?, space, group, since))
     }
 
-    /// Takes an address space back that no process has (any more).
-    pub(crate) fn forget_space(&self, space: ProcessId) {
+    /// Takes an address space back that no process has (any more). Its page faults, and the bytes of its private frames.
+    pub(crate) fn forget_space(&self, space: ProcessId) -> [u64; 2] {
         self.files.end(space);
         for server in self.servers() {
             // A server that has gone has nothing to release.
             let _ = self.env.client_ended(server, space);
         }
-        let _ = self.env.destroy_space(space);
+        self.env.destroy_space(space).unwrap_or_default()
     }
 
     fn undo(&self, guard: &Guard, child: ProcessRef) {

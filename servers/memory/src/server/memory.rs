@@ -205,12 +205,15 @@ impl Memory for Server {
         self.space(process)?.start(&words)
     }
 
-    fn destroy_space(&self, caller: &Caller, process: ProcessId) -> Result<()> {
+    fn destroy_space(&self, caller: &Caller, process: ProcessId) -> Result<[u64; 2]> {
         Self::only_process_server(caller)?;
         if self.space(process)?.is_server {
             return Err(Error::EPERM);
         }
-        self.spaces.remove(process)?.destroy()
+        let space = self.spaces.remove(process)?;
+        let used = space.used();
+        space.destroy()?;
+        Ok(used)
     }
 
     fn usage(&self, caller: &Caller, process: ProcessId) -> Result<SpaceUsage> {

@@ -162,6 +162,10 @@ impl FileSystem for Root {
         }
         let mut target = Vec::new();
         if call.sight.read_link(&node, &mut target)? == Link::Magic {
+            // The library is to tell what it is, not what is in it.
+            if target.ends_with(b"/.") {
+                target.truncate(target.len() - 2);
+            }
             let redirect = k42_fslib::walk::Redirect { kind: k42_api::files::redirect::MAGIC, mount: 0, path: target };
             return Err(Stop::Redirect(redirect).reply(rest, false));
         }

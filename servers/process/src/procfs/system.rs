@@ -213,6 +213,8 @@ pub fn counts(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     for (name, which) in kernel {
         put!(text, "{name} {}\n", server.env.count(which)?);
     }
+    // What is only waiting to be freed is not a leak.
+    server.objects.collect();
     let processes = server.pids.all();
     let guard = server.objects.enter();
     let handles: usize = processes.iter().filter_map(|(_, process)| {

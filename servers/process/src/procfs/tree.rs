@@ -216,8 +216,8 @@ impl Tree for Sight<'_> {
                 kind = Link::Magic;
             }
             What::Magic(Magic::WorkingDirectory) => {
-                // AT_FDCWD: the library's own notion of where it is.
-                text.bytes(b"fd:-100");
+                // AT_FDCWD: the library's own notion of where it is. Going there is going to a name in it.
+                text.bytes(b"fd:-100/.");
                 kind = Link::Magic;
             }
             _ => return Err(Error::EINVAL),

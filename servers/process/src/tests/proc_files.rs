@@ -156,6 +156,7 @@ fn links_that_only_the_library_can_follow() {
     assert_eq!(world.link(child, "/self/exe"), (Ok(7), b"/bin/sh".to_vec()));
     let magic = |text: &str| [&[redirect::MAGIC, 0, 0, 0, 0], text.as_bytes()].concat();
     assert_eq!(world.link(child, "/self/fd/7"), (Err(Error::CROSS_MOUNT), magic("fd:7")));
+    assert_eq!(world.link(child, "/self/cwd"), (Err(Error::CROSS_MOUNT), magic("fd:-100")));
     assert_eq!(world.link(1, &format!("/{child}/fd/7")).0, Err(Error::ENOENT));
     assert_eq!(world.link(1, &format!("/{child}/cwd")).0, Err(Error::EACCES));
     let mut buffer = [0; 100];
