@@ -181,7 +181,7 @@ pub const ROWS: &[Row] = &[
     row!(__NR_removexattr = 218 => absent::no_attributes, () Plain "EOPNOTSUPP"),
     row!(__NR_lremovexattr = 219 => absent::no_attributes, () Plain "EOPNOTSUPP"),
     row!(__NR_fremovexattr = 220 => absent::no_attributes, () Plain "EOPNOTSUPP"),
-    row!(__NR_futex = 221 => task::futex, (address: Addr, operation: Int, value: Flags, timeout: Addr, second: Addr, third: Flags) Plain "no priority inheritance; not between processes"),
+    row!(__NR_futex = 221 => task::futex, (address: Addr, operation: Int, value: Flags, timeout: Addr, second: Addr, third: Flags) Plain "no priority inheritance; between processes a waiter looks at the word from time to time"),
     row!(__NR_sched_setaffinity = 222 => system::sched_setaffinity, (pid: Int, size: Size, mask: In) Plain "taken as a wish"),
     row!(__NR_sched_getaffinity = 223 => system::sched_getaffinity, (pid: Int, size: Size, mask: Out) Plain ""),
     row!(__NR_set_tid_address = 232 => task::set_tid_address, (address: Addr) Plain ""),

@@ -6,6 +6,7 @@
 use crate::file::{FileRef, OpenFile};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 use k42_abi::{Error, Result};
 
 /// EPOLL* bits beside those of poll.
@@ -14,6 +15,14 @@ mod flag {
     pub const EDGE: u32 = 1 << 31;
     /// Bits that are no conditions: EXCLUSIVE, WAKEUP, ONESHOT, ET.
     pub const MODIFIERS: u32 = 0xf << 28;
+}
+
+/// Counts what this process writes to streams: the other end, if it is watched here, has new data then.
+static WRITES: AtomicU32 = AtomicU32::new(0);
+
+/// Notes a write to a stream.
+pub fn note_write() {
+    WRITES.fetch_add(1, Ordering::Relaxed);
 }
 
 /// What a program asks for, and what it gets back with it.
@@ -31,7 +40,7 @@ struct Entry {
     interest: Interest,
     /// What was reported last, and the file's activity then (edge-triggered only).
     reported: u32,
-    activity: u32,
+    activity: (u32, u32),
 }
 
 /// An instance.
@@ -59,7 +68,7 @@ impl Epoll {
             return Err(Error::EEXIST);
         }
         self.entries.try_reserve(1).map_err(|_| Error::ENOMEM)?;
-        self.entries.push(Entry { fd, file: Arc::downgrade(file), interest, reported: 0, activity: 0 });
+        self.entries.push(Entry { fd, file: Arc::downgrade(file), interest, reported: 0, activity: (0, 0) });
         Ok(())
     }
 
@@ -113,9 +122,10 @@ impl Entry {
         let file = self.file.upgrade()?;
         let ready = crate::sys::poll::readiness(&file, events & !flag::MODIFIERS, notify);
         if events & flag::EDGE != 0 {
-            let old = if file.activity() == self.activity { self.reported } else { 0 };
+            let activity = (file.activity(), WRITES.load(Ordering::Relaxed));
+            let old = if activity == self.activity { self.reported } else { 0 };
             self.reported = ready;
-            self.activity = file.activity();
+            self.activity = activity;
             if ready & !old == 0 {
                 return None;
             }

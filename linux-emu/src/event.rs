@@ -90,7 +90,15 @@ pub fn blocking<R>(thread: &Thread, source: Source, non_blocking: bool, mut atte
         let since = seen();
         match attempt() {
             Err(Error::WOULD_BLOCK) if non_blocking => return Err(Error::EAGAIN),
-            Err(Error::WOULD_BLOCK) => wait(thread, source, since, None)?,
+            Err(Error::WOULD_BLOCK) => {
+                if let Err(interrupted) = wait(thread, source, since, None) {
+                    // What has come together with the signal is not left lying.
+                    return match attempt() {
+                        Err(Error::WOULD_BLOCK) => Err(interrupted),
+                        other => other,
+                    };
+                }
+            }
             other => return other,
         }
     }

@@ -116,6 +116,10 @@ impl<T: Clone> FdTable<T> {
         self.entries.iter().enumerate().filter_map(|(fd, e)| e.as_ref().map(|e| (fd as i32, &e.file)))
     }
 
+    /// Numbers up to which the table reaches now, as Linux's grows: select(2) looks no further.
+    pub fn room(&self) -> usize {
+        self.entries.len().max(64).next_power_of_two()
+    }
     /// RLIMIT_NOFILE.
     pub fn limit(&self) -> usize {
         self.limit

@@ -30,7 +30,7 @@ mod imp {
     use k42_abi::info::KernelInfo;
     use k42_abi::{Result, layout};
 
-    pub use crate::arch::entry::divert as disturb;
+    pub use crate::arch::entry::{disturb, divert as disturb_in_upcall};
     pub use crate::start::start_thread;
     pub use k42_sched::{exit as exit_thread, processor, spawn};
 
@@ -127,6 +127,8 @@ mod imp {
     }
     /// Nobody is interrupted.
     pub fn disturb(_: &'static crate::thread::Thread) {}
+    /// Likewise.
+    pub fn disturb_in_upcall(_: &'static crate::thread::Thread) {}
     /// One CPU.
     pub fn processor() -> usize {
         0

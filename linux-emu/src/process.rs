@@ -41,6 +41,8 @@ pub struct Process {
     pub timers: Lock<crate::timer::Timers>,
     /// Ids, cached; only the process itself changes them.
     pub ids: Lock<Option<Ids>>,
+    /// RLIMIT_FSIZE, which the library keeps: the largest file that a write may make.
+    pub file_size_limit: AtomicU64,
     /// A line for each call.
     pub trace: AtomicBool,
     /// Status with which the process is to end, plus one; all threads leave.
@@ -93,6 +95,7 @@ pub static PROCESS: Process = Process {
     futexes: FutexTable::new(),
     timers: Lock::new(crate::timer::Timers::new()),
     ids: Lock::new(None),
+    file_size_limit: AtomicU64::new(u64::MAX),
     trace: AtomicBool::new(false),
     ending: AtomicU64::new(0),
     unknown: Lock::new([0; 8]),

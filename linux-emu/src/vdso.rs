@@ -5,7 +5,7 @@
 
 /// Offset of the trampoline in the page. A word before it is left free: unwinders look at the address
 /// before a return address.
-pub const SIGTRAMP: u64 = 0x104;
+pub const SIGTRAMP: u64 = 0x108;
 
 /// The trampoline.
 pub const SIGTRAMP_CODE: [u32; 3] = [0x3821_0080, 0x3800_00ac, 0x4400_0002];
@@ -29,6 +29,16 @@ const fn page() -> [u32; WORDS] {
         words[SIGTRAMP as usize / 4 + n] = SIGTRAMP_CODE[n];
         n += 1;
     }
+    // Behind the code follow zeroes, and at 32 bytes from its start a number that tells libgcc to look for the frame
+    // on the stack. (Two words: it is -168.)
+    let mut zero = n;
+    while zero < 8 {
+        words[SIGTRAMP as usize / 4 + zero] = 0;
+        zero += 1;
+    }
+    let magic = (-168i64 as u64).to_ne_bytes();
+    words[SIGTRAMP as usize / 4 + 8] = u32::from_ne_bytes([magic[0], magic[1], magic[2], magic[3]]);
+    words[SIGTRAMP as usize / 4 + 9] = u32::from_ne_bytes([magic[4], magic[5], magic[6], magic[7]]);
     words
 }
 

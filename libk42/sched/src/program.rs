@@ -48,3 +48,11 @@ pub unsafe fn interrupted_frame<'a>(thread: ThreadRef) -> Option<&'a mut Registe
         (here && (*thread).saved == Saved::InFrame).then(|| &mut (*thread).frame)
     }
 }
+
+/// Runs `what` disabled, so that it may look at the frames of this dispatcher's other threads as an event hook does.
+pub fn in_upcall_state(what: impl FnOnce()) {
+    let page = crate::asm::k42_disable();
+    what();
+    // SAFETY: disabled above, in a thread.
+    unsafe { enable(&*page) };
+}

@@ -238,6 +238,14 @@ fn is_program(nip: u64) -> bool {
     nip < layout::LIBRARY_BASE || (layout::VDSO..layout::EMU_IMAGE).contains(&nip)
 }
 
+/// From a thread: as [`divert`] does it from an event hook.
+pub fn disturb(thread: &'static Thread) {
+    // The running thread is in the library, and what the scheduler has of its registers is old.
+    if thread.scheduled.get() != Some(k42_sched::current()) {
+        program::in_upcall_state(|| divert(thread));
+    }
+}
+
 /// In an event hook: if `thread` was interrupted in its program, it goes to the library next. Otherwise it will look at its
 /// attention word by itself.
 pub fn divert(thread: &'static Thread) {
@@ -270,6 +278,8 @@ pub fn trap(trap: &mut Trap<'_>) -> TrapAction {
     }
     // SAFETY: the thread was in its program, so its frame is free.
     unsafe { *thread.frame.get() = *trap.frame };
+    // The place of an argument serves for the way to the library; there is no call.
+    thread.entry.arguments[0].store(trap.status as u64, Ordering::Relaxed);
     let entry = if trap.frame.vector & !0xff == 0xc00 { k42_emu_trapped_call } else { k42_emu_trapped };
     TrapAction::Run { stack: thread.entry.stack.load(Ordering::Relaxed), entry, argument: core::ptr::from_ref(thread) as u64 }
 }
@@ -279,7 +289,8 @@ extern "C" fn k42_emu_trapped(thread: u64) -> ! {
     let thread: &'static Thread = unsafe { &*(thread as *const Thread) };
     // SAFETY: the thread's own frame.
     let frame = unsafe { &*thread.frame.get() };
-    thread.fault.set(Some(fault_of(frame)));
+    let status = thread.entry.arguments[0].load(Ordering::Relaxed) as i64;
+    thread.fault.set(Some(fault_of(frame, status)));
     thread.call_attention();
     leave(thread, Outcome::Frame)
 }
@@ -310,16 +321,21 @@ const SRR1_PRIVILEGED: u64 = 0x4_0000;
 const SRR1_TRAP: u64 = 0x2_0000;
 
 /// Which signal a trap is. The vectors are those of the Power ISA.
-fn fault_of(frame: &RegisterFrame) -> Info {
+fn fault_of(frame: &RegisterFrame, status: i64) -> Info {
+    let why = frame.msr | frame.dsisr;
+    let refused = Error::check(status).err();
     let (signal, code, address) = match frame.vector & !0xff | frame.vector & 0x80 {
-        0x300 if frame.dsisr & DSISR_PROTECTION != 0 => (sig::SIGSEGV, code::SEGV_ACCERR, frame.dar),
+        0x300 if refused == Some(Error::EIO) => (sig::SIGBUS, code::BUS_ADRERR, frame.dar),
+        0x400 if refused == Some(Error::EIO) => (sig::SIGBUS, code::BUS_ADRERR, frame.nip),
+        0x300 if refused == Some(Error::EACCES) => (sig::SIGSEGV, code::SEGV_ACCERR, frame.dar),
+        0x400 if refused == Some(Error::EACCES) => (sig::SIGSEGV, code::SEGV_ACCERR, frame.nip),
+        0x300 if refused.is_none() && frame.dsisr & DSISR_PROTECTION != 0 && frame.dar < layout::LIBRARY_BASE => (sig::SIGSEGV, code::SEGV_ACCERR, frame.dar),
         0x300 | 0x380 => (sig::SIGSEGV, code::SEGV_MAPERR, frame.dar),
-        0x400 if frame.dsisr & (DSISR_PROTECTION | 0x1000_0000) != 0 => (sig::SIGSEGV, code::SEGV_ACCERR, frame.nip),
         0x400 | 0x480 => (sig::SIGSEGV, code::SEGV_MAPERR, frame.nip),
         0x600 => (sig::SIGBUS, code::BUS_ADRALN, frame.dar),
-        0x700 if frame.dsisr & SRR1_FP != 0 => (sig::SIGFPE, fp_code(), frame.nip),
-        0x700 if frame.dsisr & SRR1_TRAP != 0 => (sig::SIGTRAP, code::TRAP_BRKPT, frame.nip),
-        0x700 if frame.dsisr & SRR1_PRIVILEGED != 0 => (sig::SIGILL, code::ILL_PRVOPC, frame.nip),
+        0x700 if why & SRR1_FP != 0 => (sig::SIGFPE, fp_code(), frame.nip),
+        0x700 if why & SRR1_TRAP != 0 => (sig::SIGTRAP, code::TRAP_BRKPT, frame.nip),
+        0x700 if why & SRR1_PRIVILEGED != 0 => (sig::SIGILL, code::ILL_PRVOPC, frame.nip),
         0xd00 => (sig::SIGTRAP, code::TRAP_TRACE, frame.nip),
         0x200 => (sig::SIGBUS, code::BUS_ADRERR, frame.dar),
         _ => (sig::SIGILL, code::ILL_ILLOPC, frame.nip),

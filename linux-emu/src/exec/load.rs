@@ -68,7 +68,8 @@ fn strings(list: User) -> Result<Strings> {
 /// Opens a file to execute it.
 fn open_executable(directory: i32, path: &[u8], flags: u32) -> Result<FileRef> {
     let mut rest = big_buffer(PATH_MAX + 64)?;
-    let mut how = flag::O_RDONLY | flag::O_CLOEXEC;
+    // Not to wait for the other end of a FIFO: it cannot be executed anyway.
+    let mut how = flag::O_RDONLY | flag::O_CLOEXEC | flag::O_NONBLOCK;
     if flags & at_flag::SYMLINK_NOFOLLOW != 0 {
         how |= flag::O_NOFOLLOW;
     }

@@ -23,7 +23,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Script<'_>>> {
     let window = &rest[..rest.len().min(LINE_BYTES - 2)];
     let blank = |b: &u8| *b == b' ' || *b == b'\t';
     let newline = window.iter().position(|&b| b == b'\n' || b == 0);
-    let line = &window[..newline.unwrap_or(window.len())];
+    // Without an end of line, Linux looks at one byte less.
+    let line = &window[..newline.unwrap_or(window.len().min(LINE_BYTES - 3))];
     let first = line.iter().position(|b| !blank(b)).ok_or(Error::ENOEXEC)?;
     let line = &line[first..];
     let end = line.iter().position(blank);

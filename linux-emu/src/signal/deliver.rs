@@ -42,7 +42,7 @@ pub fn arrived() {
     for thread in thread::living() {
         thread.call_attention();
         thread.wake();
-        port::disturb(thread);
+        port::disturb_in_upcall(thread);
     }
 }
 
@@ -52,6 +52,7 @@ pub fn to_thread(thread: &Thread, info: Info) {
     let _ = thread.pending.lock().push(info);
     thread.call_attention();
     thread.wake();
+    port::disturb(thread.forever());
 }
 
 /// A signal for the process, from itself.
@@ -69,6 +70,7 @@ pub fn to_process(info: Info) {
         for thread in thread::living().filter(|t| !t.blocked().has(info.signal)) {
             thread.call_attention();
             thread.wake();
+            port::disturb(thread);
         }
     }
 }
@@ -159,7 +161,8 @@ pub fn settle_and_deliver(thread: &Thread, frame: &mut RegisterFrame, outcome: O
         let verdict = PROCESS.signals.lock().judge(&info, thread.blocked());
         match verdict {
             Verdict::Ignore => {}
-            Verdict::Terminate { core } => crate::sys::process::end_process(info.signal | if core { 0x80 } else { 0 }),
+            // No core is ever written, so the status does not claim one.
+            Verdict::Terminate { .. } => crate::sys::process::end_process(info.signal),
             Verdict::Stop => {
                 let _ = SERVER.stop_self(info.signal);
             }
@@ -170,7 +173,7 @@ pub fn settle_and_deliver(thread: &Thread, frame: &mut RegisterFrame, outcome: O
                 if push(thread, frame, &info, &action).is_err() {
                     // The stack is gone: SIGSEGV, which cannot be handled on it either.
                     if info.signal == SIGSEGV {
-                        crate::sys::process::end_process(SIGSEGV | 0x80);
+                        crate::sys::process::end_process(SIGSEGV);
                     }
                     let fault = Info { signal: SIGSEGV, code: code::SI_KERNEL, forced: true, ..Info::default() };
                     thread.fault.set(Some(fault));

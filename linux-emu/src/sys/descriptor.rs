@@ -350,9 +350,7 @@ pub fn flock(thread: &Thread, fd: Fd, operation: Int) -> Result<u64> {
     const LOCK_NB: i32 = 4;
     let file = PROCESS.file(fd.0)?;
     let kind = match operation.0 & !LOCK_NB {
-        1 => 0,
-        2 => 1,
-        8 => u32::from(F_UNLCK),
+        kind @ (1 | 2 | 8) => kind as u32,
         _ => return Err(Error::EINVAL),
     };
     let client = file.served()?;

@@ -121,6 +121,7 @@ pub fn setgroups(thread: &Thread, size: Int, list: In) -> Result<u64> {
     SERVER.set_groups(bytes).map(|()| 0)
 }
 
+const RLIMIT_FSIZE: u32 = 1;
 const RLIMIT_NOFILE: u32 = 7;
 /// Number of RLIMIT_*.
 const LIMITS: u32 = 16;
@@ -144,6 +145,7 @@ fn limit(pid: i32, resource: u32, new: Option<[u64; 2]>) -> Result<[u64; 2]> {
     if new.is_some() && own {
         use k42_api::memory::limit as kept;
         match resource {
+            RLIMIT_FSIZE => PROCESS.file_size_limit.store(soft, core::sync::atomic::Ordering::Relaxed),
             RLIMIT_NOFILE => PROCESS.files.lock().set_limit(soft as usize),
             kept::DATA | kept::STACK | kept::ADDRESS_SPACE => crate::process::MEMORY.set_limit(resource, soft)?,
             _ => {}

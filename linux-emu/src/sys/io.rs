@@ -6,10 +6,11 @@
 use crate::event::{self, Source};
 use crate::file::{Backing, FileRef, OpenFile, flag};
 use crate::process::PROCESS;
-use crate::signal::{Info, code, set::number::SIGPIPE};
+use crate::signal::{Info, code, set::number::{SIGPIPE, SIGXFSZ}};
 use crate::table::{Fd, In, Long, Out, Size};
 use crate::thread::Thread;
 use crate::user::{self, User};
+use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
 use k42_api::files::{CURRENT, FileKind};
 
@@ -36,6 +37,9 @@ pub fn read_file(thread: &Thread, file: &FileRef, to: User, count: usize, offset
         (Backing::Counter(counter), _) => return super::poll::read_counter(thread, file, counter, to, count),
         (Backing::Epoll(_), _) => return Err(Error::EINVAL),
     }
+    if count == 0 {
+        return Ok(0);
+    }
     let client = file.client();
     file.note_activity();
     let mut buffer = thread.scratch.bulk.borrow_mut();
@@ -56,6 +60,10 @@ pub fn read_file(thread: &Thread, file: &FileRef, to: User, count: usize, offset
             Err(error) => return Err(error),
         };
         if let Err(error) = user::copy_out(to.add(done as u64), &buffer[..got]) {
+            if offset == CURRENT && !is_stream(file) {
+                // What could not be handed over has not been read.
+                let _ = client.seek(-(got as i64), 1);
+            }
             return if done > 0 { Ok(done) } else { Err(error) };
         }
         done += got;
@@ -77,7 +85,14 @@ pub fn write_file(thread: &Thread, file: &FileRef, from: User, count: usize, off
         (Backing::Counter(counter), _) => return super::poll::write_counter(thread, file, counter, from, count),
         (Backing::Epoll(_), _) => return Err(Error::EINVAL),
     }
+    if count == 0 {
+        return Ok(0);
+    }
     file.note_activity();
+    if is_stream(file) {
+        crate::epoll::note_write();
+    }
+    let count = within_limit(thread, file, count, offset)?;
     let mut buffer = thread.scratch.bulk.borrow_mut();
     let mut done = 0;
     loop {
@@ -93,6 +108,27 @@ pub fn write_file(thread: &Thread, file: &FileRef, from: User, count: usize, off
             return Ok(done);
         }
     }
+}
+
+/// RLIMIT_FSIZE: how much of a write to a regular file is allowed. Nothing at all is EFBIG and SIGXFSZ.
+fn within_limit(thread: &Thread, file: &FileRef, count: usize, offset: u64) -> Result<usize> {
+    let limit = PROCESS.file_size_limit.load(Ordering::Relaxed);
+    if limit == u64::MAX || file.kind != FileKind::Regular {
+        return Ok(count);
+    }
+    let at = if file.flags() & flag::O_APPEND != 0 {
+        file.client().attributes()?.size
+    } else if offset == CURRENT {
+        file.client().seek(0, 1)?
+    } else {
+        offset
+    };
+    if at >= limit {
+        let info = Info { signal: SIGXFSZ, code: code::SI_USER, pid: PROCESS.pid(), ..Info::default() };
+        crate::signal::deliver::to_thread(thread, info);
+        return Err(Error::EFBIG);
+    }
+    Ok(count.min((limit - at) as usize))
 }
 
 /// Writes one message's worth; waits while the file can take nothing. `done` bytes went before.

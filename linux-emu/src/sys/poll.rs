@@ -161,7 +161,7 @@ const SELECT: [u32; 3] = [
 ];
 
 fn select_files(thread: &Thread, count: i32, sets: [User; 3], deadline: Option<u64>) -> Result<u64> {
-    let count = usize::try_from(count).map_err(|_| Error::EINVAL)?.min(PROCESS.files.lock().limit().max(1024));
+    let count = usize::try_from(count).map_err(|_| Error::EINVAL)?.min(PROCESS.files.lock().room());
     let bytes = count.div_ceil(64) * 8;
     let mut asked: [Vec<u8>; 3] = [Vec::new(), Vec::new(), Vec::new()];
     for (set, at) in asked.iter_mut().zip(sets) {

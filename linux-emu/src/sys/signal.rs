@@ -72,8 +72,14 @@ pub fn rt_sigaction(thread: &Thread, signal: Sig, new: In, old: Out, size: Size)
         let word = |n: usize| bytes[n * 8..n * 8 + 8].try_into().map_or(0, u64::from_ne_bytes);
         Some(Action { handler: word(0), flags: word(1), restorer: word(2), mask: SignalSet(word(3)) })
     };
-    let before = PROCESS.signals.lock().set_action(signal, action)?;
+    let (before, ignored) = {
+        let mut signals = PROCESS.signals.lock();
+        (signals.set_action(signal, action)?, signals.ignores(signal))
+    };
     if action.is_some() {
+        if ignored {
+            thread::living().for_each(|thread| thread.pending.lock().drop_set(SignalSet::one(signal)));
+        }
         tell(thread);
     }
     if !old.0.is_null() {

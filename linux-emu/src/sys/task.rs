@@ -253,7 +253,7 @@ pub fn futex(thread: &Thread, address: Addr, operation: Int, value: Flags, timeo
                     _ => port::at_monotonic_ns(ns.saturating_sub(port::kernel_info().boot_seconds.saturating_mul(1_000_000_000))),
                 })
             };
-            wait(thread, address, value.0, bits, deadline)
+            wait(thread, address, value.0, bits, deadline, operation.0 & FUTEX_PRIVATE == 0)
         }
         FUTEX_WAKE => Ok(PROCESS.futexes.wake(address, count.max(1), u32::MAX) as u64),
         FUTEX_WAKE_BITSET if third.0 == 0 => Err(Error::EINVAL),
@@ -292,7 +292,12 @@ pub fn futex(thread: &Thread, address: Addr, operation: Int, value: Flags, timeo
     }
 }
 
-fn wait(thread: &Thread, address: u64, value: u32, bits: u32, deadline: Option<u64>) -> Result<u64> {
+/// How long a waiter on a word that other processes may share sleeps before it looks at the word again.
+const FIRST_LOOK_NS: u64 = 50_000;
+/// The same after many looks in vain.
+const LAST_LOOK_NS: u64 = 10_000_000;
+
+fn wait(thread: &Thread, address: u64, value: u32, bits: u32, deadline: Option<u64>, shared: bool) -> Result<u64> {
     let me = thread.forever();
     PROCESS.futexes.enter(address, bits, me)?;
     let now = match load(address) {
@@ -306,8 +311,14 @@ fn wait(thread: &Thread, address: u64, value: u32, bits: u32, deadline: Option<u
         PROCESS.futexes.leave(thread);
         return Err(Error::EAGAIN);
     }
+    // Another process may wake us only by changing the word: look again, soon at first, then seldom.
+    let mut pause = FIRST_LOOK_NS;
     loop {
         if !PROCESS.futexes.is_waiting(address, thread) {
+            return Ok(0);
+        }
+        if shared && load(address).is_ok_and(|now| now != value) {
+            PROCESS.futexes.leave(thread);
             return Ok(0);
         }
         let over = deadline.is_some_and(|deadline| port::now() >= deadline);
@@ -323,7 +334,13 @@ fn wait(thread: &Thread, address: u64, value: u32, bits: u32, deadline: Option<u
             thread.restart.set(Restart::Futex { address, value, bits, until });
             return Err(RESTART_BLOCK);
         }
-        futex::block(deadline);
+        if shared {
+            let look = port::after_ns(pause);
+            pause = (pause * 2).min(LAST_LOOK_NS);
+            futex::block(Some(deadline.map_or(look, |deadline| deadline.min(look))));
+        } else {
+            futex::block(deadline);
+        }
     }
 }
 
@@ -333,7 +350,7 @@ pub fn restart_syscall(thread: &Thread) -> Result<u64> {
         Restart::None => Err(Error::EINTR),
         Restart::Sleep { until, remaining } => super::time::sleep(thread, until, User(remaining)),
         Restart::Poll { fds, count, until } => super::poll::poll_until(thread, User(fds), count, until),
-        Restart::Futex { address, value, bits, until } => wait(thread, address, value, bits, Some(until)),
+        Restart::Futex { address, value, bits, until } => wait(thread, address, value, bits, Some(until), true),
     }
 }
 
