@@ -187,3 +187,58 @@ mod tests {
         assert!(token.try_advance_to(token.grace(), 3, |cpu| &cpus[cpu]));
     }
 }
+
+/// `RUSTFLAGS="--cfg loom" cargo test --release -p k42-object --lib --target-dir target/loom`
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// A thread enters, finds a thing and looks at it; another, who has not unlinked anything, rolls; the third unlinks
+    /// the thing and overwrites it after a grace period. Loom fails the model if look and overwriting can meet.
+    #[test]
+    fn a_strangers_roll_misses_no_guard() {
+        struct Shared {
+            generations: Generations,
+            linked: AtomicU64,
+            thing: UnsafeCell<u32>,
+        }
+        // SAFETY: whether the cell is shared rightly is what loom checks.
+        unsafe impl Sync for Shared {}
+        // SAFETY: as above.
+        unsafe impl Send for Shared {}
+
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let shared = Arc::new(Shared {
+                generations: Generations::new(),
+                linked: AtomicU64::new(1),
+                thing: UnsafeCell::new(1),
+            });
+            let s = shared.clone();
+            let reader = thread::spawn(move || {
+                let parity = s.generations.enter();
+                if s.linked.load(Ordering::Acquire) == 1 {
+                    // SAFETY: the pointer is good for the length of the closure.
+                    s.thing.with(|thing| assert_eq!(unsafe { *thing }, 1));
+                }
+                s.generations.leave(parity);
+            });
+            let s = shared.clone();
+            let stranger = thread::spawn(move || {
+                s.generations.try_roll_to(3);
+            });
+            shared.linked.store(0, Ordering::Relaxed);
+            let target = shared.generations.grace();
+            if shared.generations.try_roll_to(target) {
+                // SAFETY: as above.
+                shared.thing.with_mut(|thing| unsafe { *thing = 0 });
+            }
+            reader.join().unwrap();
+            stranger.join().unwrap();
+        });
+    }
+}
