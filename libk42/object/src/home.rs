@@ -13,7 +13,7 @@ use k42_sync::FairMutex;
 use crate::Error;
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::id::Id;
-use crate::memory::{Padded, try_box, try_slice};
+use crate::memory::{self, Padded, try_chunk, try_slice};
 use crate::root::Root;
 
 /// Entries in a chunk.
@@ -119,8 +119,7 @@ impl Entry {
     }
 }
 
-#[repr(align(128))]
-struct Chunk([Entry; CHUNK]);
+type Chunk = memory::Chunk<Entry, CHUNK>;
 
 /// One CPU's partition of all references.
 pub(crate) struct Home {
@@ -179,7 +178,7 @@ impl Home {
             return Err(Error::TableFull);
         }
         if self.entry(index).is_none() {
-            let chunk = Box::into_raw(try_box(Chunk([0; CHUNK].map(|_: u8| Entry::new())))?);
+            let chunk = Box::into_raw(try_chunk(Entry::new)?);
             self.chunks[index / CHUNK].store(chunk, Ordering::Release);
         }
         free.unused += 1;

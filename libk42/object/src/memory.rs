@@ -26,6 +26,28 @@ pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
     }
 }
 
+/// `N` values side by side on cache lines of their own.
+#[repr(C, align(128))]
+pub(crate) struct Chunk<T, const N: usize>(pub(crate) [T; N]);
+
+/// A chunk of values made by `make`, written in place: the stacks of servers are small.
+pub(crate) fn try_chunk<T, const N: usize>(
+    mut make: impl FnMut() -> T,
+) -> Result<Box<Chunk<T, N>>, Error> {
+    const { assert!(N > 0 && size_of::<T>() > 0) };
+    // SAFETY: the layout's size is not zero.
+    let memory = unsafe { alloc(Layout::new::<Chunk<T, N>>()) }.cast::<Chunk<T, N>>();
+    if memory.is_null() {
+        return Err(Error::NoMemory);
+    }
+    for place in 0..N {
+        // SAFETY: the array lies at the start of the chunk, and this is one of its places.
+        unsafe { memory.cast::<T>().add(place).write(make()) };
+    }
+    // SAFETY: the memory has the chunk's layout, comes from the allocator that Box uses, and every place is written.
+    Ok(unsafe { Box::from_raw(memory) })
+}
+
 /// A slice of `len` values made by `make`, or an error if the heap is empty.
 pub(crate) fn try_slice<T>(len: usize, make: impl FnMut() -> T) -> Result<Box<[T]>, Error> {
     let mut vec = Vec::new();

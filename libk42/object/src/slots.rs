@@ -10,14 +10,13 @@ use alloc::boxed::Box;
 use crate::Error;
 use crate::atomic::{AtomicPtr, Ordering};
 use crate::id::Id;
-use crate::memory::{try_box, try_slice};
+use crate::memory::{self, try_chunk, try_slice};
 use crate::rep::RepHead;
 
 /// Slots in a chunk.
 pub(crate) const CHUNK: usize = if cfg!(loom) { 2 } else { 256 };
 
-#[repr(align(128))]
-struct Chunk([AtomicPtr<RepHead>; CHUNK]);
+type Chunk = memory::Chunk<AtomicPtr<RepHead>, CHUNK>;
 
 /// The slots of one CPU.
 pub(crate) struct Slots {
@@ -69,9 +68,7 @@ impl Slots {
     #[cold]
     fn add_chunk(&self, id: Id) -> Result<(), Error> {
         let place = self.chunk(id).ok_or(Error::Deleted)?;
-        let new = Box::into_raw(try_box(Chunk(
-            [0; CHUNK].map(|_: u8| AtomicPtr::new(ptr::null_mut())),
-        ))?);
+        let new = Box::into_raw(try_chunk(|| AtomicPtr::new(ptr::null_mut()))?);
         if place
             .compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Relaxed)
             .is_err()
