@@ -73,8 +73,8 @@ events! {
         1 unmap(pid: Dec, address: Hex, bytes: Hex);
         /// A region's rights change: process, address, bytes, rights.
         2 protect(pid: Dec, address: Hex, bytes: Hex, rights: Hex);
-        /// The memory server handles a fault: process, address, page cache.
-        3 fault(pid: Dec, address: Hex, fcm: Hex);
+        /// The memory server handles a fault: process, address, kind of access.
+        3 fault(pid: Dec, address: Hex, access: Dec);
         /// A page is copied because it is written: process, address.
         4 copy(pid: Dec, address: Hex);
         /// A page is filled with zeros: process, address.

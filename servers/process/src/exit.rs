@@ -16,6 +16,7 @@ use k42_api::event;
 use k42_api::process::{SignalInfo, WaitResult};
 use k42_ipc::{Caller, Error, ProcessId, Result};
 use k42_object::{Guard, Rep};
+use k42_sched::trace::{User, events};
 
 type Borrowed<'g> = Rep<'g, dyn Record>;
 
@@ -26,6 +27,7 @@ impl Server {
         if !me.begin_exit() {
             return;
         }
+        events::process::exit::<User>(me.pid() as u64, u64::from(status));
         let space = me.space();
         // From here on none of its other dispatchers makes calls whose traces would stay behind.
         let _ = self.env.freeze(space);

@@ -18,6 +18,7 @@ use k42_abi::info::MAX_CPUS;
 use k42_ipc::{ClientTables, Error, ProcessId, Result};
 use k42_object::{Guard, System};
 use k42_sched::Mutex;
+use k42_sched::trace::{User, events};
 
 /// Open files of /proc that one process may have.
 const HANDLES: usize = 1024;
@@ -186,6 +187,7 @@ impl Server {
             }
             return Err(error);
         }
+        events::process::fork::<User>(parent.pid() as u64, pid as u64);
         if let Some(info) = missed {
             // A signal to the whole group came while the child was made; it is for the child too.
             let _ = self.deliver(&guard, child, info);

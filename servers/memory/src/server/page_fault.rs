@@ -4,6 +4,7 @@ use super::Server;
 use k42_abi::ProcessId;
 use k42_abi::message::kernel_method;
 use k42_ipc::{Exported, Incoming, Reply};
+use k42_sched::trace::{User, events};
 
 impl Exported for Server {
     /// Answers a call on the root object: the kernel's own first, then the interface.
@@ -22,6 +23,7 @@ impl Exported for Server {
 impl Server {
     /// Zero: mapped. Negative: EFAULT (nothing there), EACCES (not allowed), ENXIO (beyond the object's end), ENOMEM.
     pub fn page_fault(&self, process: ProcessId, address: u64, access: u64) -> i64 {
+        events::memory::fault::<User>(u64::from(process.0), address, access);
         match self.space(process).and_then(|space| space.fault(address, access)) {
             Ok(()) => 0,
             Err(error) => error.status(),
