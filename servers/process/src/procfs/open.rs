@@ -30,6 +30,9 @@ struct State {
     contents: Option<Vec<u8>>,
 }
 
+/// Takes an entry of a directory: offset, inode, type, name. False: it is full.
+type Visit<'a> = dyn FnMut(u64, u64, u8, &[u8]) -> bool + 'a;
+
 /// Flags that F_SETFL changes.
 const SETTABLE: u32 = flag::APPEND | flag::NONBLOCK | flag::ASYNC | flag::DIRECT | flag::NO_ATIME;
 /// Where a directory's numbered entries begin among the offsets.
@@ -69,8 +72,8 @@ impl OpenNode {
         Ok(text.0)
     }
 
-    /// The entries of a directory from `from` on: offset, inode, type, name.
-    fn entries(&self, directory: Directory, from: u64, visit: &mut dyn FnMut(u64, u64, u8, &[u8]) -> bool) -> Result<()> {
+    /// The entries of a directory from offset `from` on.
+    fn entries(&self, directory: Directory, from: u64, visit: &mut Visit<'_>) -> Result<()> {
         let node = self.node;
         let mut put = |at: u64, entry: Node, name: &[u8]| at < from || visit(at, entry.inode(), dirent_type(entry.mode()), name);
         let sight = Sight { server: self.server, own: 0 };

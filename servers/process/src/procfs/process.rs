@@ -199,19 +199,21 @@ pub fn limits(server: &Server, node: Node, text: &mut Text) -> Result<()> {
 /// maps, from the memory server piece by piece
 pub fn maps(server: &Server, node: Node, text: &mut Text) -> Result<()> {
     let (space, life) = server.with_process(node.pid, |_, record| (record.space(), record.life()))?;
+    if life != Life::Running {
+        return Ok(());
+    }
     let mut from = 0;
-    while life == Life::Running {
+    loop {
         let mut piece = [0; 4096];
         let mut out = OutBuf::new(&mut piece);
         let next = server.env.describe(space, from, &mut out)?;
         text.bytes(out.filled());
         if next == 0 {
-            break;
+            return Ok(());
         }
         if next <= from {
             return Err(Error::EIO);
         }
         from = next;
     }
-    Ok(())
 }

@@ -33,7 +33,7 @@ impl Node {
     }
     /// Inode number: never the same for two nodes.
     pub fn inode(self) -> u64 {
-        (self.pid as u64) << 32 | u64::from(self.fd) << 8 | u64::from(self.line) + 1
+        (self.pid as u64) << 32 | u64::from(self.fd) << 8 | u64::from(self.line + 1)
     }
     /// Type and permission bits.
     pub fn mode(self) -> u32 {

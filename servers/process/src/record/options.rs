@@ -1,6 +1,7 @@
 //! Options of prctl(2) that the process server keeps.
 
-use super::{Own, Program};
+use super::Program;
+use super::central::Own;
 use crate::linux::{COMM_MAX, option, signal};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

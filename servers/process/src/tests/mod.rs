@@ -1,6 +1,7 @@
 //! Tests of the whole server against mock neighbours.
 
 mod basic;
+mod hostile;
 mod jobs;
 mod mock;
 mod proc_files;

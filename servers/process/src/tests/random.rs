@@ -210,7 +210,7 @@ proptest! {
 }
 
 /// The invariants of the tree.
-fn check(world: &World) {
+pub fn check(world: &World) {
     let guard = world.server.objects.enter();
     let all: BTreeMap<i32, _> = world.server.pids.all().into_iter().collect();
     let mut stopped = BTreeMap::new();
