@@ -91,17 +91,37 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
             Ok(::k42_ipc::server::reply::<#result, { __OUT }>(incoming, __result))
         }
     };
+    // Without slices and data the message is taken apart at once; with five words at most it has no payload at all.
+    let only_words = method
+        .parameters
+        .iter()
+        .all(|p| matches!(p.kind, Kind::Value));
+    let (open, finish) = if only_words {
+        let open = quote! {
+            if const { __IN <= 5 } {
+                __words[..5].copy_from_slice(&incoming.registers()?);
+            } else {
+                incoming.open(&mut __words, __IN)?.pieces.finish()?;
+            }
+        };
+        (open, quote!())
+    } else {
+        (
+            quote! { let mut __request = incoming.open(&mut __words, __IN)?; },
+            quote! { __request.pieces.finish()?; },
+        )
+    };
     let body = quote! {
         #rights
         const __IN: usize = #words;
         const __OUT: usize = <#result as ::k42_ipc::Wire>::WORDS;
         let mut __words = [0u64; if __IN > 5 { __IN } else { 5 }];
         let __caller = incoming.caller;
-        let mut __request = incoming.open(&mut __words, __IN)?;
+        #open
         let mut __at = 0usize;
         #get
         let _ = __at;
-        __request.pieces.finish()?;
+        #finish
         #call
     };
     quote! {

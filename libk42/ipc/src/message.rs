@@ -74,6 +74,16 @@ pub(crate) const fn extra_bytes(words: usize) -> usize {
 }
 
 impl Incoming<'_> {
+    /// The words of a message that has nothing but these.
+    #[inline]
+    pub fn registers(&self) -> Result<[u64; REGISTER_WORDS]> {
+        if self.length == 0 {
+            Ok(self.words)
+        } else {
+            Err(Error::BAD_MESSAGE)
+        }
+    }
+
     /// Checks the lengths and takes the message apart: `words` gets the `count` argument words.
     pub fn open(&mut self, words: &mut [u64], count: usize) -> Result<Request<'_>> {
         let extra = extra_bytes(count);

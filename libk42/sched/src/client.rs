@@ -56,14 +56,14 @@ pub fn give_slot(slot: u8) {
 ///
 /// # Safety
 /// Disabled; the slot named in the block is the thread's.
-unsafe fn make(page: &Page, slot: usize, block: &mut CallBlock) -> CallBlock {
-    // SAFETY: the caller's promise. The block outlives the call, and is written behind the compiler's back.
+#[inline]
+unsafe fn make(page: &Page, slot: usize, block: *mut CallBlock) {
+    // SAFETY: the caller's promise. The block outlives the call.
     unsafe {
         let thread = current_mut();
         (*thread).saved = Saved::OnStack;
         page.library[word::CALLERS + slot].store(thread as u64, Ordering::Relaxed);
         asm::k42_call(block, page);
-        (&raw const *block).read_volatile()
     }
 }
 
@@ -99,7 +99,7 @@ pub fn call_to(
             release: 0,
         };
         // SAFETY: disabled; the thread has the slot.
-        let block = unsafe { make(&*asm::k42_disable(), word.slot(), &mut block) };
+        unsafe { make(&*asm::k42_disable(), word.slot(), &raw mut block) };
         if !was_busy(&block) {
             return finish(&block, words);
         }
@@ -131,7 +131,7 @@ pub fn call_registers(
             release: 1,
         };
         // SAFETY: disabled; the slot was just taken.
-        let block = unsafe { make(page, slot as usize, &mut block) };
+        unsafe { make(page, slot as usize, &raw mut block) };
         if !was_busy(&block) {
             return finish(&block, words);
         }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use k42_abi::boot::MemoryBoot;
 use k42_abi::dispatcher::DispatcherPage;
-use k42_abi::layout::{KERNEL_INFO, MEMORY_WINDOW, PAGE_SIZE, dispatcher_page};
+use k42_abi::layout::{KERNEL_INFO, MEMORY_WINDOW, PAGE_SIZE, TRACE, dispatcher_page};
 use k42_abi::map::MapFlags;
 use k42_abi::message::SLOT_SIZE;
 use k42_abi::rights::{KernelRights, WEIGHT_DEFAULT, class};
@@ -135,6 +135,15 @@ pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
             }
             map_child(child, header.virtual_addr + offset, at + offset, flags)?;
         }
+    }
+    // Nothing is traced here, but whether something is, programs look up themselves.
+    for offset in (0..boot.trace.bytes).step_by(PAGE_SIZE) {
+        map_child(
+            child,
+            TRACE + offset,
+            boot.trace.start + offset,
+            MapFlags::READ,
+        )?;
     }
     map_child(child, KERNEL_INFO, boot.kernel_info, MapFlags::READ)?;
     faults::for_process(child);
