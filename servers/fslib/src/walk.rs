@@ -214,7 +214,9 @@ pub fn walk<'p, T: Tree>(
     who: &Access<'_>,
     treat: Final,
 ) -> Outcome<Walked<'p, T::Node>> {
-    check_path(path)?;
+    if path.len() > PATH_MAX {
+        return Err(Error::ENAMETOOLONG.into());
+    }
     if path.is_empty() {
         return Err(Error::ENOENT.into());
     }
@@ -250,11 +252,16 @@ pub fn walk<'p, T: Tree>(
             });
         }
         tree.search(&directory, who)?;
-        let length = bytes[begin..]
-            .iter()
-            .position(|&b| b == b'/')
-            .unwrap_or(bytes.len() - begin);
-        let end = begin + length;
+        let mut end = begin;
+        while let Some(&byte) = bytes.get(end)
+            && byte != b'/'
+        {
+            if byte == 0 {
+                // The client's copy ended at the first NUL: this one does not play by the rules.
+                return Err(Error::BAD_MESSAGE.into());
+            }
+            end += 1;
+        }
         let next = skip_slashes(bytes, end);
         let is_last = next == bytes.len();
         let trailing_slash = is_last && end < bytes.len();

@@ -103,6 +103,12 @@ impl Mapped {
 
     /// Makes the object at least so long.
     fn extend_object(&mut self, medium: Medium<'_>, bytes: u64) -> Result<()> {
+        // Whole pages as long as nobody else sees the length, so that the next small write finds the object long enough.
+        let bytes = if self.granted {
+            bytes
+        } else {
+            bytes.next_multiple_of(PAGE)
+        };
         if bytes > self.object_size {
             medium.store.resize(self.object, bytes)?;
             self.object_size = bytes;
@@ -118,7 +124,7 @@ impl Mapped {
             let pages = touched(&piece);
             let mut page = pages.start;
             while page < pages.end {
-                let end = window.run_end(page).min(pages.end);
+                let end = window.run_end(page, pages.end);
                 if !window.has(page) {
                     let count = (end - page) as u64;
                     medium.pages.take(count)?;
@@ -137,6 +143,14 @@ impl Mapped {
             }
         }
         Ok(())
+    }
+
+    /// Whether all pages of a range are populated.
+    fn has_all(&self, range: Range<u64>) -> bool {
+        pieces(range).all(|(span, piece)| {
+            let window = self.find(span);
+            window.is_some_and(|window| window.has_all(touched(&piece)))
+        })
     }
 
     /// Forgets pages that the memory server has dropped: those wholly in `range`, which begins and ends at a page.
@@ -192,7 +206,7 @@ impl Contents for Mapped {
                 |(span, piece)| {
                     let pages = touched(&piece);
                     self.find(span)
-                        .is_none_or(|w| !w.has(pages.start) || w.run_end(pages.start) < pages.end)
+                        .is_none_or(|window| !window.has_all(pages.clone()))
                 },
             )
     }
@@ -223,7 +237,8 @@ impl Contents for Mapped {
             let mut at = piece.start;
             while at < piece.end {
                 let page = (at / PAGE) as usize;
-                let run = (window.run_end(page) as u64 * PAGE).min(piece.end);
+                let run = window.run_end(page, touched(&piece).end) as u64 * PAGE;
+                let run = run.min(piece.end);
                 let to = &mut to[(at - piece.start) as usize..(run - piece.start) as usize];
                 if !window.has(page) || !window.read(at, to) {
                     to.fill(0);
@@ -246,7 +261,8 @@ impl Contents for Mapped {
             self.clean_tail();
         }
         // First try with room to grow; if there is none, with what is needed; if even that fails, page by page.
-        let wanted = if end > self.size {
+        let missing = !self.has_all(offset..end);
+        let wanted = if missing && end > self.size {
             self.ahead(offset, end)
         } else {
             end
@@ -334,7 +350,7 @@ impl Contents for Mapped {
             let (is_hole, end) = match self.find(span) {
                 Some(window) => (
                     !window.has(page),
-                    span.start + window.run_end(page) as u64 * PAGE,
+                    span.start + window.run_end(page, window.pages()) as u64 * PAGE,
                 ),
                 None => {
                     let later = self

@@ -1,6 +1,7 @@
 //! Tests of the whole server over mock neighbours.
 
 mod archive;
+mod cost;
 mod files;
 mod many;
 mod mock;

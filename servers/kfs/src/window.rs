@@ -81,7 +81,7 @@ impl Window {
     }
 
     /// Pages that it has.
-    fn pages(&self) -> usize {
+    pub fn pages(&self) -> usize {
         (self.span.bytes / PAGE) as usize
     }
 
@@ -117,19 +117,25 @@ impl Window {
         pages.filter(|&page| self.has(page)).count() as u64
     }
 
-    /// From `from`, the end of the run of pages that are all populated, or all not, within the window.
-    pub fn run_end(&self, from: usize) -> usize {
-        let is = self.has(from);
+    /// From `from`, the end of the run of pages that are all populated, or all not; at most `limit`.
+    pub fn run_end(&self, from: usize, limit: usize) -> usize {
+        let flip = if self.has(from) { 0 } else { u64::MAX };
         let mut page = from;
-        while page < self.pages() && self.has(page) == is {
-            let skip = if is { u64::MAX } else { 0 };
-            page += if page.is_multiple_of(64) && self.present[page / 64] == skip {
-                64
-            } else {
-                1
-            };
+        while page < limit {
+            let run = ((self.present[page / 64] ^ flip) >> (page % 64)).trailing_ones() as usize;
+            page += run;
+            // A run that goes on reaches the end of its word.
+            if run == 0 || !page.is_multiple_of(64) {
+                break;
+            }
         }
-        page.min(self.pages())
+        page.min(limit)
+    }
+
+    /// Whether all pages of a range are populated.
+    pub fn has_all(&self, pages: Range<usize>) -> bool {
+        pages.is_empty()
+            || self.has(pages.start) && self.run_end(pages.start, pages.end) == pages.end
     }
 
     /// The address of byte `offset` if all pages that `length` bytes from there touch are populated.
@@ -138,8 +144,8 @@ impl Window {
             return None;
         }
         let first = (offset / PAGE) as usize;
-        let last = ((offset + length as u64 - 1) / PAGE) as usize;
-        (self.has(first) && self.run_end(first) > last)
+        let end = (offset + length as u64).div_ceil(PAGE) as usize;
+        self.has_all(first..end)
             .then_some((self.address + offset as usize) as *mut u8)
     }
 
