@@ -1,4 +1,4 @@
-//! Under loom (`RUSTFLAGS="--cfg loom" cargo test -p k42-sched --release --test handshake`): a thread that blocks, wakers
+//! Under loom (`RUSTFLAGS="--cfg loom" cargo test -p k42-sched --release --test loom`): a thread that blocks, wakers
 //! on other dispatchers, and the kernel's soft interrupt between them. No wake-up is lost, and nobody becomes ready twice.
 #![cfg(loom)]
 
