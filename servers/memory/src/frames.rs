@@ -330,6 +330,9 @@ impl Frames {
             cache.frames[cache.length] = frame;
             cache.length += 1;
         }
+        // Frames in a row are given out in order: what is mapped in a row can then be mapped in one piece.
+        let length = cache.length;
+        cache.frames[..length].reverse();
     }
 
     /// Puts the frames of all caches back into the buddy, where they can join.

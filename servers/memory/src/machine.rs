@@ -148,6 +148,11 @@ impl<'a> Batch<'a> {
         Self { core, process, operations: [none; 16], length: 0 }
     }
 
+    /// For whom.
+    pub fn process(&self) -> ProcessId {
+        self.process
+    }
+
     /// Adds a page.
     pub fn add(&mut self, address: u64, frame: Frame, flags: MapFlags) -> Result<()> {
         if let Some(last) = self.operations[..self.length].last_mut() {

@@ -27,6 +27,37 @@ struct Pages {
     tree: PageTree,
     /// Indices from the first to the end of those that may be mapped for stores: all that a fork must unmap.
     stored: (u64, u64),
+    hot: Hot,
+}
+
+/// Pages that were stored to soon after a fork: the next fork copies them at once. Each is an index and, in the lowest
+/// four bits, the forks since it was last seen to be hot.
+#[derive(Clone, Copy)]
+struct Hot([u64; HOT]);
+
+/// Hot pages remembered.
+const HOT: usize = 16;
+/// Forks after which a page must show again that it is hot.
+const COLD: u64 = 12;
+const NO_PAGE: u64 = u64::MAX;
+
+impl Hot {
+    const NONE: Self = Self([NO_PAGE; HOT]);
+
+    fn note(&mut self, index: u64) {
+        let known = self.0.iter().position(|&page| page != NO_PAGE && page >> 4 == index);
+        let free = || self.0.iter().position(|&page| page == NO_PAGE);
+        let oldest = || (0..HOT).max_by_key(|&i| self.0[i] & 15);
+        if let Some(place) = known.or_else(free).or_else(oldest) {
+            self.0[place] = index << 4;
+        }
+    }
+
+    fn age(&mut self) {
+        for page in self.0.iter_mut().filter(|page| **page != NO_PAGE) {
+            *page = if *page & 15 >= COLD { NO_PAGE } else { *page + 1 };
+        }
+    }
 }
 
 /// No page is mapped for stores.
@@ -46,12 +77,12 @@ impl Anonymous {
 
     /// A private copy of `source`, at the same page indices.
     pub fn over(core: Machine, source: Option<Arc<dyn Fcm>>) -> Self {
-        Self { core, source, pages: Lock::new(Pages { tree: PageTree::new(&core.frames), stored: NOTHING }) }
+        Self { core, source, pages: Lock::new(Pages { tree: PageTree::new(&core.frames), stored: NOTHING, hot: Hot::NONE }) }
     }
 
-    /// The same with pages.
-    pub fn with(&self, tree: PageTree) -> Self {
-        Self { core: self.core, source: self.source.clone(), pages: Lock::new(Pages { tree, stored: NOTHING }) }
+    /// The same with other pages, none of them mapped.
+    fn with(&self, tree: PageTree, hot: Hot) -> Self {
+        Self { core: self.core, source: self.source.clone(), pages: Lock::new(Pages { tree, stored: NOTHING, hot }) }
     }
 
     /// Makes sure that `tree` has a page of its own at `index`; whether it was made now.
@@ -77,7 +108,7 @@ impl Anonymous {
     /// Moves pages `first..end` to a new FCM of the same source. They are no longer mapped.
     pub fn split_off(&self, first: u64, end: u64) -> Self {
         let tree = self.pages.lock().tree.split_off(first, end);
-        self.with(tree)
+        self.with(tree, Hot::NONE)
     }
 
     /// The highest page in `first..end`.
@@ -106,14 +137,31 @@ impl Anonymous {
         pages.tree.insert(index, frame);
     }
 
-    /// For a fork: the indices in `first..end`, below `keep`, that may be mapped for stores. The caller unmaps them.
-    pub fn fork_range(&self, first: u64, end: u64, keep: u64) -> (u64, u64) {
+    /// For a fork: the indices in `first..end` that may be mapped for stores, which the caller must end.
+    pub fn take_stored(&self, first: u64, end: u64) -> (u64, u64) {
         let mut pages = self.pages.lock();
         let (low, high) = pages.stored;
         if first <= low && high <= end {
-            pages.stored = if high > keep { (low.max(keep), high) } else { NOTHING };
+            pages.stored = NOTHING;
         }
-        (low.max(first), high.min(end).min(keep))
+        (low.max(first), high.min(end))
+    }
+
+    /// The resident pages of `first..end` that are hot, at most `most`, those seen last first.
+    pub fn hot(&self, first: u64, end: u64, most: usize) -> Vec<(u64, Frame)> {
+        let pages = self.pages.lock();
+        let mut list: Vec<u64> = pages.hot.0.iter().copied().filter(|&page| page != NO_PAGE).collect();
+        list.sort_unstable_by_key(|page| page & 15);
+        let resident = |page: u64| pages.tree.find(page >> 4).map(|found| (page >> 4, found.frame));
+        list.into_iter().filter(|page| (first..end).contains(&(page >> 4))).filter_map(resident).take(most).collect()
+    }
+
+    /// The frame at `index` if it is this FCM's alone; the caller maps it for stores.
+    pub fn take_alone(&self, index: u64) -> Option<Frame> {
+        let mut pages = self.pages.lock();
+        let frame = pages.tree.find(index).filter(|page| page.alone)?.frame;
+        pages.note_stores(index, index + 1);
+        Some(frame)
     }
 
     /// Whether no page was ever written here.
@@ -127,8 +175,11 @@ impl Fcm for Anonymous {
         let core = self.core;
         let need = Need::Private(request.private);
         let mut pages = self.pages.lock();
+        let found = pages.tree.find(request.index);
+        if request.write && found.is_some() {
+            pages.hot.note(request.index);
+        }
         let Pages { tree, .. } = &mut *pages;
-        let found = tree.find(request.index);
         if let Some(page) = found
             && (!request.write || page.alone)
         {
@@ -202,8 +253,9 @@ impl Fcm for Anonymous {
     }
 
     fn fork(&self) -> Option<Arc<dyn Fcm>> {
-        let tree = self.pages.lock().tree.clone();
-        Some(Arc::new(self.with(tree)))
+        let mut pages = self.pages.lock();
+        pages.hot.age();
+        Some(Arc::new(self.with(pages.tree.clone(), pages.hot)))
     }
 
     fn drop_pages(&self, first: u64, end: u64) -> u64 {

@@ -57,6 +57,10 @@ impl Fcm for Image {
         (0, result.and_then(|()| batch.flush()))
     }
 
+    fn is_fixed(&self) -> bool {
+        true
+    }
+
     fn copy_page(&self, index: u64, to: Frame) -> Result<()> {
         let from = usize::try_from(index).ok().and_then(|i| self.frames.get(i)).ok_or(Error::ENXIO)?;
         self.core.window.copy(*from, to);
@@ -113,6 +117,10 @@ impl Fcm for Physical {
         let result = (request.first..request.end)
             .try_for_each(|index| batch.add(request.address_of(index), self.first.plus(index as u32), flags));
         (0, result.and_then(|()| batch.flush()))
+    }
+
+    fn is_fixed(&self) -> bool {
+        true
     }
 
     fn copy_page(&self, index: u64, to: Frame) -> Result<()> {

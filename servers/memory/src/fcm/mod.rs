@@ -128,6 +128,11 @@ pub trait Fcm: Send + Sync {
         false
     }
 
+    /// Whether its pages are there and stay: then they can be mapped before anybody asks.
+    fn is_fixed(&self) -> bool {
+        false
+    }
+
     /// The FCM seen by a private mapping where it has no page of its own.
     fn source(&self) -> Option<Arc<dyn Fcm>> {
         None

@@ -174,6 +174,9 @@ impl Space {
                 // Each process gets memory of its own.
                 region.fcm = if eager { region.fcm } else { region.fcm.fork().ok_or(Error::EIO)? };
             }
+            if !eager {
+                region.map_fixed(self.id, start)?;
+            }
             if region.is_program(start) {
                 state.mapped += region.end - start;
             }

@@ -1,28 +1,33 @@
 //! Fork: a copy of a space, at a cost by regions and not by pages.
 //!
-//! Private FCMs are cloned (the root of a tree each). What the parent could store to is taken out of its translation
-//! in whole tables, so that both sides fault again and find each page either their own or to be copied. The few pages
-//! that both will touch at once (top of the stack, data of the library) are copied here, which is far cheaper than
-//! two faults; they stay mapped in the parent and are mapped in the child.
+//! Private FCMs are cloned (the root of a tree each). What the parent could store to is made read-only, or, if that is
+//! much, taken out of its translation in whole tables; both sides then fault and find each page either their own or to
+//! be copied. Pages that proved hot after earlier forks, and the top of the stack, are copied here, which is far
+//! cheaper than two faults; they stay mapped in the parent and are mapped in the child. So are, for loads, the
+//! other pages of small FCMs, and the library's text.
 
 use super::dispatcher::{Content, Shape};
 use super::{PAGE, Region, Space};
 use crate::machine::Batch;
 use crate::fcm::{Anonymous, Fcm};
 use crate::frames::{Frame, Kind, Need};
-use crate::tree::PageTree;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Relaxed;
 use k42_abi::layout::LIBRARY_BASE;
+use k42_abi::map::MapFlags;
 use k42_abi::{Error, Result};
 use k42_api::memory::MapOptions;
 
-/// A library region with at most so many pages is copied outright.
-const SMALL: usize = 16;
-/// Pages at the top of a stack that are copied.
-const HOT: usize = 2;
+/// Of an FCM with at most so many pages here, all are mapped in the child, for loads.
+const SMALL: usize = 64;
+/// Hot pages that are copied, of a small FCM and of a large one.
+const HOT: (usize, usize) = (16, 4);
+/// Pages at the top of a stack that count as hot.
+const HOT_STACK: usize = 2;
+/// Up to so many pages are made read-only in the parent; of more the translation is dropped, by whole tables.
+const NARROW: u64 = 512;
 
 /// Copies under way for one fork.
 struct Copier<'a> {
@@ -73,8 +78,12 @@ impl Copier<'_> {
     fn region(&mut self, start: u64, region: &Region) -> Result<Option<Region>> {
         let (first, end) = region.indices(start);
         let Some(pages) = region.fcm.as_anonymous() else {
-            let keeps = !region.options.contains(MapOptions::NO_FORK);
-            return Ok(keeps.then(|| Region { attached: None, ..region.clone() }));
+            if region.options.contains(MapOptions::NO_FORK) {
+                return Ok(None);
+            }
+            let mut clone = Region { attached: None, ..region.clone() };
+            clone.map_fixed(self.batch.process(), start)?;
+            return Ok(Some(clone));
         };
         if region.options.contains(MapOptions::NO_FORK) {
             self.left += region.fcm.count(first, end).1;
@@ -83,38 +92,62 @@ impl Copier<'_> {
         // Several regions may be pieces of one FCM. Counted before the clone takes a share too.
         let is_sole = Arc::strong_count(&region.fcm) == 1;
         let mut clone = Region { attached: None, ..region.clone() };
-        if pages.is_untouched() {
-            clone.fcm = self.clone_of(&region.fcm, is_sole)?;
-            return Ok(Some(clone));
-        }
-        if region.options.contains(MapOptions::LIBRARY)
-            && is_sole
-            && let Some(list) = pages.pages(first, end, SMALL)
-        {
-            let own = pages.with(PageTree::new(&self.parent.core.frames));
-            for (index, frame) in list {
-                self.copy_page(start, region, index, frame, &own)?;
-            }
-            clone.fcm = Arc::new(own);
-            return Ok(Some(clone));
-        }
         clone.fcm = self.clone_of(&region.fcm, is_sole)?;
-        let mut keep = end;
-        if region.options.contains(MapOptions::GROWS_DOWN)
-            && let Some(own) = clone.fcm.as_anonymous()
-        {
-            for _ in 0..HOT {
-                let Some((index, frame)) = pages.last(first, keep) else { break };
-                self.copy_page(start, region, index, frame, own)?;
-                keep = index;
+        let Some(own) = clone.fcm.as_anonymous().filter(|_| !pages.is_untouched()) else { return Ok(Some(clone)) };
+
+        let list = pages.pages(first, end, SMALL);
+        let mut hot = pages.hot(first, end, if list.is_some() { HOT.0 } else { HOT.1 });
+        if region.options.contains(MapOptions::GROWS_DOWN) {
+            let mut below = end;
+            for _ in 0..HOT_STACK {
+                let Some((index, frame)) = pages.last(first, below) else { break };
+                if !hot.iter().any(|page| page.0 == index) {
+                    hot.push((index, frame));
+                }
+                below = index;
             }
         }
-        let (low, high) = pages.fork_range(first, end, keep);
-        if low < high {
-            let address = start + (low - first) * PAGE;
-            self.parent.core.unmap(self.parent.id, address, (high - low) * PAGE);
+        for &(index, frame) in &hot {
+            self.copy_page(start, region, index, frame, own)?;
         }
+        let loads = region.flags().difference(MapFlags::WRITE);
+        if !loads.is_empty() {
+            for (index, frame) in list.into_iter().flatten().filter(|page| !hot.iter().any(|hot| hot.0 == page.0)) {
+                self.batch.add(start + (index - first) * PAGE, frame, loads)?;
+            }
+        }
+        self.end_stores(start, region, pages, loads, &hot)?;
         Ok(Some(clone))
+    }
+
+    /// Takes the parent's stores away, but for the hot pages, which it has alone again.
+    fn end_stores(
+        &self, start: u64, region: &Region, pages: &Anonymous, loads: MapFlags, hot: &[(u64, Frame)],
+    ) -> Result<()> {
+        let (first, end) = region.indices(start);
+        let (low, high) = pages.take_stored(first, end);
+        if low >= high {
+            return Ok(());
+        }
+        let parent = self.parent;
+        let (address, bytes) = (start + (low - first) * PAGE, (high - low) * PAGE);
+        let narrowed = high - low <= NARROW
+            && !loads.is_empty()
+            && parent.core.hat.protect(parent.id, address, bytes, loads.bits()).is_ok();
+        if !narrowed {
+            parent.core.unmap(parent.id, address, bytes);
+        }
+        let flags = region.flags();
+        if flags.contains(MapFlags::WRITE) {
+            let mut batch = Batch::new(parent.core, parent.id);
+            for index in hot.iter().map(|page| page.0).filter(|index| (low..high).contains(index)) {
+                if let Some(frame) = pages.take_alone(index) {
+                    batch.add(start + (index - first) * PAGE, frame, flags)?;
+                }
+            }
+            batch.flush()?;
+        }
+        Ok(())
     }
 
     /// The clone of a private FCM; pieces of one FCM stay pieces of one.

@@ -3,7 +3,7 @@
 use crate::fcm::{Attachment, Fcm, Request};
 use alloc::sync::Arc;
 use k42_abi::layout::{LIBRARY_BASE, PAGE_SIZE};
-use k42_abi::map::MapFlags;
+use k42_abi::map::{MAX_RUN, MapFlags};
 use k42_abi::{ProcessId, Result};
 use k42_api::memory::MapOptions;
 
@@ -139,6 +139,19 @@ impl Region {
         let index = self.index_of(start, address);
         let request = Request { process, index, address, write, flags: self.flags(), first, end, private };
         self.fcm.map_page(&request)
+    }
+
+    /// Maps all pages of a library region that are there and stay, so that the library begins without faults.
+    pub fn map_fixed(&mut self, process: ProcessId, start: u64) -> Result<()> {
+        let wanted = self.options.contains(MapOptions::LIBRARY) && self.fcm.is_fixed() && self.pages(start) <= MAX_RUN;
+        if !wanted || !self.options.intersects(ACCESS) {
+            return Ok(());
+        }
+        self.attach(process, start, 0)?;
+        let (first, end) = self.indices(start);
+        let request =
+            Request { process, index: first, address: start, write: false, flags: self.flags(), first, end, private: 0 };
+        self.fcm.bring(&request).1
     }
 
     /// Whether `next`, which follows immediately, continues this region in every respect.

@@ -124,8 +124,8 @@ fn fork_gives_a_copy_and_each_side_keeps_its_own() {
 fn fault_around_maps_what_is_there() {
     let rig = Rig::new(4096);
     let parent = rig.process();
-    let at = rig.map(parent, 0x2000_0000, 64, RW).unwrap();
-    (0..64).for_each(|i| rig.store(parent, at + i * PAGE, i).unwrap());
+    let at = rig.map(parent, 0x2000_0000, 128, RW).unwrap();
+    (0..128).for_each(|i| rig.store(parent, at + i * PAGE, i).unwrap());
     let child = rig.fork(parent).unwrap();
     let before = rig.mapped_pages(child);
     rig.load(child, at + 5 * PAGE).unwrap();
@@ -134,6 +134,34 @@ fn fault_around_maps_what_is_there() {
     rig.end(child);
     rig.store(parent, at + 20 * PAGE, 1).unwrap();
     assert_eq!(rig.translation(parent, at + 21 * PAGE).unwrap().1, MapFlags::READ | MapFlags::WRITE);
+}
+
+#[test]
+fn hot_pages_are_copied_by_the_next_fork() {
+    let rig = Rig::new(4096);
+    let parent = rig.process();
+    let at = rig.map(parent, 0x2000_0000, 32, RW).unwrap();
+    (0..32).for_each(|i| rig.store(parent, at + i * PAGE, i).unwrap());
+    let first = rig.fork(parent).unwrap();
+    // All is mapped in both for loads, nothing for stores.
+    for id in [first, parent] {
+        (0..32).for_each(|i| assert_eq!(rig.translation(id, at + i * PAGE).unwrap().1, MapFlags::READ));
+    }
+    rig.store(parent, at + 3 * PAGE, 99).unwrap();
+    rig.end(first);
+    let second = rig.fork(parent).unwrap();
+    for id in [second, parent] {
+        assert!(rig.translation(id, at + 3 * PAGE).unwrap().1.contains(MapFlags::WRITE));
+        assert_eq!(rig.translation(id, at + 4 * PAGE).unwrap().1, MapFlags::READ);
+    }
+    rig.check_exclusive();
+    rig.store(second, at + 3 * PAGE, 1).unwrap();
+    assert_eq!(rig.load(parent, at + 3 * PAGE), Ok(99));
+    // With a child alive, what the parent shares with it must not become writable by a third.
+    let third = rig.fork(parent).unwrap();
+    rig.check_exclusive();
+    [third, second, parent].into_iter().for_each(|id| rig.end(id));
+    assert_eq!(rig.in_use(), 0);
 }
 
 #[test]
