@@ -155,11 +155,19 @@ impl<'a> Batch<'a> {
 
     /// Adds a page.
     pub fn add(&mut self, address: u64, frame: Frame, flags: MapFlags) -> Result<()> {
+        self.add_run(address, frame, 1, flags)
+    }
+
+    /// Adds pages in a row.
+    pub fn add_run(&mut self, address: u64, first: Frame, pages: u64, flags: MapFlags) -> Result<()> {
+        if pages == 0 {
+            return Ok(());
+        }
         if let Some(last) = self.operations[..self.length].last_mut() {
             let bytes = last.pages * PAGE_SIZE as u64;
-            let follows = last.address + bytes == address && last.frame + bytes == frame.address();
+            let follows = last.address + bytes == address && last.frame + bytes == first.address();
             if follows && last.flags == flags.bits() {
-                last.pages += 1;
+                last.pages += pages;
                 return Ok(());
             }
         }
@@ -167,7 +175,7 @@ impl<'a> Batch<'a> {
             self.flush()?;
         }
         self.operations[self.length] =
-            MapOperation { address, frame: frame.address(), flags: flags.bits(), pages: 1 };
+            MapOperation { address, frame: first.address(), flags: flags.bits(), pages };
         self.length += 1;
         Ok(())
     }

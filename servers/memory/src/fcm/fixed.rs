@@ -50,10 +50,19 @@ impl Fcm for Image {
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
         let mut batch = Batch::new(self.core, request.process);
-        let result = (request.first..request.end).try_for_each(|index| {
-            let frame = self.frames.get(index as usize).ok_or(Error::ENXIO)?;
-            batch.add(request.address_of(index), *frame, request.flags_for(false))
-        });
+        let wanted = usize::try_from(request.first).ok().zip(usize::try_from(request.end).ok());
+        let Some(frames) = wanted.and_then(|(first, end)| self.frames.get(first..end)) else {
+            return (0, Err(Error::ENXIO));
+        };
+        let mut index = request.first;
+        let mut result = Ok(());
+        // An image's frames mostly lie in a row.
+        for run in frames.chunk_by(|a, b| a.0 + 1 == b.0) {
+            result = result.and_then(|()| {
+                batch.add_run(request.address_of(index), run[0], run.len() as u64, request.flags_for(false))
+            });
+            index += run.len() as u64;
+        }
         (0, result.and_then(|()| batch.flush()))
     }
 
@@ -114,13 +123,14 @@ impl Fcm for Physical {
         }
         let flags = request.flags_for(self.writable);
         let mut batch = Batch::new(self.core, request.process);
-        let result = (request.first..request.end)
-            .try_for_each(|index| batch.add(request.address_of(index), self.first.plus(index as u32), flags));
+        let (address, first) = (request.address_of(request.first), self.first.plus(request.first as u32));
+        let result = batch.add_run(address, first, request.end.saturating_sub(request.first), flags);
         (0, result.and_then(|()| batch.flush()))
     }
 
     fn is_fixed(&self) -> bool {
-        true
+        // The kernel information page; trace buffers are large, and few processes write them.
+        self.pages == 1
     }
 
     fn copy_page(&self, index: u64, to: Frame) -> Result<()> {

@@ -110,11 +110,9 @@ impl Space {
             server_slots: shape.server_slots,
             class: shape.class,
         };
-        for i in 0..pages {
-            if let Err(error) = batch.add(address + u64::from(i) * PAGE, first.plus(i), MapFlags::READ | MapFlags::WRITE) {
-                area.release(core);
-                return Err(error);
-            }
+        if let Err(error) = batch.add_run(address, first, u64::from(pages), MapFlags::READ | MapFlags::WRITE) {
+            area.release(core);
+            return Err(error);
         }
         if let Err(error) = batch.flush().and_then(|()| core.hat.dispatcher_create(&new)) {
             core.unmap(self.id, address, u64::from(pages) * PAGE);
