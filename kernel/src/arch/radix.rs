@@ -5,7 +5,9 @@
 //! Table words are big-endian in memory. Every leaf is installed with R set, and C if writable: then the
 //! hardware (and QEMU, which does it without atomicity) never has a reason to write a table.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::AtomicU64;
+#[cfg(target_endian = "big")]
+use core::sync::atomic::Ordering;
 
 use k42_abi::map::MapFlags;
 use k42_boot::linear;
@@ -104,12 +106,33 @@ impl Table {
     /// Entry `index`.
     #[inline]
     pub fn get(self, index: u64) -> Entry {
-        Entry(u64::from_be(self.word(index).load(Ordering::Relaxed)))
+        let word = self.word(index);
+        #[cfg(target_endian = "little")]
+        {
+            let value;
+            // SAFETY: loads the word that the reference names, whole and in one piece, with its bytes reversed. (The
+            // compiler does not join an atomic load and a swap: it makes fifteen instructions of them.)
+            unsafe {
+                core::arch::asm!("ldbrx {}, 0, {}", out(reg) value, in(reg) word.as_ptr(),
+                    options(nostack, readonly, preserves_flags));
+            }
+            Entry(value)
+        }
+        #[cfg(target_endian = "big")]
+        Entry(word.load(Ordering::Relaxed))
     }
     /// Sets entry `index`.
     #[inline]
     pub fn set(self, index: u64, entry: Entry) {
-        self.word(index).store(entry.0.to_be(), Ordering::Release);
+        let word = self.word(index);
+        #[cfg(target_endian = "little")]
+        // SAFETY: as in `get`, a store; what was written before is seen before it.
+        unsafe {
+            core::arch::asm!("lwsync", "stdbrx {}, 0, {}", in(reg) entry.0, in(reg) word.as_ptr(),
+                options(nostack, preserves_flags));
+        }
+        #[cfg(target_endian = "big")]
+        word.store(entry.0, Ordering::Release);
     }
 }
 
