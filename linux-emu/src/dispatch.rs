@@ -6,6 +6,7 @@ use crate::process::PROCESS;
 use crate::strace::{self, Line};
 use crate::table::{self, Full, Handler, Raw, Row};
 use crate::thread::Thread;
+use crate::vfork;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
@@ -19,7 +20,7 @@ pub mod way {
     pub const ERROR: u64 = 1;
     /// The call has to be made again with all registers saved.
     pub const FULL: u64 = 2;
-    /// By way of the signals: the result is one of the restart codes.
+    /// By way of the signals: the result is one of the library's own codes.
     pub const RESTART: u64 = 3;
 }
 
@@ -46,8 +47,8 @@ pub fn system_call(thread: &Thread) -> Answer {
     events::linux::enter::<User>(PROCESS.pid() as u64, number, raw[0], raw[1], raw[2]);
     let result = match table::find(number) {
         Some(row) => {
-            if PROCESS.trace.load(Ordering::Relaxed) {
-                return traced(thread, row, &raw);
+            if PROCESS.special.load(Ordering::Relaxed) {
+                return special(thread, row, &raw);
             }
             match row.handler {
                 Handler::Plain(handler) => handler(thread, &raw),
@@ -81,7 +82,23 @@ fn answer(result: Result<u64>) -> Answer {
     }
 }
 
+/// A call that is traced, or made by a child that borrows the process.
 #[cold]
+fn special(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
+    if !vfork::is_local(u64::from(row.number)) {
+        if let Err(error) = vfork::make_real(thread) {
+            return Answer { value: u64::from(error.code()), way: way::RESTART };
+        }
+    }
+    if PROCESS.trace.load(Ordering::Relaxed) {
+        return traced(thread, row, raw);
+    }
+    match row.handler {
+        Handler::Full(_) => Answer { value: 0, way: way::FULL },
+        Handler::Plain(handler) => answer(handler(thread, raw)),
+    }
+}
+
 fn traced(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
     let mut line = Line::new();
     strace::begin(&mut line, PROCESS.pid(), row, raw);

@@ -11,6 +11,9 @@ pub const RESTART_ALWAYS: Error = Error::from_code(1002);
 /// Goes on by restart_syscall(2) if no handler runs (ERESTART_RESTARTBLOCK).
 pub const RESTART_BLOCK: Error = Error::from_code(1003);
 
+/// The call was a borrowing child's, which is real now and elsewhere; here its parent goes on (see [`crate::vfork`]).
+pub const RESUMED: Error = Error::from_code(1010);
+
 /// Whether the error is one of those above.
 pub fn is_restart(error: Error) -> bool {
     error == RESTART || error.code() >= 1001 && error.code() <= 1003

@@ -29,6 +29,14 @@ impl<T: Clone> FdTable<T> {
         Self { entries: Vec::new(), lowest: 0, limit }
     }
 
+    /// A copy that refers to the same files.
+    pub fn try_clone(&self) -> Result<Self> {
+        let mut entries = Vec::new();
+        entries.try_reserve_exact(self.entries.len()).map_err(|_| Error::ENOMEM)?;
+        entries.extend(self.entries.iter().cloned());
+        Ok(Self { entries, lowest: self.lowest, limit: self.limit })
+    }
+
     /// The file of `fd`.
     #[inline]
     pub fn get(&self, fd: i32) -> Result<&T> {

@@ -54,5 +54,6 @@ pub mod thread;
 pub mod timer;
 pub mod user;
 pub mod vdso;
+pub mod vfork;
 pub mod walk;
 pub mod wire;

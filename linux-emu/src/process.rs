@@ -6,6 +6,7 @@ use crate::futex::FutexTable;
 use crate::mount::MountTable;
 use crate::port::Lock;
 use crate::signal::SignalState;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -45,6 +46,10 @@ pub struct Process {
     pub file_size_limit: AtomicU64,
     /// A line for each call.
     pub trace: AtomicBool,
+    /// Calls go by the slower way: they are traced, or a child borrows the process.
+    pub special: AtomicBool,
+    /// The parent's view while a child borrows the process.
+    pub suspended: Lock<Option<Box<crate::vfork::Suspended>>>,
     /// Status with which the process is to end, plus one; all threads leave.
     pub ending: AtomicU64,
     /// Numbers of calls that were asked for in vain, already told.
@@ -97,6 +102,8 @@ pub static PROCESS: Process = Process {
     ids: Lock::new(None),
     file_size_limit: AtomicU64::new(u64::MAX),
     trace: AtomicBool::new(false),
+    special: AtomicBool::new(false),
+    suspended: Lock::new(None),
     ending: AtomicU64::new(0),
     unknown: Lock::new([0; 8]),
     name: Lock::new([0; 16]),

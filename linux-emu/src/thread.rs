@@ -125,6 +125,8 @@ pub struct Thread {
     pub robust: Cell<(u64, u64)>,
     /// How to go on with an interrupted call.
     pub restart: Cell<Restart>,
+    /// The view of a parent whose child has become real, until its registers are back.
+    pub resumed: RefCell<Option<Box<crate::vfork::Suspended>>>,
     /// What the thread waits for; see [`crate::event`].
     pub waiting: Waiting,
     /// Scratch memory.
@@ -173,6 +175,7 @@ impl Thread {
             clear_tid: Cell::new(0),
             robust: Cell::new((0, 0)),
             restart: Cell::new(Restart::None),
+            resumed: RefCell::new(None),
             waiting: Waiting::default(),
             scratch,
             vector_area: UnsafeCell::new(FpState::ZERO),

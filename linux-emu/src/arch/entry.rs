@@ -11,12 +11,13 @@
 //! registers in the thread's frame, lets signals change them, and resumes the frame by the kernel.
 
 use crate::dispatch::{self, Answer, way};
-use crate::error;
+use crate::error::{self, RESUMED};
 use crate::port;
 use crate::signal::deliver::{Outcome, settle_and_deliver};
 use crate::signal::{Info, code, set::number as sig};
 use crate::table::Full;
 use crate::thread::{Thread, offset};
+use crate::vfork;
 use core::sync::atomic::Ordering;
 use k42_abi::dispatcher::{RegisterFrame, offset as page};
 use k42_abi::{Error, layout};
@@ -208,11 +209,8 @@ extern "C" fn k42_emu_slow(thread: &'static Thread, value: u64, way: u64) -> ! {
     let outcome = match way {
         way::VALUE => Outcome::Value(value),
         way::ERROR => Outcome::Failed(Error::from_code(value as u16)),
-        way::FULL => match dispatch::full_call(thread) {
-            Ok(Full::Value(value)) => Outcome::Value(value),
-            Ok(Full::Frame) => Outcome::Frame,
-            Err(error) => Outcome::Failed(error),
-        },
+        way::FULL => full_call(thread),
+        _ if value == u64::from(RESUMED.code()) => vfork::resumed(thread, frame),
         _ => Outcome::Failed(if value < 1024 { Error::from_code(value as u16) } else { error::RESTART }),
     };
     leave(thread, outcome)
@@ -306,12 +304,19 @@ extern "C" fn k42_emu_trapped_call(thread: u64) -> ! {
     for (place, register) in thread.entry.arguments.iter().zip(&frame.gpr[3..9]) {
         place.store(*register, Ordering::Relaxed);
     }
-    let outcome = match dispatch::full_call(thread) {
+    let outcome = full_call(thread);
+    leave(thread, outcome)
+}
+
+/// Makes a call that has all registers in the thread's frame.
+fn full_call(thread: &Thread) -> Outcome {
+    match dispatch::full_call(thread) {
         Ok(Full::Value(value)) => Outcome::Value(value),
         Ok(Full::Frame) => Outcome::Frame,
+        // SAFETY: the thread's own frame; the call is over.
+        Err(RESUMED) => vfork::resumed(thread, unsafe { &mut *thread.frame.get() }),
         Err(error) => Outcome::Failed(error),
-    };
-    leave(thread, outcome)
+    }
 }
 
 /// Bits of DSISR and SRR1.

@@ -253,6 +253,8 @@ pub fn execute(thread: &Thread, directory: i32, path: &[u8], flags: u32, argumen
     if total > stack::MOST_TOTAL {
         return Err(Error::E2BIG);
     }
+    // From here on there is no error: a child that borrows its parent's memory gets its own.
+    crate::vfork::make_real(thread)?;
     super::super::sys::task::leave_other_threads(thread)?;
     super::super::sys::task::release(thread);
     // No way back from here.
@@ -318,6 +320,7 @@ fn settle(thread: &Thread, target: &Target, environment: &Strings) -> Result<()>
     thread.tid.store(PROCESS.pid(), Ordering::Relaxed);
     let trace = environment.iter().any(|variable| variable == b"K42_STRACE=1");
     PROCESS.trace.store(trace, Ordering::Relaxed);
+    crate::vfork::update_special();
     let name = target.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
     let name = &name[..name.len().min(15)];
     let mut comm = [0; 16];

@@ -156,13 +156,22 @@ pub fn settle_and_deliver(thread: &Thread, frame: &mut RegisterFrame, outcome: O
         if PROCESS.ending.load(Ordering::Acquire) != 0 || thread.leaving.load(Ordering::Acquire) {
             crate::sys::process::end_thread(thread);
         }
-        fetch();
-        let Some(info) = next(thread) else { break };
+        let borrowed = PROCESS.special.load(Ordering::Relaxed) && crate::vfork::is_borrowed();
+        if !borrowed {
+            fetch();
+        }
+        // A child that borrows the process leaves its parent's signals alone, but not its own faults.
+        let info = if borrowed { thread.fault.take() } else { next(thread) };
+        let Some(info) = info else { break };
         let verdict = PROCESS.signals.lock().judge(&info, thread.blocked());
         match verdict {
             Verdict::Ignore => {}
             // No core is ever written, so the status does not claim one.
-            Verdict::Terminate { .. } => crate::sys::process::end_process(info.signal),
+            Verdict::Terminate { .. } => match crate::vfork::make_real(thread) {
+                Ok(()) => crate::sys::process::end_process(info.signal),
+                // Here the parent of the one that ends goes on.
+                Err(_) => outcome = crate::vfork::resumed(thread, frame),
+            },
             Verdict::Stop => {
                 let _ = SERVER.stop_self(info.signal);
             }

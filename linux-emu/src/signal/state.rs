@@ -44,7 +44,7 @@ pub struct Action {
 const QUEUE_LIMIT: usize = 1024;
 
 /// Signals that wait for a thread, or for the process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pending {
     set: SignalSet,
     queue: Vec<Info>,
@@ -106,6 +106,7 @@ pub enum Verdict {
 }
 
 /// The process's part: actions, and signals for whichever thread comes first.
+#[derive(Clone)]
 pub struct SignalState {
     actions: [Action; SIGRTMAX as usize + 1],
     /// Signals for the process.

@@ -69,12 +69,10 @@ pub fn fork(thread: &Thread) -> Result<u64> {
     make_child(thread, 0)
 }
 
-/// vfork(2): a fork whose parent does not wait. The child has a copy, not the parent's memory.
-pub fn vfork(thread: &Thread) -> Result<u64> {
-    make_child(thread, CLONE_VFORK)
+/// vfork(2).
+pub fn vfork(thread: &Thread) -> Result<Full> {
+    if crate::vfork::begin(thread)? { Ok(Full::Value(0)) } else { make_child(thread, 0).map(Full::Value) }
 }
-
-const CLONE_VFORK: u32 = 0x4000;
 
 /// Makes a copy of the process. In the child it returns zero, on the same stack, as its only thread.
 pub fn make_child(thread: &Thread, flags: u32) -> Result<u64> {
@@ -120,8 +118,9 @@ fn become_child(thread: &Thread, pid: i32) {
     PROCESS.pid.store(pid, Ordering::Relaxed);
     thread.tid.store(pid, Ordering::Relaxed);
     PROCESS.next_tid.store(pid, Ordering::Relaxed);
-    PROCESS.fetch_signals.store(false, Ordering::Relaxed);
-    thread.entry.attention.store(0, Ordering::Relaxed);
+    // A message about a signal may have come before the child could hear it: it asks.
+    PROCESS.fetch_signals.store(true, Ordering::Relaxed);
+    thread.call_attention();
     thread.pending.lock().drop_set(crate::signal::SignalSet(u64::MAX));
     PROCESS.signals.lock().shared.drop_set(crate::signal::SignalSet(u64::MAX));
     PROCESS.futexes.clear();

@@ -31,6 +31,10 @@ fn number(signal: i32) -> Result<u32> {
 /// Tells the process server what has become of the signals, if it is something that concerns it. Libraries block all
 /// signals for a moment (all bits set; what a program can ask for lacks the library's own): that is not told.
 fn tell(thread: &Thread) {
+    if PROCESS.special.load(Ordering::Relaxed) && crate::vfork::is_borrowed() {
+        // The child that borrows the process will tell when it is real.
+        return;
+    }
     let blocked = thread.blocked();
     let blocked = if blocked.0 | SignalSet::UNBLOCKABLE.0 == u64::MAX { SignalSet::EMPTY } else { blocked };
     let told = {

@@ -75,7 +75,8 @@ fn make(thread: &Thread, request: &Request) -> Result<Full> {
     if flags & !clone_flag::PROCESS_KNOWN != 0 || flags & clone_flag::VM != 0 && flags & clone_flag::VFORK == 0 {
         return Err(Error::EINVAL);
     }
-    let pid = make_child(thread, 0)?;
+    let borrows = flags & clone_flag::VM != 0 && flags & !(clone_flag::VM | clone_flag::VFORK) == 0 && crate::vfork::begin(thread)?;
+    let pid = if borrows { 0 } else { make_child(thread, 0)? };
     if pid != 0 {
         if flags & clone_flag::PARENT_SETTID != 0 {
             let _ = user::put_u32(request.parent_tid, pid as u32);
@@ -93,6 +94,7 @@ fn make(thread: &Thread, request: &Request) -> Result<Full> {
     if flags & clone_flag::CHILD_SETTID != 0 {
         let _ = user::put_u32(User(request.child_tid), thread.tid() as u32);
     }
+    // (A child that borrows its parent's memory has asked for none of these.)
     thread.clear_tid.set(if flags & clone_flag::CHILD_CLEARTID != 0 { request.child_tid } else { 0 });
     Ok(Full::Value(0))
 }
