@@ -46,9 +46,13 @@ impl Mock {
     fn new_space(&self) -> ProcessId {
         let mut state = self.state();
         // Indices are used again soon, with another generation, as the kernel does.
-        state.next += 1;
-        let index = 16 + state.next % 500;
-        let id = ProcessId::new(index, 1 + state.next / 500);
+        let id = loop {
+            state.next += 1;
+            let index = 16 + state.next % 500;
+            if !state.spaces.keys().any(|space| space.index() == usize::from(index)) {
+                break ProcessId::new(index, 1 + state.next / 500);
+            }
+        };
         state.spaces.insert(id, None);
         id
     }
@@ -209,9 +213,13 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(objects())
+    }
+    /// With an object system of its own.
+    pub fn with(objects: &'static System) -> Self {
         let mock = Mock::default();
         // As long as the program: files of /proc keep references to it.
-        let server: &Server = Box::leak(Box::new(Server::new(Box::new(mock.clone()), objects())));
+        let server: &Server = Box::leak(Box::new(Server::new(Box::new(mock.clone()), objects)));
         assert_eq!(server.register(ProcessId(40)), Err(Error::EPERM));
         server.register(ProcessId::KFS).unwrap();
         server.register(ProcessId::KFS).unwrap();

@@ -3,6 +3,7 @@
 mod basic;
 mod hostile;
 mod jobs;
+mod leak;
 mod mock;
 mod proc_files;
 mod random;
