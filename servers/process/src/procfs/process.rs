@@ -199,9 +199,11 @@ pub fn limits(server: &Server, node: Node, text: &mut Text) -> Result<()> {
 /// maps, from the memory server piece by piece
 pub fn maps(server: &Server, node: Node, text: &mut Text) -> Result<()> {
     let (space, life) = server.with_process(node.pid, |_, record| (record.space(), record.life()))?;
-    if life != Life::Running {
-        return Ok(());
-    }
+    if life == Life::Running { put_maps(server, space, text) } else { Ok(()) }
+}
+
+/// The regions of an address space.
+pub(super) fn put_maps(server: &Server, space: ProcessId, text: &mut Text) -> Result<()> {
     let mut from = 0;
     loop {
         let mut piece = [0; 4096];

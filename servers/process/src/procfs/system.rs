@@ -1,5 +1,6 @@
 //! Files about the system.
 
+use super::process::put_maps;
 use super::{Node, Text, put};
 use crate::Server;
 use crate::linux::{PID_MAX, USER_HZ};
@@ -7,7 +8,7 @@ use crate::load::ONE;
 use core::sync::atomic::Ordering;
 use k42_abi::info::Count;
 use k42_fslib::mounts::{self, Mount};
-use k42_ipc::{Error, OutBuf, Result};
+use k42_ipc::{Error, OutBuf, ProcessId, Result};
 
 /// What uname(2) tells as well.
 const RELEASE: &str = "6.1.0";
@@ -224,6 +225,16 @@ pub fn counts(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     put!(text, "processes {}\nzombies {}\nproc_handles {handles}\n", processes.len(), server.zombies.load(Ordering::Relaxed));
     let objects: usize = (0..server.objects.cpus()).filter_map(|cpu| server.objects.stats(cpu)).map(|stats| stats.live).sum();
     put!(text, "process_objects {objects}\n");
+    Ok(())
+}
+
+/// k42/maps: the regions of the servers.
+pub fn server_maps(server: &Server, _: Node, text: &mut Text) -> Result<()> {
+    let servers = [ProcessId::PROCESS, ProcessId::NAME, ProcessId::KFS, ProcessId::CONSOLE];
+    for (space, name) in servers.into_iter().zip(["process", "name", "kfs", "console"]) {
+        put!(text, "{name}:\n");
+        put_maps(server, space, text)?;
+    }
     Ok(())
 }
 

@@ -131,6 +131,7 @@ pub const TABLE: &[Line] = &[
     line(Root, "version", File(ALL, system::version)),
     line(Root, "k42", What::Directory(K42)),
     line(K42, "counts", File(ALL, system::counts)),
+    line(K42, "maps", File(ALL, system::server_maps)),
     line(Root, "sys", What::Directory(Sys)),
     line(Sys, "fs", What::Directory(SysFs)),
     line(SysFs, "file-max", File(ALL, system::file_max)),
