@@ -309,7 +309,9 @@ fn map_run(process: &Process, operation: &MapOperation) -> core::result::Result<
     if operation.pages > k42_abi::map::MAX_RUN {
         return Err((Error::E2BIG, 0));
     }
-    process.space.map_run(operation.address, operation.frame, operation.pages, flags)
+    process
+        .space
+        .map_run(operation.address, operation.frame, operation.pages, flags)
 }
 
 extern "C" fn unmap(

@@ -95,9 +95,10 @@ pub fn interrupt(cpu: &PerCpu, source: u32) {
         }
         // SAFETY: null or a dispatcher, and those live for ever.
         if let Some(who) = unsafe { console.bound.load(Ordering::Acquire).as_ref() }
-            && who.life.get() == Life::Alive {
-                crate::trap::console_ready(cpu, who);
-            }
+            && who.life.get() == Life::Alive
+        {
+            crate::trap::console_ready(cpu, who);
+        }
     }
 }
 

@@ -122,8 +122,12 @@ impl Space {
         } else {
             (PAGE_SIZE as u64, LAST_LEVEL)
         };
-        let end = pages.checked_mul(size).and_then(|bytes| address.checked_add(bytes));
-        let end = end.filter(|end| *end <= USER_TOP).ok_or((Error::EINVAL, 0))?;
+        let end = pages
+            .checked_mul(size)
+            .and_then(|bytes| address.checked_add(bytes));
+        let end = end
+            .filter(|end| *end <= USER_TOP)
+            .ok_or((Error::EINVAL, 0))?;
         if !address.is_multiple_of(size) || !frame.is_multiple_of(size) {
             return Err((Error::EINVAL, 0));
         }
@@ -158,8 +162,11 @@ impl Space {
                 if new != entry {
                     table.set(index, new);
                     if entry.is_valid() {
-                        let size =
-                            if last == LAST_LEVEL { tlb::PageSize::Small } else { tlb::PageSize::Large };
+                        let size = if last == LAST_LEVEL {
+                            tlb::PageSize::Small
+                        } else {
+                            tlb::PageSize::Large
+                        };
                         tlb::invalidate_page(tree.pid, at, size);
                         replaced = true;
                     }

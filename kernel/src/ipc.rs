@@ -100,6 +100,7 @@ pub extern "C" fn call(
 }
 
 /// Enters `callee` into the chain of this CPU.
+#[inline(always)]
 fn lend(cpu: &PerCpu, callee: &'static Dispatcher) {
     if cpu.depth.get() == CHAIN {
         sched::leave(cpu);
@@ -127,6 +128,8 @@ fn copy(from: *const u8, to: *mut u8, length: usize) {
 }
 
 /// Tells the current dispatcher that its call failed.
+#[cold]
+#[inline(never)]
 fn fail(cpu: &PerCpu, caller: &'static Dispatcher, slot: usize, error: Error) -> ! {
     caller.set_disabled(true);
     sched::upcall(
@@ -207,7 +210,7 @@ pub extern "C" fn ret(
 }
 
 /// Takes the server off the chain; it goes on by itself later if it has something to do.
-#[inline]
+#[inline(always)]
 fn step_back(cpu: &PerCpu, server: &'static Dispatcher, depth: usize) {
     cpu.chain[depth - 1].set(None);
     cpu.depth.set(depth - 1);
@@ -218,6 +221,8 @@ fn step_back(cpu: &PerCpu, server: &'static Dispatcher, depth: usize) {
 }
 
 /// Notes that an answer waits for `caller`, which is of this CPU. If it is running something of its own, it hears of it.
+#[cold]
+#[inline(never)]
 fn answer_later(cpu: &PerCpu, caller: &'static Dispatcher, slot: usize) {
     caller.answers.set(caller.answers.get() | 1 << slot);
     if caller.has_frame.get() {
@@ -230,6 +235,7 @@ fn answer_later(cpu: &PerCpu, caller: &'static Dispatcher, slot: usize) {
 }
 
 /// The memory server's answer to a page fault of `caller`.
+#[inline(never)]
 fn return_fault(
     cpu: &'static PerCpu,
     server: &'static Dispatcher,

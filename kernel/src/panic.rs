@@ -68,7 +68,10 @@ fn backtrace(first: u64, mut pointer: u64) {
     }
     let start = pointer;
     for _ in 0..32 {
-        if pointer == 0 || !pointer.is_multiple_of(8) || pointer.abs_diff(start) > STACK_BYTES as u64 {
+        if pointer == 0
+            || !pointer.is_multiple_of(8)
+            || pointer.abs_diff(start) > STACK_BYTES as u64
+        {
             break;
         }
         let frame = core::ptr::with_exposed_provenance::<u64>(pointer as usize);

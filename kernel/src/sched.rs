@@ -249,7 +249,7 @@ fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
 }
 
 /// Makes `who` the dispatcher that this CPU is for: its frame, page and translation.
-#[inline]
+#[inline(always)]
 pub fn switch_to(cpu: &PerCpu, who: &'static Dispatcher) {
     cpu.current.set(Some(who));
     cpu.frame.set(who.frame.cell().as_ptr());
@@ -265,7 +265,7 @@ pub fn switch_to(cpu: &PerCpu, who: &'static Dispatcher) {
 }
 
 /// State in which `who` is entered. `wish` is a saved MSR, or 0.
-#[inline]
+#[inline(always)]
 pub fn user_msr(cpu: &PerCpu, who: &'static Dispatcher, wish: u64) -> u64 {
     let float = cpu
         .float_owner
@@ -298,6 +298,7 @@ pub fn enter(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
 }
 
 /// Enters an entry point.
+#[inline(always)]
 pub fn upcall(cpu: &PerCpu, who: &'static Dispatcher, entry: Entry, words: [u64; 8]) -> ! {
     // SAFETY: `who` is current; the state is made by `user_msr`.
     unsafe { arch::upcall(who.entry(entry), user_msr(cpu, who, 0), &words) }

@@ -45,15 +45,25 @@ pub fn initialise(carver: &mut Carver, command_line: &str) -> Result<RealRange> 
     // SAFETY: just taken, whole pages; the memory server maps it but gives it to nobody.
     let region = unsafe {
         arch::zero_pages(base.as_ptr() as u64, bytes);
-        Region::create(base, bytes as usize, cpus, start::timebase_hz(), arch::timebase())
+        Region::create(
+            base,
+            bytes as usize,
+            cpus,
+            start::timebase_hz(),
+            arch::timebase(),
+        )
     };
     let region = region.map_err(|_| Error::EINVAL)?;
     for cpu in 0..cpus {
-        let buffer = region.buffer(cpu, Side::Kernel).map_or(core::ptr::null_mut(), NonNull::as_ptr);
+        let buffer = region
+            .buffer(cpu, Side::Kernel)
+            .map_or(core::ptr::null_mut(), NonNull::as_ptr);
         percpu::block(cpu).trace.set(buffer);
     }
     HEADER.store(base.as_ptr(), Ordering::Release);
-    let wanted = command_line.split_whitespace().find_map(|word| word.strip_prefix("trace="));
+    let wanted = command_line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("trace="));
     if let Some(list) = wanted {
         match Class::mask_of(list) {
             Ok(mask) => set_mask(mask),
@@ -68,7 +78,8 @@ pub fn initialise(carver: &mut Carver, command_line: &str) -> Result<RealRange> 
 pub fn set_mask(mask: u64) {
     let base = NonNull::new(HEADER.load(Ordering::Acquire));
     // SAFETY: made by `initialise`, and stays.
-    let region = base.and_then(|base| unsafe { Region::attach(base, Region::bytes(start::cpus())) }.ok());
+    let region =
+        base.and_then(|base| unsafe { Region::attach(base, Region::bytes(start::cpus())) }.ok());
     if let Some(region) = region {
         region.set_mask(mask);
         MASK.store(mask, Ordering::Release);

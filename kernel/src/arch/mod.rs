@@ -21,7 +21,6 @@ unsafe extern "C" {
     static k42_vectors_end: u8;
     fn k42_trap_entry();
     fn k42_resume(frame: *const RegisterFrame, msr: u64) -> !;
-    fn k42_upcall(nip: u64, msr: u64, words: *const [u64; 8]) -> !;
     fn k42_reset_stack(stack: u64, function: extern "C" fn(u64) -> !, argument: u64) -> !;
     fn k42_save_vsx(area: *mut FloatArea);
     fn k42_load_vsx(area: *const FloatArea);
@@ -165,8 +164,21 @@ pub unsafe fn resume(frame: *const RegisterFrame, msr: u64) -> ! {
 /// As for [`resume`].
 #[inline(always)]
 pub unsafe fn upcall(nip: u64, msr: u64, words: &[u64; 8]) -> ! {
-    // SAFETY: the caller's promise.
-    unsafe { k42_upcall(nip, msr, words) }
+    // SAFETY: the caller's promise. The conditional store ends any reservation that is left, so that no `stdcx.` of
+    // the program succeeds because of another's load; if it stores, then below the stack, which is not used any more.
+    unsafe {
+        asm!(
+            "mtsrr0 12",
+            "mtsrr1 11",
+            "addi 11, 1, -16",
+            "stdcx. 11, 0, 11",
+            "rfid",
+            in("r3") words[0], in("r4") words[1], in("r5") words[2], in("r6") words[3],
+            in("r7") words[4], in("r8") words[5], in("r9") words[6], in("r10") words[7],
+            in("r11") msr, in("r12") nip,
+            options(noreturn),
+        )
+    }
 }
 
 /// Runs `function` on an empty stack.

@@ -400,29 +400,6 @@ k42_resume:
         ld 3, 0x18(3)
         rfid
 
-/*
- * k42_upcall(nip: r3, msr: r4, words: r5 -> [u64; 8]) -> !: enters a program at one of its entry
- * points with the words in r3-r10.
- */
-        .global k42_upcall
-        .type k42_upcall, @function
-k42_upcall:
-        mtsrr0 3
-        mtsrr1 4
-        mr 12, 3
-        mr 11, 5
-        addi 5, 1, -16
-        stdcx. 5, 0, 5
-        ld 3, 0x00(11)
-        ld 4, 0x08(11)
-        ld 5, 0x10(11)
-        ld 6, 0x18(11)
-        ld 7, 0x20(11)
-        ld 8, 0x28(11)
-        ld 9, 0x30(11)
-        ld 10, 0x38(11)
-        rfid
-
 /* k42_reset_stack(stack: r3, function: r4, argument: r5) -> !: forgets everything on the stack. */
         .global k42_reset_stack
         .type k42_reset_stack, @function
