@@ -137,6 +137,8 @@ impl Region {
         let (first, end) = self.indices(start);
         let address = address & !(PAGE - 1);
         let index = self.index_of(start, address);
+        // The library gets a little more than the program, so that it can say what happened when memory ends.
+        let private = if self.options.contains(MapOptions::LIBRARY) { private / 2 } else { private };
         let request = Request { process, index, address, write, flags: self.flags(), first, end, private };
         self.fcm.map_page(&request)
     }

@@ -20,6 +20,10 @@ fn one_takes_everything_and_the_others_live() {
     };
     assert_eq!(end, Error::ENOMEM.status());
     assert!(got > 3000);
+    // Its library can still tell it.
+    let stack = rig.map(hog, 0, 8, RW | MapOptions::LIBRARY).unwrap();
+    (0..8).for_each(|i| rig.store(hog, stack + i * PAGE, i).unwrap());
+    assert_eq!(rig.store(hog, at + got * PAGE, 0), Err(Error::ENOMEM.status()));
     (0..64).for_each(|i| rig.store(other, there + i * PAGE, i).unwrap());
     let child = rig.fork(other).unwrap();
     (0..32).for_each(|i| rig.store(child, there + i * PAGE, i).unwrap());
