@@ -12,8 +12,7 @@ int main(void)
     pid_t pid = kit_fork();
     if (pid == 0) {
         msleep(20);
-        SHOW(read(p[0], b, sizeof b));
-        _exit(0);
+        _exit(read(p[0], b, sizeof b) == sizeof b ? 0 : 1);
     }
     SHOW(poll(&w, 1, 5000));
     IS(w.revents & POLLOUT);

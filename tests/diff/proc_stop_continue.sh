@@ -1,6 +1,6 @@
 # A stopped process does nothing until it is continued.
+mkfifo fifo
 sh -c 'echo $$ >pid; read -r x <fifo; echo "read $x"' &
-mkfifo fifo 2>/dev/null
 while [ ! -s pid ]; do sleep 0.01; done
 p=$(cat pid)
 kill -STOP "$p"
