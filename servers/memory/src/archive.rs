@@ -40,7 +40,8 @@ impl Archive {
     /// The range lies in memory that nobody writes.
     pub unsafe fn new(core: Machine, range: RealRange) -> Self {
         // SAFETY: the caller's promise. The slice is used here only, before any member can be released.
-        let bytes = unsafe { core.window.slice(range.start, range.bytes / 512 * 512) }.unwrap_or_default();
+        let bytes =
+            unsafe { core.window.slice(range.start, range.bytes / 512 * 512) }.unwrap_or_default();
         let entry = |(name, at, length): (String, usize, usize)| Member {
             name,
             start: range.start + at as u64,
@@ -49,13 +50,19 @@ impl Archive {
             is_gone: false,
         };
         let members = files(bytes).into_iter().map(entry).collect();
-        Self { core, members: Lock::new(members) }
+        Self {
+            core,
+            members: Lock::new(members),
+        }
     }
 
     /// A member's place. ENOENT.
     pub fn find(&self, name: &str) -> Result<(u64, u64)> {
         let members = self.members.lock();
-        let member = members.iter().find(|member| member.name == name && !member.is_gone).ok_or(Error::ENOENT)?;
+        let member = members
+            .iter()
+            .find(|member| member.name == name && !member.is_gone)
+            .ok_or(Error::ENOENT)?;
         Ok((member.start, member.bytes))
     }
 
@@ -73,15 +80,25 @@ impl Archive {
     /// Copies a piece of a member into `out`; how much, and the member's length.
     pub fn read(&self, name: &str, offset: u64, out: &mut [u8]) -> Result<(usize, u64)> {
         let members = self.members.lock();
-        let member = members.iter().find(|member| member.name == name && !member.is_gone).ok_or(Error::ENOENT)?;
+        let member = members
+            .iter()
+            .find(|member| member.name == name && !member.is_gone)
+            .ok_or(Error::ENOENT)?;
         let count = member.bytes.saturating_sub(offset).min(out.len() as u64) as usize;
-        self.core.window.read(member.start + offset, &mut out[..count]);
+        self.core
+            .window
+            .read(member.start + offset, &mut out[..count]);
         Ok((count, member.bytes))
     }
 
     /// Notes that `process` has the member mapped.
     pub fn note(&self, name: &str, process: ProcessId, address: u64, bytes: u64) {
-        if let Some(member) = self.members.lock().iter_mut().find(|member| member.name == name) {
+        if let Some(member) = self
+            .members
+            .lock()
+            .iter_mut()
+            .find(|member| member.name == name)
+        {
             member.mapped.push((process, address, bytes));
         }
     }
@@ -89,8 +106,15 @@ impl Archive {
     /// Forgets the mapping of `process`; where it was.
     pub fn forget(&self, name: &str, process: ProcessId) -> Result<(u64, u64)> {
         let mut members = self.members.lock();
-        let member = members.iter_mut().find(|member| member.name == name).ok_or(Error::ENOENT)?;
-        let at = member.mapped.iter().position(|(who, ..)| *who == process).ok_or(Error::EINVAL)?;
+        let member = members
+            .iter_mut()
+            .find(|member| member.name == name)
+            .ok_or(Error::ENOENT)?;
+        let at = member
+            .mapped
+            .iter()
+            .position(|(who, ..)| *who == process)
+            .ok_or(Error::EINVAL)?;
         let (_, address, bytes) = member.mapped.swap_remove(at);
         Ok((address, bytes))
     }
@@ -98,12 +122,20 @@ impl Archive {
     /// Frees the frames that hold nothing but this member, unless somebody maps it.
     pub fn free(&self, name: &str) {
         let mut members = self.members.lock();
-        let Some(member) = members.iter_mut().find(|member| member.name == name && !member.is_gone) else { return };
+        let Some(member) = members
+            .iter_mut()
+            .find(|member| member.name == name && !member.is_gone)
+        else {
+            return;
+        };
         if !member.mapped.is_empty() {
             return;
         }
         member.is_gone = true;
-        let (first, end) = (member.start.div_ceil(PAGE), (member.start + member.bytes) / PAGE);
+        let (first, end) = (
+            member.start.div_ceil(PAGE),
+            (member.start + member.bytes) / PAGE,
+        );
         for number in first..end {
             let frame = Frame::at(number * PAGE);
             self.core.frames.adopt(frame, Kind::Cached);
@@ -122,15 +154,38 @@ fn files(archive: &[u8]) -> Vec<(String, usize, usize)> {
     let mut at = 0;
     while let Some(header) = archive.get(at..at + BLOCK) {
         let text = |field: &[u8]| {
-            let end = field.iter().position(|&byte| byte == 0).unwrap_or(field.len());
-            core::str::from_utf8(&field[..end]).map(|text| String::from(text.trim_matches(' '))).unwrap_or_default()
+            let end = field
+                .iter()
+                .position(|&byte| byte == 0)
+                .unwrap_or(field.len());
+            core::str::from_utf8(&field[..end])
+                .map(|text| String::from(text.trim_matches(' ')))
+                .unwrap_or_default()
         };
         let name = text(&header[..100]);
-        let (Ok(length), false) = (usize::from_str_radix(&text(&header[124..136]), 8), name.is_empty()) else { break };
-        let Some(end) = at.checked_add(BLOCK + length).filter(|&end| end <= archive.len()) else { break };
-        let prefix = if header[257..262] == *b"ustar" { text(&header[345..500]) } else { String::new() };
+        let (Ok(length), false) = (
+            usize::from_str_radix(&text(&header[124..136]), 8),
+            name.is_empty(),
+        ) else {
+            break;
+        };
+        let Some(end) = at
+            .checked_add(BLOCK + length)
+            .filter(|&end| end <= archive.len())
+        else {
+            break;
+        };
+        let prefix = if header[257..262] == *b"ustar" {
+            text(&header[345..500])
+        } else {
+            String::new()
+        };
         if matches!(header[156], 0 | b'0') {
-            let name = if prefix.is_empty() { name } else { prefix + "/" + &name };
+            let name = if prefix.is_empty() {
+                name
+            } else {
+                prefix + "/" + &name
+            };
             files.push((name.trim_start_matches("./").into(), at + BLOCK, length));
         }
         at = end.next_multiple_of(BLOCK);
@@ -165,7 +220,9 @@ mod tests {
         let whole = archive.clone();
         archive.extend([0; 1024]);
         assert_eq!(files(&archive), first);
-        (0..whole.len()).step_by(100).for_each(|cut| assert!(files(&whole[..cut]).len() <= 2));
+        (0..whole.len())
+            .step_by(100)
+            .for_each(|cut| assert!(files(&whole[..cut]).len() <= 2));
         let mut bad = whole;
         bad[124] = b'9';
         assert!(files(&bad).is_empty());

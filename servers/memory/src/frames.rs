@@ -120,12 +120,17 @@ impl Frames {
     /// on which CPU the caller runs (a hint: any answer is correct).
     pub fn new(info: &'static [FrameInfo], cpus: usize, this_cpu: fn() -> usize) -> Self {
         let cpu = || PerCpu {
-            cache: Lock::new(Cache { frames: [0; CACHE], length: 0 }),
+            cache: Lock::new(Cache {
+                frames: [0; CACHE],
+                length: 0,
+            }),
             used: Default::default(),
         };
         Self {
             info,
-            buddy: Lock::new(Buddy { heads: [NONE; MAX_ORDER as usize + 1] }),
+            buddy: Lock::new(Buddy {
+                heads: [NONE; MAX_ORDER as usize + 1],
+            }),
             free: AtomicUsize::new(0),
             total: AtomicUsize::new(0),
             reserve: AtomicUsize::new(0),
@@ -141,7 +146,8 @@ impl Frames {
             return;
         }
         self.put_range(first.0, end - first.0);
-        let total = self.total.fetch_add((end - first.0) as usize, Relaxed) + (end - first.0) as usize;
+        let total =
+            self.total.fetch_add((end - first.0) as usize, Relaxed) + (end - first.0) as usize;
         self.reserve.store((total / 64).clamp(32, 4096), Relaxed);
     }
 
@@ -158,7 +164,11 @@ impl Frames {
 
     /// Frames in use for `kind`.
     pub fn used(&self, kind: Kind) -> u64 {
-        self.cpus.iter().map(|cpu| cpu.used[kind as usize].load(Relaxed)).sum::<i64>().max(0) as u64
+        self.cpus
+            .iter()
+            .map(|cpu| cpu.used[kind as usize].load(Relaxed))
+            .sum::<i64>()
+            .max(0) as u64
     }
 
     /// Whether `pages` more frames may be had for `need` as things are now.
@@ -239,7 +249,10 @@ impl Frames {
 
     /// Owners of a frame. If the answer is one, and it is the caller, nobody else can become an owner.
     pub fn owners(&self, frame: Frame) -> u32 {
-        let count = self.info.get(frame.0 as usize).map_or(0, |info| info.count.load(Relaxed));
+        let count = self
+            .info
+            .get(frame.0 as usize)
+            .map_or(0, |info| info.count.load(Relaxed));
         fence(Ordering::Acquire);
         count
     }
@@ -286,7 +299,9 @@ impl Frames {
 
     /// Takes one owner away; whether it was the last.
     fn disown(&self, frame: Frame, cpu: &PerCpu) -> bool {
-        let Some(info) = self.info.get(frame.0 as usize) else { return false };
+        let Some(info) = self.info.get(frame.0 as usize) else {
+            return false;
+        };
         match info.count.fetch_sub(1, Ordering::Release) {
             1 => fence(Ordering::Acquire),
             0 => {
@@ -326,7 +341,9 @@ impl Frames {
     fn refill(&self, cache: &mut Cache) {
         let mut buddy = self.buddy.lock();
         while cache.length < BATCH {
-            let Some(frame) = self.take_block(&mut buddy, 0) else { break };
+            let Some(frame) = self.take_block(&mut buddy, 0) else {
+                break;
+            };
             cache.frames[cache.length] = frame;
             cache.length += 1;
         }
@@ -380,7 +397,10 @@ impl Frames {
         self.free.fetch_add(1 << order, Relaxed);
         while order < MAX_ORDER {
             let other = first ^ (1 << order);
-            let joins = self.info.get(other as usize).is_some_and(|info| info.state.load(Relaxed) == FREE | order);
+            let joins = self
+                .info
+                .get(other as usize)
+                .is_some_and(|info| info.state.load(Relaxed) == FREE | order);
             if !joins {
                 break;
             }
@@ -421,7 +441,14 @@ impl Frames {
 impl Frames {
     /// What a frame in use holds.
     pub fn kind(&self, frame: Frame) -> Option<Kind> {
-        let kinds = [Kind::Anonymous, Kind::Cached, Kind::Table, Kind::Pinned, Kind::Shared, Kind::Heap];
+        let kinds = [
+            Kind::Anonymous,
+            Kind::Cached,
+            Kind::Table,
+            Kind::Pinned,
+            Kind::Shared,
+            Kind::Heap,
+        ];
         let info = self.info.get(frame.0 as usize)?;
         (info.count.load(Relaxed) > 0).then(|| kinds[info.state.load(Relaxed) as usize])
     }

@@ -49,13 +49,18 @@ impl Handles {
         if self.slots.len() >= quota {
             return Err(Error::EMFILE);
         }
-        self.slots.push(Slot { sequence: 1, grant: Some(grant) });
+        self.slots.push(Slot {
+            sequence: 1,
+            grant: Some(grant),
+        });
         Ok(Handle::new(self.slots.len() as u32, 1))
     }
 
     /// What a handle gives.
     pub fn get(&self, handle: Handle) -> Result<&Grant> {
-        let slot = (handle.slot() as usize).checked_sub(1).and_then(|at| self.slots.get(at));
+        let slot = (handle.slot() as usize)
+            .checked_sub(1)
+            .and_then(|at| self.slots.get(at));
         slot.filter(|slot| slot.sequence == handle.sequence())
             .and_then(|slot| slot.grant.as_ref())
             .ok_or(Error::BAD_HANDLE)

@@ -39,7 +39,9 @@ pub struct Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.pages.values().for_each(|page| self.core.frames.release(page.frame));
+        self.pages
+            .values()
+            .for_each(|page| self.core.frames.release(page.frame));
     }
 }
 
@@ -54,32 +56,63 @@ impl Program {
         let elf = ElfFile::new(file).map_err(bad)?;
         // The crate takes the tables to be there.
         let header = &elf.header.pt2;
-        let table = |offset: u64, size: u16, count: u16| offset.checked_add(u64::from(size) * u64::from(count));
+        let table = |offset: u64, size: u16, count: u16| {
+            offset.checked_add(u64::from(size) * u64::from(count))
+        };
         let ends = [
-            table(header.ph_offset(), header.ph_entry_size(), header.ph_count()),
-            table(header.sh_offset(), header.sh_entry_size(), header.sh_count()),
+            table(
+                header.ph_offset(),
+                header.ph_entry_size(),
+                header.ph_count(),
+            ),
+            table(
+                header.sh_offset(),
+                header.sh_entry_size(),
+                header.sh_count(),
+            ),
         ];
-        if ends.iter().any(|end| end.is_none_or(|end| end > file.len() as u64)) || header.ph_entry_size() != 56 {
+        if ends
+            .iter()
+            .any(|end| end.is_none_or(|end| end > file.len() as u64))
+            || header.ph_entry_size() != 56
+        {
             return Err(Error::ENOEXEC);
         }
-        let segments = || elf.program_iter().filter(|segment| segment.get_type() == Ok(Type::Load));
-        let lowest = segments().map(|segment| segment.virtual_addr()).min().ok_or(Error::ENOEXEC)?;
+        let segments = || {
+            elf.program_iter()
+                .filter(|segment| segment.get_type() == Ok(Type::Load))
+        };
+        let lowest = segments()
+            .map(|segment| segment.virtual_addr())
+            .min()
+            .ok_or(Error::ENOEXEC)?;
         let movable = elf.header.pt2.type_().as_type() == header::Type::SharedObject;
         let shift = if movable && lowest < PAGE { base } else { 0 };
         let entry = elf.header.pt2.entry_point().wrapping_add(shift);
-        let mut program = Self { core, pages: BTreeMap::new(), entry, vdso: None };
+        let mut program = Self {
+            core,
+            pages: BTreeMap::new(),
+            entry,
+            vdso: None,
+        };
         for segment in segments() {
             let mut access = MapOptions::READ;
             access.set(MapOptions::WRITE, segment.flags().is_write());
             access.set(MapOptions::EXECUTE, segment.flags().is_execute());
-            let start = segment.virtual_addr().checked_add(shift).ok_or(Error::ENOEXEC)?;
+            let start = segment
+                .virtual_addr()
+                .checked_add(shift)
+                .ok_or(Error::ENOEXEC)?;
             let from = usize::try_from(segment.offset()).map_err(|_| Error::ENOEXEC)?;
             let length = usize::try_from(segment.file_size()).map_err(|_| Error::ENOEXEC)?;
             let end = from.checked_add(length).ok_or(Error::ENOEXEC)?;
             let bytes = file.get(from..end).ok_or(Error::ENOEXEC)?;
             program.add(start, segment.mem_size(), bytes, access)?;
         }
-        for segment in elf.program_iter().filter(|segment| segment.get_type() == Ok(Type::Dynamic)) {
+        for segment in elf
+            .program_iter()
+            .filter(|segment| segment.get_type() == Ok(Type::Dynamic))
+        {
             program.relocate(&segment.get_data(&elf).map_err(bad)?, shift)?;
         }
         if let Some(section) = elf.find_section_by_name(".vdso")
@@ -91,7 +124,10 @@ impl Program {
     }
 
     fn add(&mut self, start: u64, bytes: u64, contents: &[u8], access: MapOptions) -> Result<()> {
-        let end = start.checked_add(bytes).filter(|&end| end <= k42_abi::layout::USER_TOP).ok_or(Error::ENOEXEC)?;
+        let end = start
+            .checked_add(bytes)
+            .filter(|&end| end <= k42_abi::layout::USER_TOP)
+            .ok_or(Error::ENOEXEC)?;
         if contents.len() as u64 > bytes {
             return Err(Error::ENOEXEC);
         }
@@ -99,16 +135,27 @@ impl Program {
         for at in (start / PAGE * PAGE..end).step_by(PAGE as usize) {
             if !self.pages.contains_key(&at) {
                 let frame = self.core.zeroed(Kind::Pinned, Need::System)?;
-                self.pages.insert(at, Page { frame, access: MapOptions::empty(), is_filled: false });
+                self.pages.insert(
+                    at,
+                    Page {
+                        frame,
+                        access: MapOptions::empty(),
+                        is_filled: false,
+                    },
+                );
             }
-            let Some(page) = self.pages.get_mut(&at) else { continue };
+            let Some(page) = self.pages.get_mut(&at) else {
+                continue;
+            };
             // Two segments may meet in a page.
             page.access |= access;
             let (from, to) = (start.max(at), filled.min(at + PAGE));
             if from < to {
                 page.is_filled = true;
                 let piece = &contents[(from - start) as usize..(to - start) as usize];
-                self.core.window.write(page.frame.address() + (from - at), piece);
+                self.core
+                    .window
+                    .write(page.frame.address() + (from - at), piece);
             }
         }
         Ok(())
@@ -116,24 +163,41 @@ impl Program {
 
     /// Real address of the word at `address`.
     fn word_at(&self, address: u64) -> Result<u64> {
-        let page = self.pages.get(&(address / PAGE * PAGE)).ok_or(Error::ENOEXEC)?;
-        if address % 8 == 0 { Ok(page.frame.address() + address % PAGE) } else { Err(Error::ENOEXEC) }
+        let page = self
+            .pages
+            .get(&(address / PAGE * PAGE))
+            .ok_or(Error::ENOEXEC)?;
+        if address.is_multiple_of(8) {
+            Ok(page.frame.address() + address % PAGE)
+        } else {
+            Err(Error::ENOEXEC)
+        }
     }
 
     fn relocate(&mut self, dynamic: &SegmentData<'_>, shift: u64) -> Result<()> {
-        let SegmentData::Dynamic64(entries) = dynamic else { return Ok(()) };
+        let SegmentData::Dynamic64(entries) = dynamic else {
+            return Ok(());
+        };
         let value = |wanted: u64| {
             let is_wanted = |entry: &&xmas_elf::dynamic::Dynamic<u64>| match entry.get_tag() {
                 Ok(xmas_elf::dynamic::Tag::Rela) => wanted == 7,
                 Ok(xmas_elf::dynamic::Tag::RelaSize) => wanted == 8,
                 _ => false,
             };
-            entries.iter().find(is_wanted).and_then(|entry| entry.get_val().or_else(|_| entry.get_ptr()).ok())
+            entries
+                .iter()
+                .find(is_wanted)
+                .and_then(|entry| entry.get_val().or_else(|_| entry.get_ptr()).ok())
         };
-        let (Some(table), Some(bytes)) = (value(7), value(8)) else { return Ok(()) };
+        let (Some(table), Some(bytes)) = (value(7), value(8)) else {
+            return Ok(());
+        };
         for i in 0..bytes / 24 {
             let at = table.wrapping_add(shift).wrapping_add(i * 24);
-            let word = |k: u64| self.word_at(at.wrapping_add(k * 8)).map(|real| self.core.window.word(real));
+            let word = |k: u64| {
+                self.word_at(at.wrapping_add(k * 8))
+                    .map(|real| self.core.window.word(real))
+            };
             let (place, info, addend) = (word(0)?, word(1)?, word(2)?);
             match info as u32 {
                 0 => {}
@@ -164,7 +228,11 @@ impl Program {
     }
 
     fn image_of(&self, run: &[&Page]) -> Arc<dyn Fcm> {
-        let frames = run.iter().map(|page| page.frame).inspect(|&frame| self.core.frames.share(frame)).collect();
+        let frames = run
+            .iter()
+            .map(|page| page.frame)
+            .inspect(|&frame| self.core.frames.share(frame))
+            .collect();
         Arc::new(Image::new(self.core, frames, b""))
     }
 
@@ -175,10 +243,25 @@ impl Program {
         let region = |(start, run): (u64, Vec<&Page>)| {
             let access = run.first().map_or(MapOptions::empty(), |page| page.access);
             let is_zero = run.iter().all(|page| !page.is_filled);
-            let fcm: Arc<dyn Fcm> =
-                if is_zero { Arc::new(Anonymous::new(self.core)) } else { self.image_of(&run) };
+            let fcm: Arc<dyn Fcm> = if is_zero {
+                Arc::new(Anonymous::new(self.core))
+            } else {
+                self.image_of(&run)
+            };
             let end = start + run.len() as u64 * PAGE;
-            (start, Region { end, options: access | options, may: access, purpose: Use::Anonymous, fcm, index: 0, attached: None, keeps: false })
+            (
+                start,
+                Region {
+                    end,
+                    options: access | options,
+                    may: access,
+                    purpose: Use::Anonymous,
+                    fcm,
+                    index: 0,
+                    attached: None,
+                    keeps: false,
+                },
+            )
         };
         self.runs(alike).into_iter().map(region).collect()
     }
@@ -198,9 +281,24 @@ impl Program {
                 self.image_of(&run)
             };
             let end = start + run.len() as u64 * PAGE;
-            (start, Region { end, options: access, may: access, purpose: Use::Anonymous, fcm, index: 0, attached: None, keeps: false })
+            (
+                start,
+                Region {
+                    end,
+                    options: access,
+                    may: access,
+                    purpose: Use::Anonymous,
+                    fcm,
+                    index: 0,
+                    attached: None,
+                    keeps: false,
+                },
+            )
         };
-        self.runs(|a, b| a.access == b.access).into_iter().map(region).collect()
+        self.runs(|a, b| a.access == b.access)
+            .into_iter()
+            .map(region)
+            .collect()
     }
 }
 
@@ -209,7 +307,11 @@ fn copy_of(core: Machine, bytes: &[u8]) -> Result<Arc<dyn Fcm>> {
     let mut frames = Vec::new();
     for piece in bytes.chunks(PAGE as usize) {
         let frame = core.zeroed(Kind::Pinned, Need::System);
-        let frame = frame.inspect_err(|_| frames.drain(..).for_each(|frame| core.frames.release(frame)))?;
+        let frame = frame.inspect_err(|_| {
+            frames
+                .drain(..)
+                .for_each(|frame| core.frames.release(frame))
+        })?;
         core.window.write(frame.address(), piece);
         frames.push(frame);
     }

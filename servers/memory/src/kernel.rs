@@ -12,7 +12,11 @@ pub struct Kernel;
 
 impl Hat for Kernel {
     fn space_create(&self, root: u64, rights: KernelRights, wanted: u32) -> Result<ProcessId> {
-        sys::space_create(root, rights, u16::try_from(wanted).map_err(|_| Error::EINVAL)?)
+        sys::space_create(
+            root,
+            rights,
+            u16::try_from(wanted).map_err(|_| Error::EINVAL)?,
+        )
     }
 
     fn space_destroy(&self, process: ProcessId) -> Result<u64> {
@@ -24,7 +28,15 @@ impl Hat for Kernel {
             sys::MapError::NeedFrames(count) => Refused::Frames(count),
             sys::MapError::Other(error) => Refused::Error(error),
         };
-        if let [MapOperation { address, frame, flags, pages: 1 }] = *operations {
+        if let [
+            MapOperation {
+                address,
+                frame,
+                flags,
+                pages: 1,
+            },
+        ] = *operations
+        {
             // One page travels in registers.
             return match sys::map(process, address, frame, MapFlags::from_bits_truncate(flags)) {
                 Ok(()) => (1, None),
@@ -32,9 +44,23 @@ impl Hat for Kernel {
             };
         }
         let mut slot = Slot::take();
-        for (place, operation) in slot.bytes_mut().chunks_exact_mut(size_of::<MapOperation>()).zip(operations) {
-            let MapOperation { address, frame, flags, pages } = *operation;
-            for (word, value) in place.as_chunks_mut::<8>().0.iter_mut().zip([address, frame, flags, pages]) {
+        for (place, operation) in slot
+            .bytes_mut()
+            .chunks_exact_mut(size_of::<MapOperation>())
+            .zip(operations)
+        {
+            let MapOperation {
+                address,
+                frame,
+                flags,
+                pages,
+            } = *operation;
+            for (word, value) in place
+                .as_chunks_mut::<8>()
+                .0
+                .iter_mut()
+                .zip([address, frame, flags, pages])
+            {
                 *word = value.to_ne_bytes();
             }
         }
@@ -62,7 +88,10 @@ impl Hat for Kernel {
     fn reclaim(&self, process: ProcessId, frames: &mut [u64]) -> Result<usize> {
         let slot = Slot::take();
         let count = sys::reclaim(process, slot.index(), frames.len())?.min(frames.len());
-        for (frame, word) in frames[..count].iter_mut().zip(slot.bytes().as_chunks::<8>().0) {
+        for (frame, word) in frames[..count]
+            .iter_mut()
+            .zip(slot.bytes().as_chunks::<8>().0)
+        {
             *frame = u64::from_ne_bytes(*word);
         }
         Ok(count)

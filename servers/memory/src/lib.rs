@@ -41,7 +41,7 @@ pub mod server;
 pub mod space;
 pub mod spaces;
 pub mod start;
-pub mod tree;
-pub mod window;
 #[cfg(test)]
 mod tests;
+pub mod tree;
+pub mod window;

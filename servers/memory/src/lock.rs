@@ -6,4 +6,5 @@
 /// A lock around a value.
 pub use k42_sched::Mutex as Lock;
 /// What a taken lock gives.
-pub type Guard<'a, T> = k42_sync::QueueMutexGuard<'a, T, k42_sync::Blocking<k42_sched::ThreadParker>>;
+pub type Guard<'a, T> =
+    k42_sync::QueueMutexGuard<'a, T, k42_sync::Blocking<k42_sched::ThreadParker>>;

@@ -31,7 +31,12 @@ pub type Machine = &'static Core;
 impl Core {
     /// Puts the parts together.
     pub fn new(hat: Box<dyn Hat>, window: Window, frames: Frames) -> Self {
-        Self { hat, window, frames, roots: Lock::new(Vec::new()) }
+        Self {
+            hat,
+            window,
+            frames,
+            roots: Lock::new(Vec::new()),
+        }
     }
 
     /// A frame full of zeroes.
@@ -50,13 +55,19 @@ impl Core {
 
     /// Refuses what would make the server's own structures grow when memory is short.
     pub fn admit(&self) -> Result<()> {
-        if self.frames.admits(Need::System, 16) { Ok(()) } else { Err(Error::ENOMEM) }
+        if self.frames.admits(Need::System, 16) {
+            Ok(())
+        } else {
+            Err(Error::ENOMEM)
+        }
     }
 
     /// Enters translations, giving the kernel frames for its tables as it asks.
     pub fn map(&self, process: ProcessId, operations: &[MapOperation]) -> Result<()> {
         if operations.iter().any(|operation| operation.pages > MAX_RUN) {
-            return operations.iter().try_for_each(|operation| self.map_long(process, operation));
+            return operations
+                .iter()
+                .try_for_each(|operation| self.map_long(process, operation));
         }
         let mut rest = operations;
         let mut stalled = 0;
@@ -83,16 +94,34 @@ impl Core {
         for first in (0..whole.pages).step_by(MAX_RUN as usize) {
             let offset = first * page;
             let pages = (whole.pages - first).min(MAX_RUN);
-            let piece =
-                MapOperation { address: whole.address + offset, frame: whole.frame + offset, pages, ..*whole };
+            let piece = MapOperation {
+                address: whole.address + offset,
+                frame: whole.frame + offset,
+                pages,
+                ..*whole
+            };
             self.map(process, &[piece])?;
         }
         Ok(())
     }
 
     /// Enters one page.
-    pub fn map_page(&self, process: ProcessId, address: u64, frame: Frame, flags: MapFlags) -> Result<()> {
-        self.map(process, &[MapOperation { address, frame: frame.address(), flags: flags.bits(), pages: 1 }])
+    pub fn map_page(
+        &self,
+        process: ProcessId,
+        address: u64,
+        frame: Frame,
+        flags: MapFlags,
+    ) -> Result<()> {
+        self.map(
+            process,
+            &[MapOperation {
+                address,
+                frame: frame.address(),
+                flags: flags.bits(),
+                pages: 1,
+            }],
+        )
     }
 
     /// Gives `count` frames to the kernel for the tables of `process`. The kernel clears them.
@@ -101,13 +130,21 @@ impl Core {
             let mut list = [0u64; DONATION];
             let mut n = 0;
             while n < DONATION && (n as u64) < count {
-                let Some(frame) = self.frames.allocate(Kind::Table, Need::System) else { break };
+                let Some(frame) = self.frames.allocate(Kind::Table, Need::System) else {
+                    break;
+                };
                 list[n] = frame.address();
                 n += 1;
             }
-            let given = if n == 0 { Err(Error::ENOMEM) } else { self.hat.donate(process, &list[..n]) };
+            let given = if n == 0 {
+                Err(Error::ENOMEM)
+            } else {
+                self.hat.donate(process, &list[..n])
+            };
             if let Err(error) = given {
-                list[..n].iter().for_each(|&real| self.frames.release(Frame::at(real)));
+                list[..n]
+                    .iter()
+                    .for_each(|&real| self.frames.release(Frame::at(real)));
                 return Err(error);
             }
             count -= n as u64;
@@ -120,7 +157,9 @@ impl Core {
         let mut list = [0u64; 32];
         while let Ok(n) = self.hat.reclaim(process, &mut list) {
             let n = n.min(list.len());
-            list[..n].iter().for_each(|&real| self.frames.release(Frame::at(real)));
+            list[..n]
+                .iter()
+                .for_each(|&real| self.frames.release(Frame::at(real)));
             if n < list.len() {
                 break;
             }
@@ -144,8 +183,18 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// An empty batch for `process`.
     pub fn new(core: &'a Core, process: ProcessId) -> Self {
-        let none = MapOperation { address: 0, frame: 0, flags: 0, pages: 0 };
-        Self { core, process, operations: [none; 16], length: 0 }
+        let none = MapOperation {
+            address: 0,
+            frame: 0,
+            flags: 0,
+            pages: 0,
+        };
+        Self {
+            core,
+            process,
+            operations: [none; 16],
+            length: 0,
+        }
     }
 
     /// For whom.
@@ -159,7 +208,13 @@ impl<'a> Batch<'a> {
     }
 
     /// Adds pages in a row.
-    pub fn add_run(&mut self, address: u64, first: Frame, pages: u64, flags: MapFlags) -> Result<()> {
+    pub fn add_run(
+        &mut self,
+        address: u64,
+        first: Frame,
+        pages: u64,
+        flags: MapFlags,
+    ) -> Result<()> {
         if pages == 0 {
             return Ok(());
         }
@@ -174,8 +229,12 @@ impl<'a> Batch<'a> {
         if self.length == self.operations.len() {
             self.flush()?;
         }
-        self.operations[self.length] =
-            MapOperation { address, frame: first.address(), flags: flags.bits(), pages };
+        self.operations[self.length] = MapOperation {
+            address,
+            frame: first.address(),
+            flags: flags.bits(),
+            pages,
+        };
         self.length += 1;
         Ok(())
     }

@@ -23,7 +23,12 @@ use k42_memory::start::{bring_up, grow_heap};
 use k42_memory::window::Window;
 use k42_rt::{ClientTables, log};
 
-k42_rt::entry!(main, heap = 8 << 20, worker_stack = 32 << 10, main_stack = 128 << 10);
+k42_rt::entry!(
+    main,
+    heap = 8 << 20,
+    worker_stack = 32 << 10,
+    main_stack = 128 << 10
+);
 
 /// Slots of each kind of this server's dispatchers.
 const SLOTS: u32 = 32;
@@ -47,7 +52,13 @@ fn run(start: k42_rt::Start) -> core::result::Result<(), (&'static str, Error)> 
     }
     let info = k42_rt::info();
     // SAFETY: the kernel has mapped all of real memory that it does not keep there, for ever.
-    let window = unsafe { Window::new(MEMORY_WINDOW as *mut u8, boot.memory_top, info.dcache_block as usize) };
+    let window = unsafe {
+        Window::new(
+            MEMORY_WINDOW as *mut u8,
+            boot.memory_top,
+            info.dcache_block as usize,
+        )
+    };
     let free = &boot.free[..(boot.free_ranges as usize).min(boot.free.len())];
     // SAFETY: the kernel has given these ranges to this server and nobody else.
     let core = unsafe { bring_up(window, free, info.cpus as usize, this_cpu, Box::new(Kernel)) };
@@ -63,8 +74,16 @@ fn run(start: k42_rt::Start) -> core::result::Result<(), (&'static str, Error)> 
     let archive = unsafe { Archive::new(core, boot.archive) };
     let server: &'static Server = Box::leak(Box::new(Server::new(core, archive)));
     k42_rt::serve(server, &TABLES);
-    log::info!("{} MiB free of {}", core.frames.free() >> 8, boot.memory_top >> 20);
-    server.load_all(&BootFacts { kernel_info: boot.kernel_info, trace: boot.trace, cpus: info.cpus as u32 })
+    log::info!(
+        "{} MiB free of {}",
+        core.frames.free() >> 8,
+        boot.memory_top >> 20
+    );
+    server.load_all(&BootFacts {
+        kernel_info: boot.kernel_info,
+        trace: boot.trace,
+        cpus: info.cpus as u32,
+    })
 }
 
 fn this_cpu() -> usize {
@@ -73,7 +92,8 @@ fn this_cpu() -> usize {
 
 fn grow(address: u64, bytes: usize) -> bool {
     // SAFETY: null, or the machine, which lives for ever.
-    unsafe { CORE.load(Ordering::Acquire).as_ref() }.is_some_and(|core| grow_heap(core, address, bytes as u64))
+    unsafe { CORE.load(Ordering::Acquire).as_ref() }
+        .is_some_and(|core| grow_heap(core, address, bytes as u64))
 }
 
 unsafe extern "C" {
@@ -84,11 +104,17 @@ unsafe extern "C" {
 /// Makes this server's dispatcher on `cpu`. Its area needs no mapping: the window shows it.
 fn own_dispatcher(core: Machine, cpu: u32) -> Result<()> {
     let pages = 1 + 2 * SLOTS * 2;
-    let first = core.frames.allocate_row(Kind::Pinned, Need::System, pages).ok_or(Error::ENOMEM)?;
+    let first = core
+        .frames
+        .allocate_row(Kind::Pinned, Need::System, pages)
+        .ok_or(Error::ENOMEM)?;
     (0..pages).for_each(|i| core.window.zero(first.plus(i)));
     for i in 0..ENTRIES {
         let entry = core::mem::offset_of!(dispatcher::DispatcherPage, entry) + i * 8;
-        core.window.set_word(first.address() + entry as u64, k42_start as *const () as u64);
+        core.window.set_word(
+            first.address() + entry as u64,
+            k42_start as *const () as u64,
+        );
     }
     let new = NewDispatcher {
         process: ProcessId::MEMORY,

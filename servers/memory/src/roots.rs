@@ -3,8 +3,8 @@
 //! The kernel clears the root of a space that ends, so a root that comes back is clean, and a small stock of clean ones
 //! spares fork and exit both the clearing and the search for an aligned block.
 
-use crate::machine::Core;
 use crate::frames::{Frame, Kind, Need};
+use crate::machine::Core;
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::{Error, Result};
 
@@ -18,7 +18,10 @@ pub fn allocate(core: &Core) -> Result<u64> {
     if let Some(root) = core.roots.lock().pop() {
         return Ok(root);
     }
-    let first = core.frames.allocate_block(Kind::Table, Need::System, ORDER).ok_or(Error::ENOMEM)?;
+    let first = core
+        .frames
+        .allocate_block(Kind::Table, Need::System, ORDER)
+        .ok_or(Error::ENOMEM)?;
     (0..1 << ORDER).for_each(|i| core.window.zero(first.plus(i)));
     Ok(first.address())
 }
@@ -38,5 +41,7 @@ pub fn release(core: &Core, root: u64) {
 /// Gives the stock up; for when memory is short.
 pub fn empty(core: &Core) {
     let stock = core::mem::take(&mut *core.roots.lock());
-    stock.into_iter().for_each(|root| core.frames.release_row(Frame::at(root), 1 << ORDER));
+    stock
+        .into_iter()
+        .for_each(|root| core.frames.release_row(Frame::at(root), 1 << ORDER));
 }

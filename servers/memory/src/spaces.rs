@@ -16,15 +16,25 @@ pub struct Spaces {
 
 impl Default for Spaces {
     fn default() -> Self {
-        Self { entries: (0..MOST).map(|_| Lock::new(None)).collect() }
+        Self {
+            entries: (0..MOST).map(|_| Lock::new(None)).collect(),
+        }
     }
 }
 
 impl Spaces {
     /// The space of a process. ESRCH if it has ended.
     pub fn find(&self, process: ProcessId) -> Result<Arc<Space>> {
-        let entry = self.entries.get(process.index()).ok_or(Error::ESRCH)?.lock();
-        entry.as_ref().filter(|space| space.id == process).cloned().ok_or(Error::ESRCH)
+        let entry = self
+            .entries
+            .get(process.index())
+            .ok_or(Error::ESRCH)?
+            .lock();
+        entry
+            .as_ref()
+            .filter(|space| space.id == process)
+            .cloned()
+            .ok_or(Error::ESRCH)
     }
 
     /// Enters a new space.
@@ -37,8 +47,16 @@ impl Spaces {
 
     /// Takes a space out.
     pub fn remove(&self, process: ProcessId) -> Result<Arc<Space>> {
-        let mut entry = self.entries.get(process.index()).ok_or(Error::ESRCH)?.lock();
-        if entry.as_ref().is_some_and(|space| space.id == process) { entry.take().ok_or(Error::ESRCH) } else { Err(Error::ESRCH) }
+        let mut entry = self
+            .entries
+            .get(process.index())
+            .ok_or(Error::ESRCH)?
+            .lock();
+        if entry.as_ref().is_some_and(|space| space.id == process) {
+            entry.take().ok_or(Error::ESRCH)
+        } else {
+            Err(Error::ESRCH)
+        }
     }
 
     /// Visits all spaces.

@@ -16,7 +16,11 @@ use k42_abi::{Error, ProcessId, Result};
 ///
 /// The ranges belong to the server, lie in the window, and nobody else uses them.
 pub unsafe fn bring_up(
-    window: Window, free: &[RealRange], cpus: usize, this_cpu: fn() -> usize, hat: Box<dyn Hat>,
+    window: Window,
+    free: &[RealRange],
+    cpus: usize,
+    this_cpu: fn() -> usize,
+    hat: Box<dyn Hat>,
 ) -> Result<Machine> {
     let count = usize::try_from(window.bytes() / PAGE).map_err(|_| Error::EINVAL)?;
     let bytes = ((count * size_of::<FrameInfo>()) as u64).next_multiple_of(PAGE);
@@ -24,7 +28,12 @@ pub unsafe fn bring_up(
         let start = range.start.next_multiple_of(PAGE);
         (start, (range.start + range.bytes) / PAGE * PAGE)
     };
-    let room = free.iter().map(whole).find(|(start, end)| end.saturating_sub(*start) >= bytes).ok_or(Error::ENOMEM)?.0;
+    let room = free
+        .iter()
+        .map(whole)
+        .find(|(start, end)| end.saturating_sub(*start) >= bytes)
+        .ok_or(Error::ENOMEM)?
+        .0;
     // SAFETY: the range is free by the caller's promise, and what the table takes is not given to the allocator.
     let info = unsafe { window.frame_table(room, count) }.ok_or(Error::ENOMEM)?;
     let frames = Frames::new(info, cpus, this_cpu);
@@ -46,9 +55,11 @@ pub fn grow_heap(core: Machine, address: u64, bytes: u64) -> bool {
         // The largest block that fits and that there is.
         let pages = (bytes - done) / PAGE;
         let largest = pages.max(1).ilog2().min(8);
-        let block = (0..=largest)
-            .rev()
-            .find_map(|order| core.frames.allocate_block(Kind::Heap, Need::Heap, order).map(|first| (first, 1 << order)));
+        let block = (0..=largest).rev().find_map(|order| {
+            core.frames
+                .allocate_block(Kind::Heap, Need::Heap, order)
+                .map(|first| (first, 1 << order))
+        });
         let Some((first, pages)) = block else { break };
         let operation = MapOperation {
             address: address + done,

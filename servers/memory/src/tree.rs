@@ -33,14 +33,25 @@ struct Leaf {
 
 impl Clone for Leaf {
     fn clone(&self) -> Self {
-        self.slots.iter().filter(|&&frame| frame != 0).for_each(|&frame| self.frames.share(Frame(frame)));
-        Self { frames: self.frames, slots: self.slots }
+        self.slots
+            .iter()
+            .filter(|&&frame| frame != 0)
+            .for_each(|&frame| self.frames.share(Frame(frame)));
+        Self {
+            frames: self.frames,
+            slots: self.slots,
+        }
     }
 }
 
 impl Drop for Leaf {
     fn drop(&mut self) {
-        self.frames.release_all(self.slots.iter().filter(|&&frame| frame != 0).map(|&frame| Frame(frame)));
+        self.frames.release_all(
+            self.slots
+                .iter()
+                .filter(|&&frame| frame != 0)
+                .map(|&frame| Frame(frame)),
+        );
     }
 }
 
@@ -78,7 +89,13 @@ fn child_of(index: u64, height: u32) -> usize {
 impl PageTree {
     /// An empty tree.
     pub const fn new(frames: &'static Frames) -> Self {
-        Self { frames, root: None, height: 0, base: 0, pages: 0 }
+        Self {
+            frames,
+            root: None,
+            height: 0,
+            base: 0,
+            pages: 0,
+        }
     }
 
     /// Whether there is no page.
@@ -102,24 +119,37 @@ impl PageTree {
         if !self.covers(index) {
             return;
         }
-        let Some(mut node) = self.root.as_ref() else { return };
+        let Some(mut node) = self.root.as_ref() else {
+            return;
+        };
         let mut height = self.height;
         let mut alone = true;
         loop {
             alone &= Arc::strong_count(node) == 1;
             match &**node {
                 Node::Inner(children) => {
-                    let Some(child) = &children[child_of(index, height)] else { return };
+                    let Some(child) = &children[child_of(index, height)] else {
+                        return;
+                    };
                     node = child;
                     height -= 1;
                 }
                 Node::Leaf(leaf) => {
                     let base = index & !(LEAF as u64 - 1);
-                    let (first, end) = (first.max(base) - base, end.min(base + LEAF as u64).saturating_sub(base));
+                    let (first, end) = (
+                        first.max(base) - base,
+                        end.min(base + LEAF as u64).saturating_sub(base),
+                    );
                     for i in first..end {
                         let frame = Frame(leaf.slots[i as usize]);
                         if frame.0 != 0 {
-                            visit(base + i, Found { frame, alone: alone && self.frames.owners(frame) == 1 });
+                            visit(
+                                base + i,
+                                Found {
+                                    frame,
+                                    alone: alone && self.frames.owners(frame) == 1,
+                                },
+                            );
                         }
                     }
                     return;
@@ -150,7 +180,11 @@ impl PageTree {
             let mut children: [Option<Arc<Node>>; INNER] = [const { None }; INNER];
             children[child_of(self.base, self.height + 1)] = self.root.take();
             self.height += 1;
-            self.base = if bits(self.height) >= 64 { 0 } else { self.base >> bits(self.height) << bits(self.height) };
+            self.base = if bits(self.height) >= 64 {
+                0
+            } else {
+                self.base >> bits(self.height) << bits(self.height)
+            };
             self.root = Some(Arc::new(Node::Inner(children)));
         }
         let mut height = self.height;
@@ -158,7 +192,10 @@ impl PageTree {
         loop {
             let node = place.get_or_insert_with(|| {
                 Arc::new(match height {
-                    0 => Node::Leaf(Leaf { frames, slots: [0; LEAF] }),
+                    0 => Node::Leaf(Leaf {
+                        frames,
+                        slots: [0; LEAF],
+                    }),
                     _ => Node::Inner([const { None }; INNER]),
                 })
             });
@@ -181,7 +218,9 @@ impl PageTree {
 
     /// Pages in `first..end`.
     pub fn count(&self, first: u64, end: u64) -> u64 {
-        if overlap(self.height, self.base, first, end) == overlap(self.height, self.base, 0, u64::MAX) {
+        if overlap(self.height, self.base, first, end)
+            == overlap(self.height, self.base, 0, u64::MAX)
+        {
             return self.pages;
         }
         let mut count = 0;
@@ -228,15 +267,26 @@ impl PageTree {
 
 /// What `first..end` has in common with the node at `base`.
 fn overlap(height: u32, base: u64, first: u64, end: u64) -> Option<(u64, u64)> {
-    let top = if bits(height) >= 64 { u64::MAX } else { base.saturating_add(1 << bits(height)) };
+    let top = if bits(height) >= 64 {
+        u64::MAX
+    } else {
+        base.saturating_add(1 << bits(height))
+    };
     let (first, end) = (first.max(base), end.min(top));
     (first < end).then_some((first, end))
 }
 
 fn each(
-    node: &Node, height: u32, base: u64, first: u64, end: u64, visit: &mut impl FnMut(u64, Frame) -> bool,
+    node: &Node,
+    height: u32,
+    base: u64,
+    first: u64,
+    end: u64,
+    visit: &mut impl FnMut(u64, Frame) -> bool,
 ) -> bool {
-    let Some((first, end)) = overlap(height, base, first, end) else { return true };
+    let Some((first, end)) = overlap(height, base, first, end) else {
+        return true;
+    };
     match node {
         Node::Leaf(leaf) => (first..end).all(|index| {
             let frame = leaf.slots[(index - base) as usize];
@@ -244,7 +294,9 @@ fn each(
         }),
         Node::Inner(children) => (child_of(first, height)..=child_of(end - 1, height)).all(|i| {
             let base = base + ((i as u64) << bits(height - 1));
-            children[i].as_ref().is_none_or(|child| each(child, height - 1, base, first, end, visit))
+            children[i]
+                .as_ref()
+                .is_none_or(|child| each(child, height - 1, base, first, end, visit))
         }),
     }
 }
@@ -256,10 +308,12 @@ fn last(node: &Node, height: u32, base: u64, first: u64, end: u64) -> Option<(u6
             let frame = leaf.slots[(index - base) as usize];
             (frame != 0).then_some((index, Frame(frame)))
         }),
-        Node::Inner(children) => (child_of(first, height)..=child_of(end - 1, height)).rev().find_map(|i| {
-            let base = base + ((i as u64) << bits(height - 1));
-            last(children[i].as_ref()?, height - 1, base, first, end)
-        }),
+        Node::Inner(children) => (child_of(first, height)..=child_of(end - 1, height))
+            .rev()
+            .find_map(|i| {
+                let base = base + ((i as u64) << bits(height - 1));
+                last(children[i].as_ref()?, height - 1, base, first, end)
+            }),
     }
 }
 
@@ -282,13 +336,19 @@ fn remove(place: &mut Option<Arc<Node>>, height: u32, base: u64, first: u64, end
     let empty = match Arc::make_mut(node) {
         Node::Leaf(leaf) => {
             let gone = &mut leaf.slots[(first - base) as usize..(end - base) as usize];
-            leaf.frames.release_all(gone.iter_mut().map(core::mem::take).filter(|&frame| frame != 0).map(Frame));
+            leaf.frames.release_all(
+                gone.iter_mut()
+                    .map(core::mem::take)
+                    .filter(|&frame| frame != 0)
+                    .map(Frame),
+            );
             leaf.slots.iter().all(|&frame| frame == 0)
         }
         Node::Inner(children) => {
-            for i in child_of(first, height)..=child_of(end - 1, height) {
+            let from = child_of(first, height);
+            for (i, child) in (from..).zip(&mut children[from..=child_of(end - 1, height)]) {
                 let base = base + ((i as u64) << bits(height - 1));
-                remove(&mut children[i], height - 1, base, first, end);
+                remove(child, height - 1, base, first, end);
             }
             children.iter().all(Option::is_none)
         }

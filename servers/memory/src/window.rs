@@ -59,7 +59,9 @@ impl Window {
             let mut at = 0;
             while at < PAGE_SIZE {
                 // SAFETY: the block lies within the page, which the caller owns; the page is ordinary cached memory.
-                unsafe { core::arch::asm!("dcbz 0, {0}", in(reg_nonzero) page.add(at), options(nostack, preserves_flags)) };
+                unsafe {
+                    core::arch::asm!("dcbz 0, {0}", in(reg_nonzero) page.add(at), options(nostack, preserves_flags))
+                };
                 at += self.block;
             }
             return;
@@ -71,7 +73,9 @@ impl Window {
 
     /// Copies a frame.
     pub fn copy(&self, from: Frame, to: Frame) {
-        let (Some(from), Some(to)) = (self.page(from), self.page(to)) else { return };
+        let (Some(from), Some(to)) = (self.page(from), self.page(to)) else {
+            return;
+        };
         if from == to {
             return;
         }
@@ -88,14 +92,26 @@ impl Window {
         into.fill(0);
         let room = self.bytes.saturating_sub(real).min(into.len() as u64) as usize;
         // SAFETY: `room` bytes from `real` lie within the window; `into` is the caller's own.
-        unsafe { core::ptr::copy_nonoverlapping(self.base.wrapping_add(real as usize), into.as_mut_ptr(), room) };
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                self.base.wrapping_add(real as usize),
+                into.as_mut_ptr(),
+                room,
+            )
+        };
     }
 
     /// Copies bytes into real memory; bytes outside the window are dropped.
     pub fn write(&self, real: u64, from: &[u8]) {
         let room = self.bytes.saturating_sub(real).min(from.len() as u64) as usize;
         // SAFETY: as in `read`.
-        unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), self.base.wrapping_add(real as usize), room) };
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                from.as_ptr(),
+                self.base.wrapping_add(real as usize),
+                room,
+            )
+        };
     }
 
     /// Zeroes bytes of real memory.
@@ -124,7 +140,9 @@ impl Window {
     /// The memory belongs to the caller for ever, and is used for nothing else.
     pub unsafe fn frame_table(&self, real: u64, count: usize) -> Option<&'static [FrameInfo]> {
         let bytes = (count * size_of::<FrameInfo>()) as u64;
-        if real % align_of::<FrameInfo>() as u64 != 0 || real.checked_add(bytes)? > self.bytes {
+        if !real.is_multiple_of(align_of::<FrameInfo>() as u64)
+            || real.checked_add(bytes)? > self.bytes
+        {
             return None;
         }
         self.clear(real, bytes);
@@ -140,6 +158,8 @@ impl Window {
     pub unsafe fn slice(&self, real: u64, bytes: u64) -> Option<&'static [u8]> {
         let end = real.checked_add(bytes)?;
         // SAFETY: within the window; the rest is the caller's promise.
-        (end <= self.bytes).then(|| unsafe { core::slice::from_raw_parts(self.base.add(real as usize), bytes as usize) })
+        (end <= self.bytes).then(|| unsafe {
+            core::slice::from_raw_parts(self.base.add(real as usize), bytes as usize)
+        })
     }
 }

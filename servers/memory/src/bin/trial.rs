@@ -12,7 +12,12 @@ use k42_api::memory::{MapOptions, MemoryClient};
 use k42_ipc::{Error, Incoming, ProcessId, Reply};
 use k42_rt::{ClientTables, Exported, log};
 
-k42_rt::entry!(main, heap = 1 << 20, worker_stack = 16 << 10, main_stack = 32 << 10);
+k42_rt::entry!(
+    main,
+    heap = 1 << 20,
+    worker_stack = 16 << 10,
+    main_stack = 32 << 10
+);
 
 const PAGE: u64 = 4096;
 const ROUNDS: u64 = 4;
@@ -21,7 +26,11 @@ static TABLES: ClientTables = ClientTables::new(0);
 struct Root;
 impl Exported for Root {
     fn dispatch(&self, _: &mut Incoming<'_>) -> Reply {
-        Reply { status: 0, words: [0; REGISTER_WORDS], length: 0 }
+        Reply {
+            status: 0,
+            words: [0; REGISTER_WORDS],
+            length: 0,
+        }
     }
 }
 
@@ -87,7 +96,12 @@ fn manager() -> Result<(), Error> {
         let forked = since(from);
         let from = timebase();
         memory().destroy_space(child)?;
-        if round < 4 { log::info!("round {round}: fork {forked}, destroy {} instructions", since(from)); }
+        if round < 4 {
+            log::info!(
+                "round {round}: fork {forked}, destroy {} instructions",
+                since(from)
+            );
+        }
     }
     // The process wakes up and writes its pages again.
     wait(300);

@@ -5,9 +5,9 @@
 //! are then equals: no chain of shadow objects grows with repeated forks, and none has to be collapsed.
 
 use super::{Fcm, Request, map_group};
-use crate::machine::{Batch, Machine};
 use crate::frames::{Frame, Kind, Need};
 use crate::lock::Lock;
+use crate::machine::{Batch, Machine};
 use crate::tree::{Found, PageTree};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -45,7 +45,10 @@ impl Hot {
     const NONE: Self = Self([NO_PAGE; HOT]);
 
     fn note(&mut self, index: u64) {
-        let known = self.0.iter().position(|&page| page != NO_PAGE && page >> 4 == index);
+        let known = self
+            .0
+            .iter()
+            .position(|&page| page != NO_PAGE && page >> 4 == index);
         let free = || self.0.iter().position(|&page| page == NO_PAGE);
         let oldest = || (0..HOT).max_by_key(|&i| self.0[i] & 15);
         if let Some(place) = known.or_else(free).or_else(oldest) {
@@ -55,7 +58,11 @@ impl Hot {
 
     fn age(&mut self) {
         for page in self.0.iter_mut().filter(|page| **page != NO_PAGE) {
-            *page = if *page & 15 >= COLD { NO_PAGE } else { *page + 1 };
+            *page = if *page & 15 >= COLD {
+                NO_PAGE
+            } else {
+                *page + 1
+            };
         }
     }
 }
@@ -77,12 +84,28 @@ impl Anonymous {
 
     /// A private copy of `source`, at the same page indices.
     pub fn over(core: Machine, source: Option<Arc<dyn Fcm>>) -> Self {
-        Self { core, source, pages: Lock::new(Pages { tree: PageTree::new(&core.frames), stored: NOTHING, hot: Hot::NONE }) }
+        Self {
+            core,
+            source,
+            pages: Lock::new(Pages {
+                tree: PageTree::new(&core.frames),
+                stored: NOTHING,
+                hot: Hot::NONE,
+            }),
+        }
     }
 
     /// The same with other pages, none of them mapped.
     fn with(&self, tree: PageTree, hot: Hot) -> Self {
-        Self { core: self.core, source: self.source.clone(), pages: Lock::new(Pages { tree, stored: NOTHING, hot }) }
+        Self {
+            core: self.core,
+            source: self.source.clone(),
+            pages: Lock::new(Pages {
+                tree,
+                stored: NOTHING,
+                hot,
+            }),
+        }
     }
 
     /// Makes sure that `tree` has a page of its own at `index`; whether it was made now.
@@ -99,9 +122,17 @@ impl Anonymous {
 
     /// A new frame with the content that `index` has before it is touched.
     fn fresh(&self, index: u64, need: Need) -> Result<Frame> {
-        let Some(source) = &self.source else { return self.core.zeroed(Kind::Anonymous, need) };
-        let frame = self.core.frames.allocate(Kind::Anonymous, need).ok_or(Error::ENOMEM)?;
-        source.copy_page(index, frame).inspect_err(|_| self.core.frames.release(frame))?;
+        let Some(source) = &self.source else {
+            return self.core.zeroed(Kind::Anonymous, need);
+        };
+        let frame = self
+            .core
+            .frames
+            .allocate(Kind::Anonymous, need)
+            .ok_or(Error::ENOMEM)?;
+        source
+            .copy_page(index, frame)
+            .inspect_err(|_| self.core.frames.release(frame))?;
         Ok(frame)
     }
 
@@ -150,10 +181,25 @@ impl Anonymous {
     /// The resident pages of `first..end` that are hot, at most `most`, those seen last first.
     pub fn hot(&self, first: u64, end: u64, most: usize) -> Vec<(u64, Frame)> {
         let pages = self.pages.lock();
-        let mut list: Vec<u64> = pages.hot.0.iter().copied().filter(|&page| page != NO_PAGE).collect();
+        let mut list: Vec<u64> = pages
+            .hot
+            .0
+            .iter()
+            .copied()
+            .filter(|&page| page != NO_PAGE)
+            .collect();
         list.sort_unstable_by_key(|page| page & 15);
-        let resident = |page: u64| pages.tree.find(page >> 4).map(|found| (page >> 4, found.frame));
-        list.into_iter().filter(|page| (first..end).contains(&(page >> 4))).filter_map(resident).take(most).collect()
+        let resident = |page: u64| {
+            pages
+                .tree
+                .find(page >> 4)
+                .map(|found| (page >> 4, found.frame))
+        };
+        list.into_iter()
+            .filter(|page| (first..end).contains(&(page >> 4)))
+            .filter_map(resident)
+            .take(most)
+            .collect()
     }
 
     /// The frame at `index` if it is this FCM's alone; the caller maps it for stores.
@@ -212,7 +258,14 @@ impl Fcm for Anonymous {
                 }
             });
             let flags = request.flags.difference(MapFlags::WRITE);
-            return source.map_page(&Request { flags, first, end, ..*request }).map(|_| 0);
+            return source
+                .map_page(&Request {
+                    flags,
+                    first,
+                    end,
+                    ..*request
+                })
+                .map(|_| 0);
         }
         core.admit()?;
         let frame = match found {
@@ -235,7 +288,11 @@ impl Fcm for Anonymous {
         let mut batch = Batch::new(self.core, request.process);
         let mut added = 0;
         let result = (request.first..request.end).try_for_each(|index| {
-            let (frame, is_new) = self.own_page(&mut pages.tree, index, Need::Private(request.private + added))?;
+            let (frame, is_new) = self.own_page(
+                &mut pages.tree,
+                index,
+                Need::Private(request.private + added),
+            )?;
             added += u64::from(is_new);
             batch.add(request.address_of(index), frame, request.flags)
         });
@@ -275,7 +332,12 @@ impl Fcm for Anonymous {
     }
 
     fn attach(&self, attachment: super::Attachment) -> Result<()> {
-        self.source.as_ref().map_or(Ok(()), |source| source.attach(super::Attachment { keeps: false, ..attachment }))
+        self.source.as_ref().map_or(Ok(()), |source| {
+            source.attach(super::Attachment {
+                keeps: false,
+                ..attachment
+            })
+        })
     }
 
     fn detach(&self, process: k42_abi::ProcessId, address: u64, seat: usize) {
@@ -288,15 +350,21 @@ impl Fcm for Anonymous {
         if let Some(source) = &self.source {
             source.resident(first, out);
         }
-        self.pages.lock().tree.each(first, first + out.len() as u64, |index, _| {
-            out[(index - first) as usize] |= 1;
-            true
-        });
+        self.pages
+            .lock()
+            .tree
+            .each(first, first + out.len() as u64, |index, _| {
+                out[(index - first) as usize] |= 1;
+                true
+            });
     }
 
     fn count(&self, first: u64, end: u64) -> (u64, u64) {
         let own = self.pages.lock().tree.count(first, end);
-        let behind = self.source.as_ref().map_or(0, |source| source.count(first, end).0);
+        let behind = self
+            .source
+            .as_ref()
+            .map_or(0, |source| source.count(first, end).0);
         // Pages of the source that were copied are counted once.
         (own.max(behind), own)
     }

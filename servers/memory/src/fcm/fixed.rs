@@ -1,8 +1,8 @@
 //! FCMs whose pages never change place: no lock, so any number of CPUs map them without meeting.
 
 use super::{Fcm, Request, map_group};
-use crate::machine::{Batch, Machine};
 use crate::frames::Frame;
+use crate::machine::{Batch, Machine};
 use crate::tree::Found;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -19,7 +19,11 @@ pub struct Image {
 impl Image {
     /// An image of frames whose shares it takes over.
     pub fn new(core: Machine, frames: Vec<Frame>, name: &[u8]) -> Self {
-        Self { core, frames: frames.into(), name: name.into() }
+        Self {
+            core,
+            frames: frames.into(),
+            name: name.into(),
+        }
     }
 
     /// How many pages there are.
@@ -30,19 +34,31 @@ impl Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        self.frames.iter().for_each(|&frame| self.core.frames.release(frame));
+        self.frames
+            .iter()
+            .for_each(|&frame| self.core.frames.release(frame));
     }
 }
 
 impl Fcm for Image {
     fn map_page(&self, request: &Request) -> Result<u64> {
         if request.write || request.index >= self.pages() {
-            return Err(if request.write { Error::EACCES } else { Error::ENXIO });
+            return Err(if request.write {
+                Error::EACCES
+            } else {
+                Error::ENXIO
+            });
         }
         let (first, end) = request.around();
         map_group(self.core, request, |visit| {
             for index in first..end.min(self.pages()) {
-                visit(index, Found { frame: self.frames[index as usize], alone: false });
+                visit(
+                    index,
+                    Found {
+                        frame: self.frames[index as usize],
+                        alone: false,
+                    },
+                );
             }
         })?;
         Ok(0)
@@ -50,7 +66,9 @@ impl Fcm for Image {
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
         let mut batch = Batch::new(self.core, request.process);
-        let wanted = usize::try_from(request.first).ok().zip(usize::try_from(request.end).ok());
+        let wanted = usize::try_from(request.first)
+            .ok()
+            .zip(usize::try_from(request.end).ok());
         let Some(frames) = wanted.and_then(|(first, end)| self.frames.get(first..end)) else {
             return (0, Err(Error::ENXIO));
         };
@@ -59,7 +77,12 @@ impl Fcm for Image {
         // An image's frames mostly lie in a row.
         for run in frames.chunk_by(|a, b| a.0 + 1 == b.0) {
             result = result.and_then(|()| {
-                batch.add_run(request.address_of(index), run[0], run.len() as u64, request.flags_for(false))
+                batch.add_run(
+                    request.address_of(index),
+                    run[0],
+                    run.len() as u64,
+                    request.flags_for(false),
+                )
             });
             index += run.len() as u64;
         }
@@ -71,7 +94,10 @@ impl Fcm for Image {
     }
 
     fn copy_page(&self, index: u64, to: Frame) -> Result<()> {
-        let from = usize::try_from(index).ok().and_then(|i| self.frames.get(i)).ok_or(Error::ENXIO)?;
+        let from = usize::try_from(index)
+            .ok()
+            .and_then(|i| self.frames.get(i))
+            .ok_or(Error::ENXIO)?;
         self.core.window.copy(*from, to);
         Ok(())
     }
@@ -101,7 +127,12 @@ pub struct Physical {
 impl Physical {
     /// `pages` frames from `first`.
     pub const fn new(core: Machine, first: Frame, pages: u64, writable: bool) -> Self {
-        Self { core, first, pages, writable }
+        Self {
+            core,
+            first,
+            pages,
+            writable,
+        }
     }
 }
 
@@ -114,7 +145,13 @@ impl Fcm for Physical {
             return Err(Error::EACCES);
         }
         let (first, end) = request.around();
-        self.bring(&Request { first, end: end.min(self.pages), ..*request }).1.map(|()| 0)
+        self.bring(&Request {
+            first,
+            end: end.min(self.pages),
+            ..*request
+        })
+        .1
+        .map(|()| 0)
     }
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
@@ -123,8 +160,16 @@ impl Fcm for Physical {
         }
         let flags = request.flags_for(self.writable);
         let mut batch = Batch::new(self.core, request.process);
-        let (address, first) = (request.address_of(request.first), self.first.plus(request.first as u32));
-        let result = batch.add_run(address, first, request.end.saturating_sub(request.first), flags);
+        let (address, first) = (
+            request.address_of(request.first),
+            self.first.plus(request.first as u32),
+        );
+        let result = batch.add_run(
+            address,
+            first,
+            request.end.saturating_sub(request.first),
+            flags,
+        );
         (0, result.and_then(|()| batch.flush()))
     }
 

@@ -22,8 +22,8 @@ pub use anonymous::Anonymous;
 pub use fixed::{Image, Physical};
 pub use object::Object;
 
-use crate::machine::{Batch, Core};
 use crate::frames::Frame;
+use crate::machine::{Batch, Core};
 use crate::tree::Found;
 use alloc::sync::Arc;
 use k42_abi::layout::PAGE_SIZE;
@@ -61,11 +61,19 @@ impl Request {
         (self.first.max(group), self.end.min(group + AROUND))
     }
     fn address_of(&self, index: u64) -> u64 {
-        self.address.wrapping_add(index.wrapping_sub(self.index).wrapping_mul(PAGE_SIZE as u64))
+        self.address.wrapping_add(
+            index
+                .wrapping_sub(self.index)
+                .wrapping_mul(PAGE_SIZE as u64),
+        )
     }
     /// Flags for a page that must not be written in place.
     fn flags_for(&self, alone: bool) -> MapFlags {
-        if alone { self.flags } else { self.flags.difference(MapFlags::WRITE) }
+        if alone {
+            self.flags
+        } else {
+            self.flags.difference(MapFlags::WRITE)
+        }
     }
 }
 
@@ -94,7 +102,11 @@ impl Attachment {
         let (first, end) = (first.max(self.index), end.min(self.index + self.pages));
         if first < end {
             let page = PAGE_SIZE as u64;
-            core.unmap(self.process, self.address + (first - self.index) * page, (end - first) * page);
+            core.unmap(
+                self.process,
+                self.address + (first - self.index) * page,
+                (end - first) * page,
+            );
         }
     }
 }
@@ -167,12 +179,20 @@ pub trait Fcm: Send + Sync {
 }
 
 /// Maps what `pages` yields (of the request's group) and nothing else.
-fn map_group(core: &Core, request: &Request, pages: impl FnOnce(&mut dyn FnMut(u64, Found))) -> Result<()> {
+fn map_group(
+    core: &Core,
+    request: &Request,
+    pages: impl FnOnce(&mut dyn FnMut(u64, Found)),
+) -> Result<()> {
     let mut batch = Batch::new(core, request.process);
     let mut result = Ok(());
     pages(&mut |index, found: Found| {
         if result.is_ok() {
-            result = batch.add(request.address_of(index), found.frame, request.flags_for(found.alone));
+            result = batch.add(
+                request.address_of(index),
+                found.frame,
+                request.flags_for(found.alone),
+            );
         }
     });
     result.and_then(|()| batch.flush())

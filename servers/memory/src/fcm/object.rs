@@ -47,8 +47,19 @@ impl Object {
     /// `bytes` of zeroes. `kind`: a file's pages or shared memory.
     pub fn new(core: Machine, bytes: u64, kind: Kind, name: &[u8]) -> Self {
         let tree = PageTree::new(&core.frames);
-        let master = Master { tree, bytes, pages: bytes.div_ceil(PAGE), keepers: BTreeMap::new() };
-        Self { core, name: name.into(), kind, master: Lock::new(master), reps: Reps::default() }
+        let master = Master {
+            tree,
+            bytes,
+            pages: bytes.div_ceil(PAGE),
+            keepers: BTreeMap::new(),
+        };
+        Self {
+            core,
+            name: name.into(),
+            kind,
+            master: Lock::new(master),
+            reps: Reps::default(),
+        }
     }
 
     /// Another length. Pages beyond it go, for all who map them; the rest of the last page becomes zero.
@@ -59,10 +70,12 @@ impl Object {
             self.remove(&mut master, pages, u64::MAX);
         }
         if bytes < master.bytes
-            && bytes % PAGE != 0
+            && !bytes.is_multiple_of(PAGE)
             && let Some(page) = master.tree.find(bytes / PAGE)
         {
-            self.core.window.clear(page.frame.address() + bytes % PAGE, PAGE - bytes % PAGE);
+            self.core
+                .window
+                .clear(page.frame.address() + bytes % PAGE, PAGE - bytes % PAGE);
         }
         master.bytes = bytes;
         master.pages = pages;
@@ -89,12 +102,21 @@ impl Object {
             let known = master.tree.find(index).is_some();
             let from = index;
             let mut result = Ok(());
-            while !known && index < end && index < from + RUN && master.tree.find(index).is_none() && result.is_ok() {
+            while !known
+                && index < end
+                && index < from + RUN
+                && master.tree.find(index).is_none()
+                && result.is_ok()
+            {
                 result = self.make(&mut master, index).map(|_| index += 1);
             }
             result = self.show_to_keepers(&mut master, from, index).and(result);
             if let Err(error) = result {
-                return Err(if error == Error::ENOMEM { Error::ENOSPC } else { error });
+                return Err(if error == Error::ENOMEM {
+                    Error::ENOSPC
+                } else {
+                    error
+                });
             }
             index += u64::from(known);
         }
@@ -135,10 +157,18 @@ impl Object {
     fn show_at(&self, tree: &PageTree, place: &Attachment, first: u64, end: u64) -> Result<()> {
         let mut batch = Batch::new(self.core, place.process);
         let mut result = Ok(());
-        tree.each(first.max(place.index), end.min(place.index + place.pages), |index, frame| {
-            result = batch.add(place.address + (index - place.index) * PAGE, frame, place.flags);
-            result.is_ok()
-        });
+        tree.each(
+            first.max(place.index),
+            end.min(place.index + place.pages),
+            |index, frame| {
+                result = batch.add(
+                    place.address + (index - place.index) * PAGE,
+                    frame,
+                    place.flags,
+                );
+                result.is_ok()
+            },
+        );
         result.and_then(|()| batch.flush())
     }
 
@@ -147,8 +177,14 @@ impl Object {
         // First every representative forgets: from then on a fault comes to the master, whose lock we hold. Only then
         // does unmapping last.
         self.reps.each(Rep::forget);
-        master.keepers.values().for_each(|place| place.unmap(self.core, first, end));
-        self.reps.each(|rep| rep.places().for_each(|place| place.unmap(self.core, first, end)));
+        master
+            .keepers
+            .values()
+            .for_each(|place| place.unmap(self.core, first, end));
+        self.reps.each(|rep| {
+            rep.places()
+                .for_each(|place| place.unmap(self.core, first, end))
+        });
         master.tree.remove(first, end);
     }
 
@@ -158,14 +194,24 @@ impl Object {
         let (first, end) = request.around();
         Some(map_group(self.core, request, |visit| {
             // Everybody's page is nobody's alone, and yet written in place.
-            tree.near(request.index, first, end, |index, page| visit(index, Found { alone: true, ..page }));
+            tree.near(request.index, first, end, |index, page| {
+                visit(
+                    index,
+                    Found {
+                        alone: true,
+                        ..page
+                    },
+                )
+            });
         }))
     }
 }
 
 impl Fcm for Object {
     fn map_page(&self, request: &Request) -> Result<u64> {
-        if let Some(result) = self.reps.at(self.core.frames.this_cpu(), |rep| self.show(rep.tree()?, request)) {
+        if let Some(result) = self.reps.at(self.core.frames.this_cpu(), |rep| {
+            self.show(rep.tree()?, request)
+        }) {
             return result.map(|()| 0);
         }
         let mut master = self.master.lock();
@@ -174,13 +220,18 @@ impl Fcm for Object {
         }
         let (frame, is_new) = self.page(&mut master, request.index)?;
         if is_new {
-            return self.core.map_page(request.process, request.address, frame, request.flags).map(|()| 0);
+            return self
+                .core
+                .map_page(request.process, request.address, frame, request.flags)
+                .map(|()| 0);
         }
         self.reps.at(self.core.frames.this_cpu(), |rep| {
             rep.learn(&master.tree);
             Some(())
         });
-        self.show(&master.tree, request).unwrap_or(Ok(())).map(|()| 0)
+        self.show(&master.tree, request)
+            .unwrap_or(Ok(()))
+            .map(|()| 0)
     }
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
@@ -196,8 +247,15 @@ impl Fcm for Object {
     }
 
     fn copy_page(&self, index: u64, to: Frame) -> Result<()> {
-        let copy = |tree: &PageTree| tree.find(index).map(|page| self.core.window.copy(page.frame, to));
-        if self.reps.at(self.core.frames.this_cpu(), |rep| copy(rep.tree()?)).is_some() {
+        let copy = |tree: &PageTree| {
+            tree.find(index)
+                .map(|page| self.core.window.copy(page.frame, to))
+        };
+        if self
+            .reps
+            .at(self.core.frames.this_cpu(), |rep| copy(rep.tree()?))
+            .is_some()
+        {
             return Ok(());
         }
         let master = self.master.lock();
@@ -213,25 +271,42 @@ impl Fcm for Object {
     fn attach(&self, attachment: Attachment) -> Result<()> {
         if !attachment.keeps {
             self.reps.make(self.core.frames.cpus());
-            self.reps.at(attachment.seat, |rep| Some(rep.attach(attachment)));
+            self.reps.at(attachment.seat, |rep| {
+                let _: () = rep.attach(attachment);
+                Some(())
+            });
             return Ok(());
         }
         let mut master = self.master.lock();
-        let is_new = master.keepers.insert((attachment.process, attachment.address), attachment).is_none();
-        if is_new { self.show_at(&master.tree, &attachment, 0, u64::MAX) } else { Ok(()) }
+        let is_new = master
+            .keepers
+            .insert((attachment.process, attachment.address), attachment)
+            .is_none();
+        if is_new {
+            self.show_at(&master.tree, &attachment, 0, u64::MAX)
+        } else {
+            Ok(())
+        }
     }
 
     fn detach(&self, process: ProcessId, address: u64, seat: usize) {
-        if self.reps.at(seat, |rep| rep.detach(process, address)).is_none() {
+        if self
+            .reps
+            .at(seat, |rep| rep.detach(process, address))
+            .is_none()
+        {
             self.master.lock().keepers.remove(&(process, address));
         }
     }
 
     fn resident(&self, first: u64, out: &mut [u8]) {
-        self.master.lock().tree.each(first, first + out.len() as u64, |index, _| {
-            out[(index - first) as usize] |= 1;
-            true
-        });
+        self.master
+            .lock()
+            .tree
+            .each(first, first + out.len() as u64, |index, _| {
+                out[(index - first) as usize] |= 1;
+                true
+            });
     }
 
     fn count(&self, first: u64, end: u64) -> (u64, u64) {

@@ -40,7 +40,8 @@ impl Rep {
     }
     /// Notes a place.
     pub fn attach(&mut self, attachment: Attachment) {
-        self.attached.insert((attachment.process, attachment.address), attachment);
+        self.attached
+            .insert((attachment.process, attachment.address), attachment);
     }
     /// Forgets a place.
     pub fn detach(&mut self, process: ProcessId, address: u64) -> Option<Attachment> {
@@ -59,7 +60,8 @@ pub struct Reps(Once<Box<[Seat]>>);
 impl Reps {
     /// Makes them, if that has not been done.
     pub fn make(&self, cpus: usize) {
-        self.0.call_once(|| (0..cpus).map(|_| Seat(Lock::new(Rep::default()))).collect());
+        self.0
+            .call_once(|| (0..cpus).map(|_| Seat(Lock::new(Rep::default()))).collect());
     }
 
     /// Works with that of `cpu`, if there is one.

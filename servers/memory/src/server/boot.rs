@@ -42,14 +42,27 @@ pub const SERVERS: &[Loaded] = &[
     Loaded {
         name: "servers/process",
         process: ProcessId::PROCESS,
-        rights: KernelRights::SEND.union(KernelRights::PROCESS).union(KernelRights::SHUTDOWN).union(KernelRights::TRACE),
+        rights: KernelRights::SEND
+            .union(KernelRights::PROCESS)
+            .union(KernelRights::SHUTDOWN)
+            .union(KernelRights::TRACE),
     },
-    Loaded { name: "servers/name", process: ProcessId::NAME, rights: KernelRights::SEND },
-    Loaded { name: "servers/kfs", process: ProcessId::KFS, rights: KernelRights::SEND },
+    Loaded {
+        name: "servers/name",
+        process: ProcessId::NAME,
+        rights: KernelRights::SEND,
+    },
+    Loaded {
+        name: "servers/kfs",
+        process: ProcessId::KFS,
+        rights: KernelRights::SEND,
+    },
     Loaded {
         name: "servers/console",
         process: ProcessId::CONSOLE,
-        rights: KernelRights::SEND.union(KernelRights::CONSOLE).union(KernelRights::SHUTDOWN),
+        rights: KernelRights::SEND
+            .union(KernelRights::CONSOLE)
+            .union(KernelRights::SHUTDOWN),
     },
 ];
 
@@ -58,7 +71,11 @@ impl Server {
     fn kernel_pages(&self, facts: &BootFacts) -> Vec<(u64, Region)> {
         let page = |start: u64, real: u64, bytes: u64, writable: bool| {
             let pages = bytes.div_ceil(PAGE);
-            let rights = if writable { MapOptions::READ | MapOptions::WRITE } else { MapOptions::READ };
+            let rights = if writable {
+                MapOptions::READ | MapOptions::WRITE
+            } else {
+                MapOptions::READ
+            };
             let region = Region {
                 end: start + pages * PAGE,
                 options: rights | MapOptions::SHARED | MapOptions::LIBRARY,
@@ -89,7 +106,10 @@ impl Server {
         if let Some(vdso) = &program.vdso {
             let region = Region {
                 end: VDSO + vdso.count(0, u64::MAX).0 * PAGE,
-                options: MapOptions::READ | MapOptions::EXECUTE | MapOptions::SHARED | MapOptions::LIBRARY,
+                options: MapOptions::READ
+                    | MapOptions::EXECUTE
+                    | MapOptions::SHARED
+                    | MapOptions::LIBRARY,
                 may: MapOptions::READ | MapOptions::EXECUTE,
                 purpose: Use::Pinned,
                 fcm: vdso.clone(),
@@ -110,9 +130,19 @@ impl Server {
         let mut regions = self.kernel_pages(facts);
         regions.extend(program.sole());
         let shapes: Vec<Shape> = (0..facts.cpus)
-            .map(|cpu| Shape { vp: cpu, cpu, client_slots: SLOTS, server_slots: SLOTS, class: class::SERVER })
+            .map(|cpu| Shape {
+                vp: cpu,
+                cpu,
+                client_slots: SLOTS,
+                server_slots: SLOTS,
+                class: class::SERVER,
+            })
             .collect();
-        let result = if space.id == server.process { Ok(()) } else { Err(Error::EEXIST) };
+        let result = if space.id == server.process {
+            Ok(())
+        } else {
+            Err(Error::EEXIST)
+        };
         let result = result.and_then(|()| space.furnish(regions, &shapes, program.entry, true));
         let id = self.finish(space, result)?;
         let space = self.space(id)?;
@@ -121,13 +151,16 @@ impl Server {
 
     /// Loads everything that the archive has. The first failure ends it, with the name of what failed.
     pub fn load_all(&self, facts: &BootFacts) -> core::result::Result<(), (&'static str, Error)> {
-        // SAFETY (both): no member is released before the servers run and ask for it, and none asks for a program.
+        // SAFETY: no member is released before the servers run and ask for it, and none asks for a program.
         let library = unsafe { self.archive.bytes("linux-emu") };
-        library.and_then(|file| self.load_library(facts, file)).map_err(|error| ("linux-emu", error))?;
+        library
+            .and_then(|file| self.load_library(facts, file))
+            .map_err(|error| ("linux-emu", error))?;
         for server in SERVERS {
             // SAFETY: as above.
             let file = unsafe { self.archive.bytes(server.name) };
-            file.and_then(|file| self.load_server(facts, server, file)).map_err(|error| (server.name, error))?;
+            file.and_then(|file| self.load_server(facts, server, file))
+                .map_err(|error| (server.name, error))?;
         }
         Ok(())
     }

@@ -18,18 +18,26 @@ fn options_of(bits: u32) -> Result<MapOptions> {
     MapOptions::from_bits(bits).ok_or(Error::EINVAL)
 }
 
-fn handle_change<T>(handles: &mut Arc<crate::handles::Handles>, work: impl FnOnce(&mut crate::handles::Handles) -> T) -> T {
+fn handle_change<T>(
+    handles: &mut Arc<crate::handles::Handles>,
+    work: impl FnOnce(&mut crate::handles::Handles) -> T,
+) -> T {
     work(Arc::make_mut(handles))
 }
 
 impl Server {
     fn grant_of(&self, caller: &Caller, object: Handle) -> Result<Grant> {
-        self.space(caller.process)?.handles(|handles| handles.get(object).cloned())?
+        self.space(caller.process)?
+            .handles(|handles| handles.get(object).cloned())?
     }
 
     fn owned(&self, caller: &Caller, object: Handle) -> Result<Arc<Object>> {
         let grant = self.grant_of(caller, object)?;
-        if grant.is_owner { Ok(grant.object) } else { Err(Error::NO_RIGHT) }
+        if grant.is_owner {
+            Ok(grant.object)
+        } else {
+            Err(Error::NO_RIGHT)
+        }
     }
 
     fn give(&self, process: ProcessId, grant: Grant) -> Result<Handle> {
@@ -41,30 +49,53 @@ impl Server {
 }
 
 impl Memory for Server {
-    fn map_anonymous(&self, caller: &Caller, address: u64, bytes: u64, options: u32) -> Result<u64> {
+    fn map_anonymous(
+        &self,
+        caller: &Caller,
+        address: u64,
+        bytes: u64,
+        options: u32,
+    ) -> Result<u64> {
         let mut options = options_of(options)?;
         let space = self.space(caller.process)?;
         // A server never faults.
-        options.set(MapOptions::EAGER, space.is_server || options.contains(MapOptions::EAGER));
+        options.set(
+            MapOptions::EAGER,
+            space.is_server || options.contains(MapOptions::EAGER),
+        );
         let mut mapping = Mapping::anonymous(address, bytes, options);
         if options.contains(MapOptions::SHARED) {
             if bytes / PAGE > self.core.frames.total() {
                 return Err(Error::ENOMEM);
             }
-            let object = Object::new(self.core, bytes.next_multiple_of(PAGE), Kind::Shared, b"/dev/zero (deleted)");
+            let object = Object::new(
+                self.core,
+                bytes.next_multiple_of(PAGE),
+                Kind::Shared,
+                b"/dev/zero (deleted)",
+            );
             mapping.fcm = Some(Arc::new(object));
         }
         space.map(mapping)
     }
 
     fn map_object(
-        &self, caller: &Caller, object: Handle, offset: u64, address: u64, bytes: u64, options: u32,
+        &self,
+        caller: &Caller,
+        object: Handle,
+        offset: u64,
+        address: u64,
+        bytes: u64,
+        options: u32,
     ) -> Result<u64> {
         let options = options_of(options)?;
-        if offset % PAGE != 0 || options.contains(MapOptions::GROWS_DOWN) {
+        if !offset.is_multiple_of(PAGE) || options.contains(MapOptions::GROWS_DOWN) {
             return Err(Error::EINVAL);
         }
-        offset.checked_add(bytes).filter(|&end| end <= i64::MAX as u64).ok_or(Error::EOVERFLOW)?;
+        offset
+            .checked_add(bytes)
+            .filter(|&end| end <= i64::MAX as u64)
+            .ok_or(Error::EOVERFLOW)?;
         let grant = self.grant_of(caller, object)?;
         // A private mapping only reads the object, whatever is done to the copies.
         let mut may = grant.access;
@@ -76,7 +107,15 @@ impl Memory for Server {
         }
         let index = offset / PAGE;
         let fcm = Some(grant.object as Arc<dyn Fcm>);
-        self.space(caller.process)?.map(Mapping { address, bytes, options, purpose: Use::File, may, fcm, index })
+        self.space(caller.process)?.map(Mapping {
+            address,
+            bytes,
+            options,
+            purpose: Use::File,
+            may,
+            fcm,
+            index,
+        })
     }
 
     fn unmap(&self, caller: &Caller, address: u64, bytes: u64) -> Result<()> {
@@ -84,13 +123,21 @@ impl Memory for Server {
     }
 
     fn protect(&self, caller: &Caller, address: u64, bytes: u64, options: u32) -> Result<()> {
-        self.space(caller.process)?.protect(address, bytes, options_of(options)?)
+        self.space(caller.process)?
+            .protect(address, bytes, options_of(options)?)
     }
 
     fn remap(
-        &self, caller: &Caller, address: u64, old_bytes: u64, new_bytes: u64, flags: u32, new_address: u64,
+        &self,
+        caller: &Caller,
+        address: u64,
+        old_bytes: u64,
+        new_bytes: u64,
+        flags: u32,
+        new_address: u64,
     ) -> Result<u64> {
-        self.space(caller.process)?.remap(address, old_bytes, new_bytes, flags, new_address)
+        self.space(caller.process)?
+            .remap(address, old_bytes, new_bytes, flags, new_address)
     }
 
     fn set_break(&self, caller: &Caller, address: u64) -> Result<u64> {
@@ -105,11 +152,23 @@ impl Memory for Server {
         self.space(caller.process)?.check_range(address, bytes)
     }
 
-    fn resident(&self, caller: &Caller, address: u64, bytes: u64, out: &mut OutBuf<'_>) -> Result<()> {
+    fn resident(
+        &self,
+        caller: &Caller,
+        address: u64,
+        bytes: u64,
+        out: &mut OutBuf<'_>,
+    ) -> Result<()> {
         self.space(caller.process)?.resident(address, bytes, out)
     }
 
-    fn describe(&self, caller: &Caller, process: ProcessId, from: u64, out: &mut OutBuf<'_>) -> Result<u64> {
+    fn describe(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        from: u64,
+        out: &mut OutBuf<'_>,
+    ) -> Result<u64> {
         let process = match process {
             ProcessId::NONE => caller.process,
             process if process == caller.process => process,
@@ -126,11 +185,27 @@ impl Memory for Server {
         self.space(caller.process)?.set_limit(which, bytes)
     }
 
-    fn create_dispatcher(&self, caller: &Caller, cpu: u32, client_slots: u32, server_slots: u32) -> Result<u32> {
+    fn create_dispatcher(
+        &self,
+        caller: &Caller,
+        cpu: u32,
+        client_slots: u32,
+        server_slots: u32,
+    ) -> Result<u32> {
         let space = self.space(caller.process)?;
-        let class = if space.is_server { class::SERVER } else { class::TIME_SHARE };
+        let class = if space.is_server {
+            class::SERVER
+        } else {
+            class::TIME_SHARE
+        };
         self.core.admit()?;
-        space.create_dispatcher(Shape { vp: 0, cpu, client_slots, server_slots, class })
+        space.create_dispatcher(Shape {
+            vp: 0,
+            cpu,
+            client_slots,
+            server_slots,
+            class,
+        })
     }
 
     fn create_object(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle> {
@@ -140,13 +215,33 @@ impl Memory for Server {
         self.server_space(caller)?;
         let object = Arc::new(Object::new(self.core, bytes, Kind::Cached, name));
         self.count_object();
-        self.give(caller.process, Grant { object, access: ACCESS, is_owner: true })
+        self.give(
+            caller.process,
+            Grant {
+                object,
+                access: ACCESS,
+                is_owner: true,
+            },
+        )
     }
 
-    fn grant(&self, caller: &Caller, object: Handle, process: ProcessId, options: u32) -> Result<Handle> {
+    fn grant(
+        &self,
+        caller: &Caller,
+        object: Handle,
+        process: ProcessId,
+        options: u32,
+    ) -> Result<Handle> {
         let access = options_of(options)? & ACCESS;
         let object = self.owned(caller, object)?;
-        self.give(process, Grant { object, access, is_owner: false })
+        self.give(
+            process,
+            Grant {
+                object,
+                access,
+                is_owner: false,
+            },
+        )
     }
 
     fn resize_object(&self, caller: &Caller, object: Handle, bytes: u64) -> Result<()> {
@@ -157,14 +252,24 @@ impl Memory for Server {
         Ok(())
     }
 
-    fn populate_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()> {
-        let end = offset.checked_add(bytes).ok_or(Error::EINVAL)?.div_ceil(PAGE);
+    fn populate_object(
+        &self,
+        caller: &Caller,
+        object: Handle,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<()> {
+        let end = offset
+            .checked_add(bytes)
+            .ok_or(Error::EINVAL)?
+            .div_ceil(PAGE);
         self.owned(caller, object)?.populate(offset / PAGE, end)
     }
 
     fn punch_object(&self, caller: &Caller, object: Handle, offset: u64, bytes: u64) -> Result<()> {
         let end = offset.checked_add(bytes).ok_or(Error::EINVAL)? / PAGE;
-        self.owned(caller, object)?.punch(offset.div_ceil(PAGE), end);
+        self.owned(caller, object)?
+            .punch(offset.div_ceil(PAGE), end);
         Ok(())
     }
 
@@ -186,17 +291,39 @@ impl Memory for Server {
         Self::only_process_server(caller)?;
         let library = self.library.lock().clone();
         let space = self.new_space(KernelRights::empty(), 0, false)?;
-        let shape = Shape { vp: 0, cpu, client_slots: CLIENT_SLOTS, server_slots: 0, class: class::TIME_SHARE };
+        let shape = Shape {
+            vp: 0,
+            cpu,
+            client_slots: CLIENT_SLOTS,
+            server_slots: 0,
+            class: class::TIME_SHARE,
+        };
         let result = space.furnish(library.regions, &[shape], library.entry, false);
         self.finish(space, result)
     }
 
-    fn fork_space(&self, caller: &Caller, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId> {
+    fn fork_space(
+        &self,
+        caller: &Caller,
+        parent: ProcessId,
+        vp: u32,
+        cpu: u32,
+    ) -> Result<ProcessId> {
         Self::only_process_server(caller)?;
         let parent = self.space(parent)?;
         let child = self.new_space(KernelRights::empty(), 0, false)?;
-        let shape = Shape { vp: 0, cpu, client_slots: CLIENT_SLOTS, server_slots: 0, class: class::TIME_SHARE };
-        let result = if parent.is_server { Err(Error::EPERM) } else { parent.fork_into(&child, vp, shape) };
+        let shape = Shape {
+            vp: 0,
+            cpu,
+            client_slots: CLIENT_SLOTS,
+            server_slots: 0,
+            class: class::TIME_SHARE,
+        };
+        let result = if parent.is_server {
+            Err(Error::EPERM)
+        } else {
+            parent.fork_into(&child, vp, shape)
+        };
         self.finish(child, result)
     }
 
@@ -247,7 +374,13 @@ impl Memory for Server {
         })
     }
 
-    fn boot_member(&self, caller: &Caller, name: &str, offset: u64, out: &mut OutBuf<'_>) -> Result<u64> {
+    fn boot_member(
+        &self,
+        caller: &Caller,
+        name: &str,
+        offset: u64,
+        out: &mut OutBuf<'_>,
+    ) -> Result<u64> {
         // Also the first Linux process reads its arguments here.
         self.space(caller.process)?;
         let (count, bytes) = self.archive.read(name, offset, out.spare())?;
@@ -259,13 +392,26 @@ impl Memory for Server {
         let space = self.server_space(caller)?;
         let (start, bytes) = self.archive.find(name)?;
         let (first, end) = (start / PAGE * PAGE, (start + bytes).next_multiple_of(PAGE));
-        let fcm = Arc::new(Physical::new(self.core, Frame::at(first), (end - first) / PAGE, false));
+        let fcm = Arc::new(Physical::new(
+            self.core,
+            Frame::at(first),
+            (end - first) / PAGE,
+            false,
+        ));
         let options = MapOptions::READ | MapOptions::SHARED | MapOptions::EAGER;
         let may = MapOptions::READ;
-        let mapping =
-            Mapping { address: 0, bytes: (end - first).max(PAGE), options, purpose: Use::File, may, fcm: Some(fcm), index: 0 };
+        let mapping = Mapping {
+            address: 0,
+            bytes: (end - first).max(PAGE),
+            options,
+            purpose: Use::File,
+            may,
+            fcm: Some(fcm),
+            index: 0,
+        };
         let address = space.map(mapping)?;
-        self.archive.note(name, caller.process, address, end - first);
+        self.archive
+            .note(name, caller.process, address, end - first);
         Ok([address + (start - first), bytes])
     }
 

@@ -42,14 +42,23 @@ impl Server {
     /// A server over `core` without processes.
     pub fn new(core: Machine, archive: Archive) -> Self {
         let library = Lock::new(Library::default());
-        Self { core, spaces: Spaces::default(), archive, library, objects: AtomicU64::new(0) }
+        Self {
+            core,
+            spaces: Spaces::default(),
+            archive,
+            library,
+            objects: AtomicU64::new(0),
+        }
     }
 
     /// Declares what every Linux process gets: `program` (linux-emu), and `extra` regions.
     pub fn set_library(&self, program: &Program, extra: Vec<(u64, Region)>) {
         let mut regions = extra;
         regions.extend(program.template(k42_api::memory::MapOptions::LIBRARY));
-        *self.library.lock() = Library { regions, entry: program.entry };
+        *self.library.lock() = Library {
+            regions,
+            entry: program.entry,
+        };
     }
 
     /// The space of a process.
@@ -61,7 +70,11 @@ impl Server {
     fn new_space(&self, rights: KernelRights, wanted: u32, is_server: bool) -> Result<Arc<Space>> {
         self.core.admit()?;
         let root = roots::allocate(self.core)?;
-        let id = self.core.hat.space_create(root, rights, wanted).inspect_err(|_| roots::release(self.core, root))?;
+        let id = self
+            .core
+            .hat
+            .space_create(root, rights, wanted)
+            .inspect_err(|_| roots::release(self.core, root))?;
         Ok(Arc::new(Space::new(self.core, id, root, is_server)))
     }
 
@@ -79,12 +92,20 @@ impl Server {
 
     /// The process server may; others get EPERM.
     fn only_process_server(caller: &Caller) -> Result<()> {
-        if caller.process == ProcessId::PROCESS { Ok(()) } else { Err(Error::EPERM) }
+        if caller.process == ProcessId::PROCESS {
+            Ok(())
+        } else {
+            Err(Error::EPERM)
+        }
     }
 
     fn server_space(&self, caller: &Caller) -> Result<Arc<Space>> {
         let space = self.space(caller.process)?;
-        if space.is_server { Ok(space) } else { Err(Error::EPERM) }
+        if space.is_server {
+            Ok(space)
+        } else {
+            Err(Error::EPERM)
+        }
     }
 
     fn count_object(&self) {

@@ -14,7 +14,10 @@ impl Exported for Server {
                 return Reply::error(k42_abi::Error::NO_METHOD);
             }
             let [process, _dispatcher, address, access, _nip] = incoming.words;
-            return Reply { status: self.page_fault(ProcessId(process as u32), address, access), ..Reply::OK };
+            return Reply {
+                status: self.page_fault(ProcessId(process as u32), address, access),
+                ..Reply::OK
+            };
         }
         k42_api::memory::memory_dispatch(self, incoming)
     }
@@ -24,7 +27,10 @@ impl Server {
     /// Zero: mapped. Negative: EFAULT (nothing there), EACCES (not allowed), ENXIO (beyond the object's end), ENOMEM.
     pub fn page_fault(&self, process: ProcessId, address: u64, access: u64) -> i64 {
         events::memory::fault::<User>(u64::from(process.0), address, access);
-        match self.space(process).and_then(|space| space.fault(address, access)) {
+        match self
+            .space(process)
+            .and_then(|space| space.fault(address, access))
+        {
             Ok(()) => 0,
             Err(error) => error.status(),
         }

@@ -9,11 +9,17 @@ use k42_api::memory::MapOptions;
 
 /// The page range `address..address + bytes`, checked as Linux does.
 pub(super) fn range_of(address: u64, bytes: u64) -> Result<(u64, u64)> {
-    if address % PAGE != 0 {
+    if !address.is_multiple_of(PAGE) {
         return Err(Error::EINVAL);
     }
-    let end = address.checked_add(whole_pages(bytes)?).ok_or(Error::ENOMEM)?;
-    if end > USER_TOP { Err(Error::ENOMEM) } else { Ok((address, end)) }
+    let end = address
+        .checked_add(whole_pages(bytes)?)
+        .ok_or(Error::ENOMEM)?;
+    if end > USER_TOP {
+        Err(Error::ENOMEM)
+    } else {
+        Ok((address, end))
+    }
 }
 
 /// Numbers of Linux's `madvise` (generic architectures).
@@ -43,17 +49,29 @@ impl Space {
 
     /// Takes the range out of the map, with all translations and private pages.
     pub(super) fn unmap_locked(&self, state: &mut State, start: u64, end: u64) -> Result<()> {
-        if state.overlapping(start, end).any(|(_, region)| region.purpose == Use::Pinned) {
+        if state
+            .overlapping(start, end)
+            .any(|(_, region)| region.purpose == Use::Pinned)
+        {
             return Err(Error::EPERM);
         }
         self.split(state, start)?;
         self.split(state, end)?;
-        let Some((first, _)) = state.overlapping(start, end).next() else { return Ok(()) };
-        let last = state.overlapping(start, end).next_back().map_or(end, |(_, region)| region.end);
+        let Some((first, _)) = state.overlapping(start, end).next() else {
+            return Ok(());
+        };
+        let last = state
+            .overlapping(start, end)
+            .next_back()
+            .map_or(end, |(_, region)| region.end);
         self.core.unmap(self.id, first, last - first);
         loop {
-            let Some(at) = state.overlapping(start, end).next().map(|(at, _)| at) else { break };
-            let Some(mut region) = state.regions.remove(&at) else { break };
+            let Some(at) = state.overlapping(start, end).next().map(|(at, _)| at) else {
+                break;
+            };
+            let Some(mut region) = state.regions.remove(&at) else {
+                break;
+            };
             region.detach(self.id, at);
             let (first, next) = region.indices(at);
             if region.fcm.is_private() {
@@ -71,7 +89,9 @@ impl Space {
 
     /// Makes `address` a border between regions, if it is inside one.
     pub(super) fn split(&self, state: &mut State, address: u64) -> Result<()> {
-        let Some((start, region)) = state.at(address) else { return Ok(()) };
+        let Some((start, region)) = state.at(address) else {
+            return Ok(());
+        };
         if start == address {
             return Ok(());
         }
@@ -97,17 +117,25 @@ impl Space {
 
     /// Joins what continues across the borders at `start`, at `end` and between.
     pub(super) fn join(&self, state: &mut State, start: u64, end: u64) {
-        let first = state.regions.range(..start).next_back().map_or(start, |(&at, _)| at);
+        let first = state
+            .regions
+            .range(..start)
+            .next_back()
+            .map_or(start, |(&at, _)| at);
         let mut at = first;
         loop {
-            let Some(region) = state.regions.get(&at) else { return };
+            let Some(region) = state.regions.get(&at) else {
+                return;
+            };
             let next_at = region.end;
             if next_at > end {
                 return;
             }
             match state.regions.get(&next_at) {
                 Some(next) if region.continues(at, next) => {
-                    let Some(mut next) = state.regions.remove(&next_at) else { return };
+                    let Some(mut next) = state.regions.remove(&next_at) else {
+                        return;
+                    };
                     if let Some(region) = state.regions.get_mut(&at) {
                         region.end = next.end;
                         if region.attached.is_some() || next.attached.is_some() {
@@ -136,7 +164,10 @@ impl Space {
         if !state.covers(start, end) {
             return Err(Error::ENOMEM);
         }
-        if state.overlapping(start, end).any(|(_, region)| region.purpose == Use::Pinned || !region.may.contains(access)) {
+        if state
+            .overlapping(start, end)
+            .any(|(_, region)| region.purpose == Use::Pinned || !region.may.contains(access))
+        {
             return Err(Error::EACCES);
         }
         self.core.admit()?;
@@ -160,7 +191,10 @@ impl Space {
                 self.core.unmap(self.id, start, end - start);
             } else {
                 // Only a process that has ended refuses.
-                let _ = self.core.hat.protect(self.id, start, end - start, flags_of(access).bits());
+                let _ = self
+                    .core
+                    .hat
+                    .protect(self.id, start, end - start, flags_of(access).bits());
             }
         }
         self.join(&mut state, start, end);
@@ -179,7 +213,10 @@ impl Space {
         let complete = state.covers(start, end);
         match what {
             advice::DONTNEED | advice::FREE => {
-                if state.overlapping(start, end).any(|(_, region)| region.purpose == Use::Pinned) {
+                if state
+                    .overlapping(start, end)
+                    .any(|(_, region)| region.purpose == Use::Pinned)
+                {
                     return Err(Error::EINVAL);
                 }
                 self.drop_range(&mut state, start, end);
@@ -190,7 +227,9 @@ impl Space {
                 self.split(&mut state, end)?;
                 for (_, region) in state.regions.range_mut(start..end) {
                     if region.purpose != Use::Pinned {
-                        region.options.set(MapOptions::NO_FORK, what == advice::DONTFORK);
+                        region
+                            .options
+                            .set(MapOptions::NO_FORK, what == advice::DONTFORK);
                     }
                 }
                 self.join(&mut state, start, end);
@@ -209,7 +248,9 @@ impl Space {
         for (at, region) in state.overlapping(start, end) {
             if region.fcm.is_private() {
                 let (from, to) = (start.max(at), end.min(region.end));
-                lost += region.fcm.drop_pages(region.index_of(at, from), region.index_of(at, to));
+                lost += region
+                    .fcm
+                    .drop_pages(region.index_of(at, from), region.index_of(at, to));
             }
         }
         self.lose_private(lost);
@@ -217,12 +258,17 @@ impl Space {
 
     fn punch_range(&self, state: &mut State, start: u64, end: u64) -> Result<()> {
         let can = |options: MapOptions| options.contains(MapOptions::SHARED | MapOptions::WRITE);
-        if !state.overlapping(start, end).all(|(_, region)| can(region.options)) {
+        if !state
+            .overlapping(start, end)
+            .all(|(_, region)| can(region.options))
+        {
             return Err(Error::EINVAL);
         }
         for (at, region) in state.overlapping(start, end) {
             let (from, to) = (start.max(at), end.min(region.end));
-            region.fcm.punch(region.index_of(at, from), region.index_of(at, to));
+            region
+                .fcm
+                .punch(region.index_of(at, from), region.index_of(at, to));
         }
         Ok(())
     }
@@ -230,7 +276,11 @@ impl Space {
     /// ENOMEM unless the whole range is mapped.
     pub fn check_range(&self, address: u64, bytes: u64) -> Result<()> {
         let (start, end) = range_of(address, bytes)?;
-        if self.enter()?.covers(start, end) { Ok(()) } else { Err(Error::ENOMEM) }
+        if self.enter()?.covers(start, end) {
+            Ok(())
+        } else {
+            Err(Error::ENOMEM)
+        }
     }
 
     /// Removes every mapping of the program; what the library has stays. The break area will start at `break_start`.

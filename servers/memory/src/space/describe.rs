@@ -51,7 +51,11 @@ impl Space {
     /// How many regions there are, and how many of them have an FCM of their own.
     pub fn regions(&self) -> (u64, u64) {
         let state = self.state.lock();
-        let private = state.regions.values().filter(|region| region.fcm.is_private()).count();
+        let private = state
+            .regions
+            .values()
+            .filter(|region| region.fcm.is_private())
+            .count();
         (state.regions.len() as u64, private as u64)
     }
 
@@ -84,7 +88,11 @@ impl Space {
             }
             line.push(b'\n');
             if out.put(&line).is_err() {
-                return if out.filled().is_empty() { Err(Error::ERANGE) } else { Ok(start) };
+                return if out.filled().is_empty() {
+                    Err(Error::ERANGE)
+                } else {
+                    Ok(start)
+                };
             }
         }
         Ok(0)
@@ -92,7 +100,13 @@ impl Space {
 }
 
 fn line(start: u64, region: &Region) -> String {
-    let letter = |option, letter| if region.options.contains(option) { letter } else { '-' };
+    let letter = |option, letter| {
+        if region.options.contains(option) {
+            letter
+        } else {
+            '-'
+        }
+    };
     let access = [
         letter(MapOptions::READ, 'r'),
         letter(MapOptions::WRITE, 'w'),
@@ -102,7 +116,11 @@ fn line(start: u64, region: &Region) -> String {
     let access: String = access.iter().collect();
     let is_file = region.purpose == Use::File;
     let offset = if is_file { region.index * PAGE } else { 0 };
-    let mut text = format!("{start:08x}-{:08x} {access} {offset:08x} 00:{:02x} 0 ", region.end, u8::from(is_file));
+    let mut text = format!(
+        "{start:08x}-{:08x} {access} {offset:08x} 00:{:02x} 0 ",
+        region.end,
+        u8::from(is_file)
+    );
     let label = match region.purpose {
         Use::Heap => "[heap]",
         _ if region.options.contains(MapOptions::GROWS_DOWN) => "[stack]",
@@ -123,6 +141,15 @@ impl Space {
     /// Private pages, counted in the trees.
     pub fn count_private(&self) -> u64 {
         let state = self.state.lock();
-        state.regions.iter().map(|(&start, region)| region.fcm.count(region.indices(start).0, region.indices(start).1).1).sum()
+        state
+            .regions
+            .iter()
+            .map(|(&start, region)| {
+                region
+                    .fcm
+                    .count(region.indices(start).0, region.indices(start).1)
+                    .1
+            })
+            .sum()
     }
 }

@@ -2,10 +2,10 @@
 
 use super::region::ACCESS;
 use super::{PAGE, Region, Space, State, Use};
-use crate::machine::{Batch, Core};
 use crate::fcm::Physical;
 use crate::frames::{Frame, Kind, Need};
 use crate::hat::NewDispatcher;
+use crate::machine::{Batch, Core};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::offset_of;
@@ -62,7 +62,11 @@ const fn area_pages(slots: u32) -> u32 {
 impl Space {
     /// Makes a dispatcher; `batch` collects the mapping of its area, which must be flushed before it is started.
     pub(super) fn add_dispatcher(
-        &self, state: &mut State, shape: Shape, content: &Content<'_>, batch: &mut Batch<'_>,
+        &self,
+        state: &mut State,
+        shape: Shape,
+        content: &Content<'_>,
+        batch: &mut Batch<'_>,
     ) -> Result<()> {
         let slots = shape.client_slots.saturating_add(shape.server_slots);
         if slots as usize > MAX_SLOTS {
@@ -70,8 +74,15 @@ impl Space {
         }
         let pages = area_pages(slots);
         let core = self.core;
-        let first = core.frames.allocate_row(Kind::Pinned, Need::System, pages).ok_or(Error::ENOMEM)?;
-        let area = Area { vp: shape.vp, first, pages };
+        let first = core
+            .frames
+            .allocate_row(Kind::Pinned, Need::System, pages)
+            .ok_or(Error::ENOMEM)?;
+        let area = Area {
+            vp: shape.vp,
+            first,
+            pages,
+        };
         match content {
             Content::Entry(entry) => {
                 core.window.zero(first);
@@ -110,18 +121,30 @@ impl Space {
             server_slots: shape.server_slots,
             class: shape.class,
         };
-        if let Err(error) = batch.add_run(address, first, u64::from(pages), MapFlags::READ | MapFlags::WRITE) {
+        if let Err(error) = batch.add_run(
+            address,
+            first,
+            u64::from(pages),
+            MapFlags::READ | MapFlags::WRITE,
+        ) {
             area.release(core);
             return Err(error);
         }
-        if let Err(error) = batch.flush().and_then(|()| core.hat.dispatcher_create(&new)) {
+        if let Err(error) = batch
+            .flush()
+            .and_then(|()| core.hat.dispatcher_create(&new))
+        {
             core.unmap(self.id, address, u64::from(pages) * PAGE);
             area.release(core);
             return Err(error);
         }
         let region = Region {
             end: address + u64::from(pages) * PAGE,
-            options: MapOptions::READ | MapOptions::WRITE | MapOptions::SHARED | MapOptions::LIBRARY | MapOptions::NO_FORK,
+            options: MapOptions::READ
+                | MapOptions::WRITE
+                | MapOptions::SHARED
+                | MapOptions::LIBRARY
+                | MapOptions::NO_FORK,
             may: ACCESS,
             purpose: Use::Pinned,
             fcm: Arc::new(Physical::new(core, first, u64::from(pages), true)),
@@ -142,7 +165,8 @@ impl Space {
         if state.areas.len() >= k42_abi::info::MAX_CPUS {
             return Err(Error::EAGAIN);
         }
-        let entry = state.areas.first().ok_or(Error::EINVAL)?.first.address() + offset_of!(DispatcherPage, entry) as u64;
+        let entry = state.areas.first().ok_or(Error::EINVAL)?.first.address()
+            + offset_of!(DispatcherPage, entry) as u64;
         let mut batch = Batch::new(self.core, self.id);
         // The process may have filled dispatcher 0's entries with anything: they only ever run in that process.
         let content = Content::Entry(self.core.window.word(entry));
@@ -151,14 +175,22 @@ impl Space {
         let last = state.areas[state.areas.len() - 1].first.address();
         for i in 0..ENTRIES as u64 {
             let at = offset_of!(DispatcherPage, entry) as u64 + i * 8;
-            self.core.window.set_word(last + at, self.core.window.word(first + at));
+            self.core
+                .window
+                .set_word(last + at, self.core.window.word(first + at));
         }
         self.core.hat.dispatcher_start(self.id, shape.vp)?;
         Ok(shape.vp)
     }
 
     /// Fills an empty space: `regions`, and dispatchers that begin at `entry`. With `eager` all is mapped at once.
-    pub fn furnish(&self, regions: Vec<(u64, Region)>, shapes: &[Shape], entry: u64, eager: bool) -> Result<()> {
+    pub fn furnish(
+        &self,
+        regions: Vec<(u64, Region)>,
+        shapes: &[Shape],
+        entry: u64,
+        eager: bool,
+    ) -> Result<()> {
         let mut state = self.enter()?;
         let mut batch = Batch::new(self.core, self.id);
         for &shape in shapes {
@@ -170,7 +202,11 @@ impl Space {
             let mut region = region;
             if region.fcm.is_private() {
                 // Each process gets memory of its own.
-                region.fcm = if eager { region.fcm } else { region.fcm.fork().ok_or(Error::EIO)? };
+                region.fcm = if eager {
+                    region.fcm
+                } else {
+                    region.fcm.fork().ok_or(Error::EIO)?
+                };
             }
             if !eager {
                 region.map_fixed(self.id, start)?;
@@ -199,7 +235,10 @@ impl Space {
         let state = self.enter()?;
         let first = state.areas.first().ok_or(Error::EINVAL)?.first.address();
         for (i, &word) in words.iter().enumerate() {
-            self.core.window.set_word(first + (offset_of!(DispatcherPage, library) + i * 8) as u64, word);
+            self.core.window.set_word(
+                first + (offset_of!(DispatcherPage, library) + i * 8) as u64,
+                word,
+            );
         }
         self.core.hat.dispatcher_start(self.id, 0)
     }

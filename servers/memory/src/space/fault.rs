@@ -30,7 +30,9 @@ impl Space {
         let allowed = match access & 3 {
             fault_access::WRITE => region.options.contains(MapOptions::WRITE),
             fault_access::EXECUTE => region.options.contains(MapOptions::EXECUTE),
-            _ => region.options.intersects(MapOptions::READ | MapOptions::WRITE),
+            _ => region
+                .options
+                .intersects(MapOptions::READ | MapOptions::WRITE),
         };
         if !allowed {
             return Err(Error::EACCES);
@@ -41,7 +43,14 @@ impl Space {
             self.core.admit()?;
             region.fcm = Arc::new(Anonymous::over(self.core, Some(region.fcm.clone())));
         }
-        let added = region.map_page(self.id, start, address, write, private, self.core.frames.this_cpu())?;
+        let added = region.map_page(
+            self.id,
+            start,
+            address,
+            write,
+            private,
+            self.core.frames.this_cpu(),
+        )?;
         self.private.store(private + added, Relaxed);
         Ok(())
     }
@@ -50,7 +59,10 @@ impl Space {
     pub(super) fn bring(&self, state: &mut State, start: u64, from: u64, end: u64) -> Result<()> {
         let private = self.private.load(Relaxed);
         let region = state.regions.get_mut(&start).ok_or(Error::EFAULT)?;
-        if region.is_private() && !region.fcm.is_private() && region.options.contains(MapOptions::WRITE) {
+        if region.is_private()
+            && !region.fcm.is_private()
+            && region.options.contains(MapOptions::WRITE)
+        {
             region.fcm = Arc::new(Anonymous::over(self.core, Some(region.fcm.clone())));
         }
         region.attach(self.id, start, self.core.frames.this_cpu())?;
@@ -80,11 +92,18 @@ impl State {
         if !grows || region.end - page > self.limit_stack.max(PAGE) {
             return Err(Error::EFAULT);
         }
-        let below = self.regions.range(..page).next_back().map_or(0, |(_, region)| region.end);
+        let below = self
+            .regions
+            .range(..page)
+            .next_back()
+            .map_or(0, |(_, region)| region.end);
         let pages = (start - page) / PAGE;
         let index = region.index.checked_sub(pages).ok_or(Error::EFAULT)?;
         let is_free = page >= below.saturating_add(GUARD) && page >= GUARD;
-        if !is_free || self.mapped + (start - page) > self.limit_space || Arc::strong_count(&region.fcm) != 1 {
+        if !is_free
+            || self.mapped + (start - page) > self.limit_space
+            || Arc::strong_count(&region.fcm) != 1
+        {
             return Err(Error::EFAULT);
         }
         let mut region = self.regions.remove(&start).ok_or(Error::EFAULT)?;

@@ -8,9 +8,9 @@
 
 use super::dispatcher::{Content, Shape};
 use super::{PAGE, Region, Space};
-use crate::machine::Batch;
 use crate::fcm::{Anonymous, Fcm};
 use crate::frames::{Frame, Kind, Need};
+use crate::machine::Batch;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -45,9 +45,18 @@ impl Space {
         let mut state = self.enter()?;
         let mut copy = child.enter()?;
         self.core.admit()?;
-        let area = state.areas.iter().find(|area| area.vp == vp).ok_or(Error::EINVAL)?;
+        let area = state
+            .areas
+            .iter()
+            .find(|area| area.vp == vp)
+            .ok_or(Error::EINVAL)?;
         let batch = Batch::new(self.core, child.id);
-        let mut copier = Copier { parent: self, batch, clones: Vec::new(), left: 0 };
+        let mut copier = Copier {
+            parent: self,
+            batch,
+            clones: Vec::new(),
+            left: 0,
+        };
         child.add_dispatcher(&mut copy, shape, &Content::Copy(area), &mut copier.batch)?;
 
         let mut regions = Vec::with_capacity(state.regions.len() + 1);
@@ -59,7 +68,10 @@ impl Space {
         copier.batch.flush()?;
         let mut regions: BTreeMap<u64, Region> = regions.into_iter().collect();
         regions.append(&mut copy.regions);
-        copy.mapped = regions.range(..LIBRARY_BASE).map(|(start, region)| region.end - start).sum();
+        copy.mapped = regions
+            .range(..LIBRARY_BASE)
+            .map(|(start, region)| region.end - start)
+            .sum();
         copy.regions = regions;
         copy.break_start = state.break_start;
         copy.break_now = state.break_now;
@@ -68,7 +80,9 @@ impl Space {
         copy.limit_stack = state.limit_stack;
         copy.cursor = state.cursor;
         copy.handles = state.handles.clone();
-        child.private.store(self.private().saturating_sub(copier.left), Relaxed);
+        child
+            .private
+            .store(self.private().saturating_sub(copier.left), Relaxed);
         Ok(())
     }
 }
@@ -81,7 +95,10 @@ impl Copier<'_> {
             if region.options.contains(MapOptions::NO_FORK) {
                 return Ok(None);
             }
-            let mut clone = Region { attached: None, ..region.clone() };
+            let mut clone = Region {
+                attached: None,
+                ..region.clone()
+            };
             clone.map_fixed(self.batch.process(), start)?;
             return Ok(Some(clone));
         };
@@ -91,16 +108,23 @@ impl Copier<'_> {
         }
         // Several regions may be pieces of one FCM. Counted before the clone takes a share too.
         let is_sole = Arc::strong_count(&region.fcm) == 1;
-        let mut clone = Region { attached: None, ..region.clone() };
+        let mut clone = Region {
+            attached: None,
+            ..region.clone()
+        };
         clone.fcm = self.clone_of(&region.fcm, is_sole)?;
-        let Some(own) = clone.fcm.as_anonymous().filter(|_| !pages.is_untouched()) else { return Ok(Some(clone)) };
+        let Some(own) = clone.fcm.as_anonymous().filter(|_| !pages.is_untouched()) else {
+            return Ok(Some(clone));
+        };
 
         let list = pages.pages(first, end, SMALL);
         let mut hot = pages.hot(first, end, if list.is_some() { HOT.0 } else { HOT.1 });
         if region.options.contains(MapOptions::GROWS_DOWN) {
             let mut below = end;
             for _ in 0..HOT_STACK {
-                let Some((index, frame)) = pages.last(first, below) else { break };
+                let Some((index, frame)) = pages.last(first, below) else {
+                    break;
+                };
                 if !hot.iter().any(|page| page.0 == index) {
                     hot.push((index, frame));
                 }
@@ -112,8 +136,13 @@ impl Copier<'_> {
         }
         let loads = region.flags().difference(MapFlags::WRITE);
         if !loads.is_empty() {
-            for (index, frame) in list.into_iter().flatten().filter(|page| !hot.iter().any(|hot| hot.0 == page.0)) {
-                self.batch.add(start + (index - first) * PAGE, frame, loads)?;
+            for (index, frame) in list
+                .into_iter()
+                .flatten()
+                .filter(|page| !hot.iter().any(|hot| hot.0 == page.0))
+            {
+                self.batch
+                    .add(start + (index - first) * PAGE, frame, loads)?;
             }
         }
         self.end_stores(start, region, pages, loads, &hot)?;
@@ -122,7 +151,12 @@ impl Copier<'_> {
 
     /// Takes the parent's stores away, but for the hot pages, which it has alone again.
     fn end_stores(
-        &self, start: u64, region: &Region, pages: &Anonymous, loads: MapFlags, hot: &[(u64, Frame)],
+        &self,
+        start: u64,
+        region: &Region,
+        pages: &Anonymous,
+        loads: MapFlags,
+        hot: &[(u64, Frame)],
     ) -> Result<()> {
         let (first, end) = region.indices(start);
         let (low, high) = pages.take_stored(first, end);
@@ -133,14 +167,22 @@ impl Copier<'_> {
         let (address, bytes) = (start + (low - first) * PAGE, (high - low) * PAGE);
         let narrowed = high - low <= NARROW
             && !loads.is_empty()
-            && parent.core.hat.protect(parent.id, address, bytes, loads.bits()).is_ok();
+            && parent
+                .core
+                .hat
+                .protect(parent.id, address, bytes, loads.bits())
+                .is_ok();
         if !narrowed {
             parent.core.unmap(parent.id, address, bytes);
         }
         let flags = region.flags();
         if flags.contains(MapFlags::WRITE) {
             let mut batch = Batch::new(parent.core, parent.id);
-            for index in hot.iter().map(|page| page.0).filter(|index| (low..high).contains(index)) {
+            for index in hot
+                .iter()
+                .map(|page| page.0)
+                .filter(|index| (low..high).contains(index))
+            {
                 if let Some(frame) = pages.take_alone(index) {
                     batch.add(start + (index - first) * PAGE, frame, flags)?;
                 }
@@ -155,7 +197,11 @@ impl Copier<'_> {
         if is_sole {
             return fcm.fork().ok_or(Error::EIO);
         }
-        if let Some((_, clone)) = self.clones.iter().find(|(known, _)| Arc::ptr_eq(known, fcm)) {
+        if let Some((_, clone)) = self
+            .clones
+            .iter()
+            .find(|(known, _)| Arc::ptr_eq(known, fcm))
+        {
             return Ok(clone.clone());
         }
         let clone = fcm.fork().ok_or(Error::EIO)?;
@@ -164,12 +210,23 @@ impl Copier<'_> {
     }
 
     /// Gives the child's FCM `own` a copy of a page of its own, mapped at once.
-    fn copy_page(&mut self, start: u64, region: &Region, index: u64, frame: Frame, own: &Anonymous) -> Result<()> {
+    fn copy_page(
+        &mut self,
+        start: u64,
+        region: &Region,
+        index: u64,
+        frame: Frame,
+        own: &Anonymous,
+    ) -> Result<()> {
         let need = Need::Private(self.parent.private());
         let copy = self.parent.core.copied(frame, Kind::Anonymous, need)?;
         own.own(index, copy);
         let address = start + (index - region.index) * PAGE;
         let flags = region.flags();
-        if flags.is_empty() { Ok(()) } else { self.batch.add(address, copy, flags) }
+        if flags.is_empty() {
+            Ok(())
+        } else {
+            self.batch.add(address, copy, flags)
+        }
     }
 }

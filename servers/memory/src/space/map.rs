@@ -30,14 +30,26 @@ pub struct Mapping {
 impl Mapping {
     /// Private anonymous memory.
     pub fn anonymous(address: u64, bytes: u64, options: MapOptions) -> Self {
-        Self { address, bytes, options, purpose: Use::Anonymous, may: ACCESS, fcm: None, index: 0 }
+        Self {
+            address,
+            bytes,
+            options,
+            purpose: Use::Anonymous,
+            may: ACCESS,
+            fcm: None,
+            index: 0,
+        }
     }
 }
 
 /// `bytes` in whole pages; ENOMEM if that is more than there are addresses.
 pub(super) fn whole_pages(bytes: u64) -> Result<u64> {
     let pages = bytes.div_ceil(PAGE);
-    if pages <= USER_TOP / PAGE { Ok(pages * PAGE) } else { Err(Error::ENOMEM) }
+    if pages <= USER_TOP / PAGE {
+        Ok(pages * PAGE)
+    } else {
+        Err(Error::ENOMEM)
+    }
 }
 
 impl Space {
@@ -58,7 +70,9 @@ impl Space {
             return Err(Error::ENOMEM);
         }
         let is_private = !options.contains(MapOptions::SHARED);
-        let charged = is_private && options.contains(MapOptions::WRITE) && !options.contains(MapOptions::NO_RESERVE);
+        let charged = is_private
+            && options.contains(MapOptions::WRITE)
+            && !options.contains(MapOptions::NO_RESERVE);
         if charged && bytes / PAGE > self.core.frames.total() {
             return Err(Error::ENOMEM); // more than the machine has can never be had
         }
@@ -71,8 +85,14 @@ impl Space {
         if is_program && state.mapped - replaced.min(state.mapped) + bytes > state.limit_space {
             return Err(Error::ENOMEM);
         }
-        let counts = is_private && options.contains(MapOptions::WRITE) && !options.contains(MapOptions::GROWS_DOWN);
-        if is_program && counts && state.limit_data != super::INFINITE && state.data() + bytes > state.limit_data {
+        let counts = is_private
+            && options.contains(MapOptions::WRITE)
+            && !options.contains(MapOptions::GROWS_DOWN);
+        if is_program
+            && counts
+            && state.limit_data != super::INFINITE
+            && state.data() + bytes > state.limit_data
+        {
             return Err(Error::ENOMEM);
         }
         if replaced > 0 {
@@ -90,7 +110,11 @@ impl Space {
         }
         if let Err(error) = result {
             self.unmap_locked(state, start, start + bytes)?;
-            return Err(if error == Error::ENXIO { Error::EINVAL } else { error });
+            return Err(if error == Error::ENXIO {
+                Error::EINVAL
+            } else {
+                error
+            });
         }
         Ok(start)
     }
@@ -104,7 +128,9 @@ impl Space {
         let is_like = |region: &Region| {
             let plain = region.fcm.as_anonymous().is_some() && region.fcm.source().is_none();
             // Alone in its FCM, a region may use indices beyond its own.
-            let same = region.options == options && region.may == mapping.may && region.purpose == mapping.purpose;
+            let same = region.options == options
+                && region.may == mapping.may
+                && region.purpose == mapping.purpose;
             plain && same && Arc::strong_count(&region.fcm) == 1
         };
         if mapping.fcm.is_none() && !options.contains(MapOptions::GROWS_DOWN) {
@@ -115,7 +141,11 @@ impl Space {
                 region.end = end;
                 return before;
             }
-            let index = state.regions.get(&end).filter(|region| is_like(region)).map(|region| region.index);
+            let index = state
+                .regions
+                .get(&end)
+                .filter(|region| is_like(region))
+                .map(|region| region.index);
             if let Some(index) = index.and_then(|index| index.checked_sub((end - start) / PAGE))
                 && let Some(mut region) = state.regions.remove(&end)
             {
@@ -127,11 +157,26 @@ impl Space {
         let (fcm, index) = match &mapping.fcm {
             Some(fcm) => (fcm.clone(), mapping.index),
             // Indexed by page number, so that a region can grow at either end.
-            None => (Arc::new(Anonymous::new(self.core)) as Arc<dyn Fcm>, start / PAGE),
+            None => (
+                Arc::new(Anonymous::new(self.core)) as Arc<dyn Fcm>,
+                start / PAGE,
+            ),
         };
         let keeps = self.is_server && options.contains(MapOptions::SHARED);
         let (may, purpose) = (mapping.may, mapping.purpose);
-        state.regions.insert(start, Region { end, options, may, purpose, fcm, index, attached: None, keeps });
+        state.regions.insert(
+            start,
+            Region {
+                end,
+                options,
+                may,
+                purpose,
+                fcm,
+                index,
+                attached: None,
+                keeps,
+            },
+        );
         start
     }
 
@@ -145,8 +190,12 @@ impl Space {
         let (old_end, new_end) = (whole_pages(now)?, whole_pages(address)?);
         let options = MapOptions::READ | MapOptions::WRITE;
         if new_end > old_end {
-            let is_free = state.overlapping(old_end, new_end.saturating_add(PAGE)).next().is_none();
-            let mut mapping = Mapping::anonymous(old_end, new_end - old_end, options | MapOptions::FIXED);
+            let is_free = state
+                .overlapping(old_end, new_end.saturating_add(PAGE))
+                .next()
+                .is_none();
+            let mut mapping =
+                Mapping::anonymous(old_end, new_end - old_end, options | MapOptions::FIXED);
             mapping.purpose = Use::Heap;
             if !is_free || self.map_locked(&mut state, mapping).is_err() {
                 return Ok(now);
@@ -160,7 +209,8 @@ impl Space {
 
     /// Private pages gained or lost.
     pub(super) fn lose_private(&self, pages: u64) {
-        self.private.store(self.private.load(Relaxed).saturating_sub(pages), Relaxed);
+        self.private
+            .store(self.private.load(Relaxed).saturating_sub(pages), Relaxed);
     }
 }
 
@@ -168,9 +218,13 @@ impl State {
     /// Decides where a mapping goes.
     fn place(&mut self, address: u64, bytes: u64, options: MapOptions) -> Result<u64> {
         let is_library = options.contains(MapOptions::LIBRARY);
-        let (low, high) = if is_library { (LIBRARY_BASE, USER_TOP) } else { (PAGE, LIBRARY_BASE) };
+        let (low, high) = if is_library {
+            (LIBRARY_BASE, USER_TOP)
+        } else {
+            (PAGE, LIBRARY_BASE)
+        };
         if options.contains(MapOptions::FIXED) {
-            if address % PAGE != 0 {
+            if !address.is_multiple_of(PAGE) {
                 return Err(Error::EINVAL);
             }
             let end = address.checked_add(bytes).ok_or(Error::ENOMEM)?;
@@ -180,16 +234,26 @@ impl State {
             if address < low || end > high {
                 return Err(Error::EPERM);
             }
-            if options.contains(MapOptions::NO_REPLACE) && self.overlapping(address, end).next().is_some() {
+            if options.contains(MapOptions::NO_REPLACE)
+                && self.overlapping(address, end).next().is_some()
+            {
                 return Err(Error::EEXIST);
             }
             return Ok(address);
         }
         let hint = address & !(PAGE - 1);
-        if hint >= low && hint.checked_add(bytes).is_some_and(|end| end <= high && self.is_free(hint, end)) {
+        if hint >= low
+            && hint
+                .checked_add(bytes)
+                .is_some_and(|end| end <= high && self.is_free(hint, end))
+        {
             return Ok(hint);
         }
-        if is_library { self.find_up(bytes) } else { self.find_down(bytes) }
+        if is_library {
+            self.find_up(bytes)
+        } else {
+            self.find_down(bytes)
+        }
     }
 
     fn is_free(&self, start: u64, end: u64) -> bool {
@@ -212,7 +276,11 @@ impl State {
     }
 
     fn gap_below(&self, top: u64, bytes: u64, align: u64) -> Option<u64> {
-        let fit = |end: u64| end.checked_sub(bytes).map(|start| start & !(align - 1)).filter(|&start| start >= 0x1_0000);
+        let fit = |end: u64| {
+            end.checked_sub(bytes)
+                .map(|start| start & !(align - 1))
+                .filter(|&start| start >= 0x1_0000)
+        };
         let mut end = top;
         for (&start, region) in self.regions.range(..top).rev() {
             let candidate = fit(end)?;
@@ -233,6 +301,10 @@ impl State {
             }
             at = at.max(region.end);
         }
-        if at + bytes <= USER_TOP { Ok(at) } else { Err(Error::ENOMEM) }
+        if at + bytes <= USER_TOP {
+            Ok(at)
+        } else {
+            Err(Error::ENOMEM)
+        }
     }
 }

@@ -16,9 +16,9 @@ pub use dispatcher::Shape;
 pub use map::Mapping;
 pub use region::{ACCESS, PAGE, Region, Use, flags_of};
 
-use crate::machine::Machine;
 use crate::handles::Handles;
 use crate::lock::{Guard, Lock};
+use crate::machine::Machine;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -85,13 +85,24 @@ impl Space {
             handles: Arc::default(),
         };
         let private = AtomicU64::new(0);
-        Self { id, core, is_server, state: Lock::new(state), private, faults: AtomicU64::new(0) }
+        Self {
+            id,
+            core,
+            is_server,
+            state: Lock::new(state),
+            private,
+            faults: AtomicU64::new(0),
+        }
     }
 
     /// The state, if the space has not ended.
     fn enter(&self) -> Result<Guard<'_, State>> {
         let state = self.state.lock();
-        if state.ended { Err(Error::ESRCH) } else { Ok(state) }
+        if state.ended {
+            Err(Error::ESRCH)
+        } else {
+            Ok(state)
+        }
     }
 
     /// Sets a limit in bytes.
@@ -151,7 +162,9 @@ impl State {
     /// Start addresses of the regions that overlap `start..end`, which must have been split there or not.
     fn overlapping(&self, start: u64, end: u64) -> impl DoubleEndedIterator<Item = (u64, &Region)> {
         let from = self.at(start).map_or(start, |(first, _)| first);
-        self.regions.range(from..end.max(from)).map(|(&start, region)| (start, region))
+        self.regions
+            .range(from..end.max(from))
+            .map(|(&start, region)| (start, region))
     }
 
     /// Whether every address of the range is mapped.
@@ -168,6 +181,10 @@ impl State {
 
     /// Bytes that count against RLIMIT_DATA.
     fn data(&self) -> u64 {
-        self.regions.iter().filter(|(_, region)| region.is_data()).map(|(start, region)| region.end - start).sum()
+        self.regions
+            .iter()
+            .filter(|(_, region)| region.is_data())
+            .map(|(start, region)| region.end - start)
+            .sum()
     }
 }

@@ -45,7 +45,9 @@ pub struct Region {
 }
 
 /// READ, WRITE and EXECUTE.
-pub const ACCESS: MapOptions = MapOptions::READ.union(MapOptions::WRITE).union(MapOptions::EXECUTE);
+pub const ACCESS: MapOptions = MapOptions::READ
+    .union(MapOptions::WRITE)
+    .union(MapOptions::EXECUTE);
 /// Options that a region keeps.
 pub const KEPT: MapOptions = ACCESS
     .union(MapOptions::SHARED)
@@ -57,7 +59,10 @@ pub const KEPT: MapOptions = ACCESS
 /// Translation flags for an access; who may store may load, as the machine has it.
 pub fn flags_of(options: MapOptions) -> MapFlags {
     let mut flags = MapFlags::empty();
-    flags.set(MapFlags::READ, options.intersects(MapOptions::READ | MapOptions::WRITE));
+    flags.set(
+        MapFlags::READ,
+        options.intersects(MapOptions::READ | MapOptions::WRITE),
+    );
     flags.set(MapFlags::WRITE, options.contains(MapOptions::WRITE));
     flags.set(MapFlags::EXECUTE, options.contains(MapOptions::EXECUTE));
     flags
@@ -93,7 +98,9 @@ impl Region {
     pub fn is_data(&self) -> bool {
         self.is_private()
             && self.options.contains(MapOptions::WRITE)
-            && !self.options.intersects(MapOptions::GROWS_DOWN | MapOptions::LIBRARY)
+            && !self
+                .options
+                .intersects(MapOptions::GROWS_DOWN | MapOptions::LIBRARY)
     }
 
     /// What the translation may allow: stores only once private pages can be made.
@@ -129,7 +136,13 @@ impl Region {
 
     /// Maps the page at `address`. Returns the private frames gained.
     pub fn map_page(
-        &mut self, process: ProcessId, start: u64, address: u64, write: bool, private: u64, cpu: usize,
+        &mut self,
+        process: ProcessId,
+        start: u64,
+        address: u64,
+        write: bool,
+        private: u64,
+        cpu: usize,
     ) -> Result<u64> {
         if self.attached.is_none() {
             self.attach(process, start, cpu)?;
@@ -138,21 +151,44 @@ impl Region {
         let address = address & !(PAGE - 1);
         let index = self.index_of(start, address);
         // The library gets a little more than the program, so that it can say what happened when memory ends.
-        let private = if self.options.contains(MapOptions::LIBRARY) { private / 2 } else { private };
-        let request = Request { process, index, address, write, flags: self.flags(), first, end, private };
+        let private = if self.options.contains(MapOptions::LIBRARY) {
+            private / 2
+        } else {
+            private
+        };
+        let request = Request {
+            process,
+            index,
+            address,
+            write,
+            flags: self.flags(),
+            first,
+            end,
+            private,
+        };
         self.fcm.map_page(&request)
     }
 
     /// Maps all pages of a library region that are there and stay, so that the library begins without faults.
     pub fn map_fixed(&mut self, process: ProcessId, start: u64) -> Result<()> {
-        let wanted = self.options.contains(MapOptions::LIBRARY) && self.fcm.is_fixed() && self.pages(start) <= MAX_RUN;
+        let wanted = self.options.contains(MapOptions::LIBRARY)
+            && self.fcm.is_fixed()
+            && self.pages(start) <= MAX_RUN;
         if !wanted || !self.options.intersects(ACCESS) {
             return Ok(());
         }
         self.attach(process, start, 0)?;
         let (first, end) = self.indices(start);
-        let request =
-            Request { process, index: first, address: start, write: false, flags: self.flags(), first, end, private: 0 };
+        let request = Request {
+            process,
+            index: first,
+            address: start,
+            write: false,
+            flags: self.flags(),
+            first,
+            end,
+            private: 0,
+        };
         self.fcm.bring(&request).1
     }
 

@@ -14,7 +14,9 @@ fn blocks_are_aligned_and_come_back_whole() {
     let frames = frames(4096);
     let start = frames.free();
     for order in 0..=MAX_ORDER {
-        let block = frames.allocate_block(Kind::Pinned, Need::System, order).unwrap();
+        let block = frames
+            .allocate_block(Kind::Pinned, Need::System, order)
+            .unwrap();
         assert_eq!(block.0 % (1 << order), 0);
         frames.release_row(block, 1 << order);
     }
@@ -37,9 +39,15 @@ fn random_use_never_gives_a_frame_twice() {
             let order = rng.below(5) as u32;
             let row = 1 + rng.below(20) as u32;
             let got = match rng.below(4) {
-                0 => frames.allocate_block(Kind::Table, Need::System, order).map(|f| (f, 1 << order)),
-                1 => frames.allocate_row(Kind::Pinned, Need::System, row).map(|f| (f, row)),
-                _ => frames.allocate(Kind::Anonymous, Need::Private(0)).map(|f| (f, 1)),
+                0 => frames
+                    .allocate_block(Kind::Table, Need::System, order)
+                    .map(|f| (f, 1 << order)),
+                1 => frames
+                    .allocate_row(Kind::Pinned, Need::System, row)
+                    .map(|f| (f, row)),
+                _ => frames
+                    .allocate(Kind::Anonymous, Need::Private(0))
+                    .map(|f| (f, 1)),
             };
             if let Some((frame, pages)) = got {
                 (0..pages).for_each(|i| assert!(owned.insert(frame.plus(i))));
@@ -51,7 +59,8 @@ fn random_use_never_gives_a_frame_twice() {
             frames.release_row(frame, pages);
         }
     }
-    held.drain(..).for_each(|(frame, pages)| frames.release_row(frame, pages));
+    held.drain(..)
+        .for_each(|(frame, pages)| frames.release_row(frame, pages));
     assert_eq!(frames.free(), start);
 }
 
@@ -59,7 +68,10 @@ fn random_use_never_gives_a_frame_twice() {
 fn one_that_has_much_is_refused_before_one_that_has_little() {
     let frames = frames(4096);
     let mut has = 0;
-    while frames.allocate(Kind::Anonymous, Need::Private(has)).is_some() {
+    while frames
+        .allocate(Kind::Anonymous, Need::Private(has))
+        .is_some()
+    {
         has += 1;
     }
     assert!(frames.allocate(Kind::Anonymous, Need::Private(1)).is_some());

@@ -23,12 +23,17 @@ fn one_takes_everything_and_the_others_live() {
     // Its library can still tell it.
     let stack = rig.map(hog, 0, 8, RW | MapOptions::LIBRARY).unwrap();
     (0..8).for_each(|i| rig.store(hog, stack + i * PAGE, i).unwrap());
-    assert_eq!(rig.store(hog, at + got * PAGE, 0), Err(Error::ENOMEM.status()));
+    assert_eq!(
+        rig.store(hog, at + got * PAGE, 0),
+        Err(Error::ENOMEM.status())
+    );
     (0..64).for_each(|i| rig.store(other, there + i * PAGE, i).unwrap());
     let child = rig.fork(other).unwrap();
     (0..32).for_each(|i| rig.store(child, there + i * PAGE, i).unwrap());
     (0..got).for_each(|i| assert_eq!(rig.load(hog, at + i * PAGE), Ok(i)));
-    [hog, child, other].into_iter().for_each(|process| rig.end(process));
+    [hog, child, other]
+        .into_iter()
+        .for_each(|process| rig.end(process));
     assert_eq!(rig.in_use(), 0);
 }
 
@@ -41,7 +46,9 @@ fn forking_a_large_process_ends_in_errors_only() {
     let mut children = std::vec![];
     while let Ok(child) = rig.fork(process) {
         children.push(child);
-        let stored = (0..2000).map(|i| rig.store(child, at + i * PAGE, 1)).find_map(Result::err);
+        let stored = (0..2000)
+            .map(|i| rig.store(child, at + i * PAGE, 1))
+            .find_map(Result::err);
         if stored.is_some() && children.len() > 40 {
             break;
         }
@@ -60,22 +67,39 @@ fn limits_are_kept() {
     let process = rig.process();
     let caller = Rig::caller(process);
     let at = rig.map(process, 0, 100, RW).unwrap();
-    rig.server.set_limit(&caller, limit::ADDRESS_SPACE, 120 * PAGE).unwrap();
-    assert_eq!(rig.map(process, 0, 21, MapOptions::READ), Err(Error::ENOMEM));
+    rig.server
+        .set_limit(&caller, limit::ADDRESS_SPACE, 120 * PAGE)
+        .unwrap();
+    assert_eq!(
+        rig.map(process, 0, 21, MapOptions::READ),
+        Err(Error::ENOMEM)
+    );
     assert!(rig.map(process, 0, 20, MapOptions::READ).is_ok());
-    assert_eq!(rig.server.remap(&caller, at, 100 * PAGE, 101 * PAGE, 1, 0), Err(Error::ENOMEM));
+    assert_eq!(
+        rig.server.remap(&caller, at, 100 * PAGE, 101 * PAGE, 1, 0),
+        Err(Error::ENOMEM)
+    );
     rig.server.unmap(&caller, at, 50 * PAGE).unwrap();
     assert!(rig.map(process, 0, 50, MapOptions::READ).is_ok());
-    rig.server.set_limit(&caller, limit::ADDRESS_SPACE, u64::MAX).unwrap();
-    rig.server.set_limit(&caller, limit::DATA, 60 * PAGE).unwrap();
+    rig.server
+        .set_limit(&caller, limit::ADDRESS_SPACE, u64::MAX)
+        .unwrap();
+    rig.server
+        .set_limit(&caller, limit::DATA, 60 * PAGE)
+        .unwrap();
     assert_eq!(rig.map(process, 0, 11, RW), Err(Error::ENOMEM));
     assert!(rig.map(process, 0, 11, MapOptions::READ).is_ok());
     assert_eq!(rig.server.set_limit(&caller, 1, 0), Err(Error::EINVAL));
     // More than the machine has, and that only as a promise.
     assert_eq!(rig.map(process, 0, 5000, RW), Err(Error::ENOMEM));
-    rig.server.set_limit(&caller, limit::DATA, u64::MAX).unwrap();
+    rig.server
+        .set_limit(&caller, limit::DATA, u64::MAX)
+        .unwrap();
     assert_eq!(rig.map(process, 0, 5000, RW), Err(Error::ENOMEM));
-    assert!(rig.map(process, 0, 5000, RW | MapOptions::NO_RESERVE).is_ok());
+    assert!(
+        rig.map(process, 0, 5000, RW | MapOptions::NO_RESERVE)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -83,7 +107,10 @@ fn eager_memory_is_all_or_nothing() {
     let rig = Rig::new(2048);
     let process = rig.process();
     let used = rig.in_use();
-    assert_eq!(rig.map(process, 0, 2000, RW | MapOptions::EAGER), Err(Error::ENOMEM));
+    assert_eq!(
+        rig.map(process, 0, 2000, RW | MapOptions::EAGER),
+        Err(Error::ENOMEM)
+    );
     assert!(rig.in_use() < used + 32, "only tables may stay");
     let at = rig.map(process, 0, 200, RW | MapOptions::EAGER).unwrap();
     (0..200).for_each(|i| assert!(rig.translation(process, at + i * PAGE).is_some()));
@@ -100,11 +127,20 @@ fn processes_come_and_go() {
     let process = rig.process();
     for _ in 0..200 {
         let child = rig.fork(process).unwrap();
-        rig.server.start_space(&Rig::caller(k42_abi::ProcessId::PROCESS), child, [1, 2, 3, 4]).unwrap();
+        rig.server
+            .start_space(
+                &Rig::caller(k42_abi::ProcessId::PROCESS),
+                child,
+                [1, 2, 3, 4],
+            )
+            .unwrap();
         rig.end(child);
         assert_eq!(rig.server.page_fault(child, 0, 0), Error::ESRCH.status());
     }
-    assert_eq!(rig.server.create_dispatcher(&Rig::caller(process), 0, 4, 0), Ok(1));
+    assert_eq!(
+        rig.server.create_dispatcher(&Rig::caller(process), 0, 4, 0),
+        Ok(1)
+    );
     rig.end(process);
     assert_eq!(rig.in_use(), 0);
     assert_eq!(rig.server.totals(&Rig::caller(process)).unwrap().spaces, 0);

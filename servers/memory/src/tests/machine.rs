@@ -50,7 +50,11 @@ pub struct Model(Arc<Mutex<Kernel>>);
 impl Model {
     /// The space that the real kernel makes before the server runs.
     pub fn make_memory_server(&self) {
-        self.0.lock().unwrap().spaces.insert(ProcessId::MEMORY.0, Tables::default());
+        self.0
+            .lock()
+            .unwrap()
+            .spaces
+            .insert(ProcessId::MEMORY.0, Tables::default());
     }
 }
 
@@ -61,11 +65,29 @@ impl Hat for Model {
         let mut kernel = self.0.lock().unwrap();
         assert_eq!(root % 65536, 0);
         assert!(!kernel.tables.contains(&root));
-        kernel.next = if wanted == 0 { (kernel.next + 1) % 1000 } else { kernel.next };
+        kernel.next = if wanted == 0 {
+            (kernel.next + 1) % 1000
+        } else {
+            kernel.next
+        };
         kernel.generation += 1;
-        let index = if wanted == 0 { 16 + kernel.next } else { wanted };
-        let id = ProcessId::new(index as u16, if wanted == 0 { kernel.generation as u16 } else { 0 });
-        let tables = Tables { root, ..Tables::default() };
+        let index = if wanted == 0 {
+            16 + kernel.next
+        } else {
+            wanted
+        };
+        let id = ProcessId::new(
+            index as u16,
+            if wanted == 0 {
+                kernel.generation as u16
+            } else {
+                0
+            },
+        );
+        let tables = Tables {
+            root,
+            ..Tables::default()
+        };
         assert!(kernel.spaces.insert(id.0, tables).is_none());
         (0..16).for_each(|i| assert!(kernel.tables.insert(root + i * PAGE)));
         Ok(id)
@@ -90,17 +112,26 @@ impl Hat for Model {
                 let Some(space) = kernel.spaces.get_mut(&process.0) else {
                     return (done, Some(Refused::Error(Error::ESRCH)));
                 };
-                let missing: Vec<_> =
-                    SHIFTS.iter().map(|&shift| (shift, address >> shift)).filter(|t| !space.tables.contains(t)).collect();
+                let missing: Vec<_> = SHIFTS
+                    .iter()
+                    .map(|&shift| (shift, address >> shift))
+                    .filter(|t| !space.tables.contains(t))
+                    .collect();
                 if missing.len() > space.spare.len() {
-                    return (done, Some(Refused::Frames((missing.len() - space.spare.len()) as u64)));
+                    return (
+                        done,
+                        Some(Refused::Frames((missing.len() - space.spare.len()) as u64)),
+                    );
                 }
                 for table in missing {
                     let frame = space.spare.pop().unwrap();
                     space.used.push(frame);
                     space.tables.insert(table);
                 }
-                space.pages.insert(address, (frame, MapFlags::from_bits(operation.flags).unwrap()));
+                space.pages.insert(
+                    address,
+                    (frame, MapFlags::from_bits(operation.flags).unwrap()),
+                );
             }
         }
         (operations.len(), None)
@@ -108,11 +139,17 @@ impl Hat for Model {
     fn unmap(&self, process: ProcessId, address: u64, bytes: u64) -> Result<()> {
         let mut kernel = self.0.lock().unwrap();
         let space = kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?;
-        let keys: Vec<u64> = space.pages.range(address..address + bytes).map(|(&at, _)| at).collect();
+        let keys: Vec<u64> = space
+            .pages
+            .range(address..address + bytes)
+            .map(|(&at, _)| at)
+            .collect();
         keys.iter().for_each(|at| {
             space.pages.remove(at);
         });
-        let inside = |&&(shift, at): &&(u32, u64)| at << shift >= address && (at + 1) << shift <= address + bytes;
+        let inside = |&&(shift, at): &&(u32, u64)| {
+            at << shift >= address && (at + 1) << shift <= address + bytes
+        };
         let gone: Vec<_> = space.tables.iter().filter(inside).copied().collect();
         for table in gone {
             space.tables.remove(&table);
@@ -131,8 +168,15 @@ impl Hat for Model {
     }
     fn donate(&self, process: ProcessId, frames: &[u64]) -> Result<()> {
         let mut kernel = self.0.lock().unwrap();
-        frames.iter().for_each(|&frame| assert!(kernel.tables.insert(frame)));
-        kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?.spare.extend(frames);
+        frames
+            .iter()
+            .for_each(|&frame| assert!(kernel.tables.insert(frame)));
+        kernel
+            .spaces
+            .get_mut(&process.0)
+            .ok_or(Error::ESRCH)?
+            .spare
+            .extend(frames);
         Ok(())
     }
     fn reclaim(&self, process: ProcessId, frames: &mut [u64]) -> Result<usize> {
@@ -162,7 +206,11 @@ impl Hat for Model {
     fn dispatcher_start(&self, process: ProcessId, vp: u32) -> Result<()> {
         let mut kernel = self.0.lock().unwrap();
         let space = kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?;
-        let dispatcher = space.dispatchers.iter_mut().find(|d| d.0 == vp).ok_or(Error::ESRCH)?;
+        let dispatcher = space
+            .dispatchers
+            .iter_mut()
+            .find(|d| d.0 == vp)
+            .ok_or(Error::ESRCH)?;
         assert!(!std::mem::replace(&mut dispatcher.1, true));
         Ok(())
     }
@@ -186,7 +234,10 @@ pub fn machine(pages: usize) -> (Machine, Model) {
     let frames = Frames::new(info, 4, this_cpu);
     frames.add(Frame(FIRST), Frame(pages as u32));
     let model = Model::default();
-    (Box::leak(Box::new(Core::new(Box::new(model.clone()), window, frames))), model)
+    (
+        Box::leak(Box::new(Core::new(Box::new(model.clone()), window, frames))),
+        model,
+    )
 }
 
 impl Rig {
@@ -198,11 +249,21 @@ impl Rig {
         let (core, model) = machine(pages);
         // SAFETY: nothing is in the archive's range but what a test put there before.
         let archive = unsafe { Archive::new(core, archive) };
-        Self { core, model, server: Server::new(core, archive), start: core.frames.free() }
+        Self {
+            core,
+            model,
+            server: Server::new(core, archive),
+            start: core.frames.free(),
+        }
     }
 
     pub fn of(core: Machine, model: Model, server: Server) -> Self {
-        Self { core, model, server, start: core.frames.free() }
+        Self {
+            core,
+            model,
+            server,
+            start: core.frames.free(),
+        }
     }
 
     /// Frames in use beyond those in use at the start, clean roots not counted.
@@ -212,12 +273,25 @@ impl Rig {
     }
 
     pub fn caller(process: ProcessId) -> Caller {
-        Caller { process, vp: 0, handle: Handle::ROOT, rights: 0 }
+        Caller {
+            process,
+            vp: 0,
+            handle: Handle::ROOT,
+            rights: 0,
+        }
     }
 
     /// The translation of a page.
     pub fn translation(&self, process: ProcessId, address: u64) -> Option<(u64, MapFlags)> {
-        self.model.0.lock().unwrap().spaces.get(&process.0)?.pages.get(&(address & !(PAGE - 1))).copied()
+        self.model
+            .0
+            .lock()
+            .unwrap()
+            .spaces
+            .get(&process.0)?
+            .pages
+            .get(&(address & !(PAGE - 1)))
+            .copied()
     }
 
     pub fn mapped_pages(&self, process: ProcessId) -> usize {
@@ -225,7 +299,12 @@ impl Rig {
     }
 
     /// What an access by the process does: the real address, or the fault's status.
-    pub fn touch(&self, process: ProcessId, address: u64, access: u64) -> core::result::Result<u64, i64> {
+    pub fn touch(
+        &self,
+        process: ProcessId,
+        address: u64,
+        access: u64,
+    ) -> core::result::Result<u64, i64> {
         let wanted = match access {
             fault_access::WRITE => MapFlags::WRITE,
             fault_access::EXECUTE => MapFlags::EXECUTE,
@@ -235,7 +314,8 @@ impl Rig {
             if let Some((frame, flags)) = self.translation(process, address)
                 && flags.contains(wanted)
             {
-                let owned = frame < u64::from(FIRST) * PAGE || self.core.frames.owners(Frame::at(frame)) > 0;
+                let owned = frame < u64::from(FIRST) * PAGE
+                    || self.core.frames.owners(Frame::at(frame)) > 0;
                 assert!(owned, "page {address:x} is mapped to a free frame");
                 return Ok(frame + address % PAGE);
             }
@@ -247,12 +327,19 @@ impl Rig {
         panic!("fault at {address:x} does not end");
     }
 
-    pub fn store(&self, process: ProcessId, address: u64, value: u64) -> core::result::Result<(), i64> {
-        self.touch(process, address, fault_access::WRITE).map(|real| self.core.window.set_word(real, value))
+    pub fn store(
+        &self,
+        process: ProcessId,
+        address: u64,
+        value: u64,
+    ) -> core::result::Result<(), i64> {
+        self.touch(process, address, fault_access::WRITE)
+            .map(|real| self.core.window.set_word(real, value))
     }
 
     pub fn load(&self, process: ProcessId, address: u64) -> core::result::Result<u64, i64> {
-        self.touch(process, address, fault_access::READ).map(|real| self.core.window.word(real))
+        self.touch(process, address, fault_access::READ)
+            .map(|real| self.core.window.word(real))
     }
 
     /// No frame is writable in a process and mapped by another place, unless it is shared memory.
@@ -260,13 +347,23 @@ impl Rig {
         let kernel = self.model.0.lock().unwrap();
         let mut seen: BTreeMap<u64, (bool, u32)> = BTreeMap::new();
         for space in kernel.spaces.values() {
-            for &(frame, flags) in space.pages.values().filter(|page| page.0 >= u64::from(FIRST) * PAGE) {
-                assert!(self.core.frames.owners(Frame::at(frame)) > 0, "a free frame is mapped");
+            for &(frame, flags) in space
+                .pages
+                .values()
+                .filter(|page| page.0 >= u64::from(FIRST) * PAGE)
+            {
+                assert!(
+                    self.core.frames.owners(Frame::at(frame)) > 0,
+                    "a free frame is mapped"
+                );
                 let entry = seen.entry(frame).or_default();
                 entry.0 |= flags.contains(MapFlags::WRITE);
                 entry.1 += 1;
                 let private = self.core.frames.kind(Frame::at(frame)) == Some(Kind::Anonymous);
-                assert!(!(private && entry.0 && entry.1 > 1), "a private page is writable and mapped twice");
+                assert!(
+                    !(private && entry.0 && entry.1 > 1),
+                    "a private page is writable and mapped twice"
+                );
             }
         }
     }
@@ -275,28 +372,47 @@ impl Rig {
     pub fn check_translation(&self, process: ProcessId, address: u64) {
         let before = self.translation(process, address);
         let owners = before.map_or(1, |(frame, _)| self.core.frames.owners(Frame::at(frame)));
-        assert!(owners > 0 || self.translation(process, address) != before, "a free frame is mapped");
+        assert!(
+            owners > 0 || self.translation(process, address) != before,
+            "a free frame is mapped"
+        );
     }
 
     /// Makes the process server and a Linux process.
     pub fn process(&self) -> ProcessId {
         use k42_api::memory::Memory;
-        self.server.create_space(&Self::caller(ProcessId::PROCESS), 0).unwrap()
+        self.server
+            .create_space(&Self::caller(ProcessId::PROCESS), 0)
+            .unwrap()
     }
 
     pub fn end(&self, process: ProcessId) {
         use k42_api::memory::Memory;
-        self.server.destroy_space(&Self::caller(ProcessId::PROCESS), process).unwrap();
+        self.server
+            .destroy_space(&Self::caller(ProcessId::PROCESS), process)
+            .unwrap();
     }
 
     pub fn fork(&self, process: ProcessId) -> Result<ProcessId> {
         use k42_api::memory::Memory;
-        self.server.fork_space(&Self::caller(ProcessId::PROCESS), process, 0, 0)
+        self.server
+            .fork_space(&Self::caller(ProcessId::PROCESS), process, 0, 0)
     }
 
-    pub fn map(&self, process: ProcessId, address: u64, pages: u64, options: MapOptions) -> Result<u64> {
+    pub fn map(
+        &self,
+        process: ProcessId,
+        address: u64,
+        pages: u64,
+        options: MapOptions,
+    ) -> Result<u64> {
         use k42_api::memory::Memory;
-        self.server.map_anonymous(&Self::caller(process), address, pages * PAGE, options.bits())
+        self.server.map_anonymous(
+            &Self::caller(process),
+            address,
+            pages * PAGE,
+            options.bits(),
+        )
     }
 }
 

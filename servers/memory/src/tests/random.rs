@@ -38,7 +38,11 @@ struct World {
 impl World {
     fn range(&mut self) -> (u64, u64) {
         let first = self.rng.below(PAGES);
-        let most = if self.rng.below(4) == 0 { PAGES - first } else { (PAGES - first).min(8) };
+        let most = if self.rng.below(4) == 0 {
+            PAGES - first
+        } else {
+            (PAGES - first).min(8)
+        };
         let pages = 1 + self.rng.below(most);
         (first, pages)
     }
@@ -51,27 +55,54 @@ impl World {
         let (address, bytes) = (BASE + first * PAGE, pages * PAGE);
         match self.rng.below(40) {
             0..=2 => {
-                self.rig.map(id, address, pages, RW | MapOptions::FIXED).unwrap();
+                self.rig
+                    .map(id, address, pages, RW | MapOptions::FIXED)
+                    .unwrap();
                 for i in first..first + pages {
-                    self.processes[at].pages.insert(i, Page { content: Content::Private(0), access: RW });
+                    self.processes[at].pages.insert(
+                        i,
+                        Page {
+                            content: Content::Private(0),
+                            access: RW,
+                        },
+                    );
                 }
             }
             3 => {
-                self.rig.map(id, address, pages, RW | MapOptions::FIXED | MapOptions::SHARED).unwrap();
+                self.rig
+                    .map(
+                        id,
+                        address,
+                        pages,
+                        RW | MapOptions::FIXED | MapOptions::SHARED,
+                    )
+                    .unwrap();
                 for i in first..first + pages {
                     self.shared.push(0);
                     let content = Content::Shared(self.shared.len() - 1);
-                    self.processes[at].pages.insert(i, Page { content, access: RW });
+                    self.processes[at].pages.insert(
+                        i,
+                        Page {
+                            content,
+                            access: RW,
+                        },
+                    );
                 }
             }
             4..=5 => {
                 self.rig.server.unmap(&caller, address, bytes).unwrap();
-                self.processes[at].pages.retain(|&i, _| i < first || i >= first + pages);
+                self.processes[at]
+                    .pages
+                    .retain(|&i, _| i < first || i >= first + pages);
             }
             6..=8 => {
-                let access = [MapOptions::empty(), MapOptions::READ, RW, RW][self.rng.below(4) as usize];
+                let access =
+                    [MapOptions::empty(), MapOptions::READ, RW, RW][self.rng.below(4) as usize];
                 let all = (first..first + pages).all(|i| self.processes[at].pages.contains_key(&i));
-                let result = self.rig.server.protect(&caller, address, bytes, access.bits());
+                let result = self
+                    .rig
+                    .server
+                    .protect(&caller, address, bytes, access.bits());
                 assert_eq!(result, if all { Ok(()) } else { Err(Error::ENOMEM) });
                 if all {
                     for i in first..first + pages {
@@ -127,13 +158,23 @@ impl World {
         }
         let id = self.processes[at].id;
         let (from, target) = (BASE + first * PAGE, BASE + to * PAGE);
-        let result = self.rig.server.remap(&Rig::caller(id), from, pages * PAGE, pages * PAGE, 3, target);
+        let result = self.rig.server.remap(
+            &Rig::caller(id),
+            from,
+            pages * PAGE,
+            pages * PAGE,
+            3,
+            target,
+        );
         let process = &mut self.processes[at];
         match result {
             Ok(place) => {
                 assert_eq!(place, target);
                 for i in 0..pages {
-                    let page = process.pages.remove(&(first + i)).expect("remap moved what is not mapped");
+                    let page = process
+                        .pages
+                        .remove(&(first + i))
+                        .expect("remap moved what is not mapped");
                     process.pages.insert(to + i, page);
                 }
             }
@@ -147,8 +188,14 @@ impl World {
         match process.pages.get(&index) {
             None => assert_eq!(result, Err(Error::EFAULT.status())),
             Some(page) if page.access.is_empty() => assert_eq!(result, Err(Error::EACCES.status())),
-            Some(Page { content: Content::Private(value), .. }) => assert_eq!(result, Ok(*value)),
-            Some(Page { content: Content::Shared(object), .. }) => assert_eq!(result, Ok(self.shared[*object])),
+            Some(Page {
+                content: Content::Private(value),
+                ..
+            }) => assert_eq!(result, Ok(*value)),
+            Some(Page {
+                content: Content::Shared(object),
+                ..
+            }) => assert_eq!(result, Ok(self.shared[*object])),
         }
     }
 
@@ -160,7 +207,11 @@ impl World {
             let usage = self.rig.server.usage(&Rig::caller(id), id).unwrap();
             assert_eq!(usage.mapped, self.processes[at].pages.len() as u64 * PAGE);
             let space = self.rig.server.space(id).unwrap();
-            assert_eq!(space.private(), space.count_private(), "private pages are miscounted");
+            assert_eq!(
+                space.private(),
+                space.count_private(),
+                "private pages are miscounted"
+            );
         }
     }
 }
@@ -173,7 +224,10 @@ fn random_histories_agree_with_the_model() {
         let mut world = World {
             rig,
             rng: Rng(seed * 7919),
-            processes: Vec::from([Process { id, pages: BTreeMap::new() }]),
+            processes: Vec::from([Process {
+                id,
+                pages: BTreeMap::new(),
+            }]),
             shared: Vec::new(),
         };
         for step in 0..3000 {

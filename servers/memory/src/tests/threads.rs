@@ -52,11 +52,20 @@ fn processes_on_many_threads() {
 #[test]
 fn an_object_is_cut_while_it_is_used() {
     let rig = Rig::new(16384);
-    let kfs = rig.server.bare_server(ProcessId::KFS, KernelRights::SEND).unwrap();
+    let kfs = rig
+        .server
+        .bare_server(ProcessId::KFS, KernelRights::SEND)
+        .unwrap();
     let owner = Rig::caller(kfs);
-    let object = rig.server.create_object(&owner, 64 * PAGE, b"file").unwrap();
+    let object = rig
+        .server
+        .create_object(&owner, 64 * PAGE, b"file")
+        .unwrap();
     let options = (RW | MapOptions::SHARED).bits();
-    let window = rig.server.map_object(&owner, object, 0, 0, 64 * PAGE, options).unwrap();
+    let window = rig
+        .server
+        .map_object(&owner, object, 0, 0, 64 * PAGE, options)
+        .unwrap();
     let processes: std::vec::Vec<_> = (0..3).map(|_| rig.process()).collect();
     thread::scope(|scope| {
         for (i, &id) in processes.iter().enumerate() {
@@ -68,7 +77,10 @@ fn an_object_is_cut_while_it_is_used() {
                 for _ in 0..300 {
                     let shared = rng.below(2) == 0;
                     let kind = if shared { options } else { RW.bits() };
-                    let at = rig.server.map_object(&caller, handle, 0, 0, 64 * PAGE, kind).unwrap();
+                    let at = rig
+                        .server
+                        .map_object(&caller, handle, 0, 0, 64 * PAGE, kind)
+                        .unwrap();
                     for _ in 0..8 {
                         let page = at + rng.below(64) * PAGE;
                         let access = rng.below(2);
@@ -77,7 +89,10 @@ fn an_object_is_cut_while_it_is_used() {
                         assert!(result == 0 || refused.contains(&result));
                         if rng.below(4) == 0 {
                             // Splits and joins while pages go.
-                            let (from, to) = (at + rng.below(64) * PAGE, if shared { RW } else { MapOptions::READ });
+                            let (from, to) = (
+                                at + rng.below(64) * PAGE,
+                                if shared { RW } else { MapOptions::READ },
+                            );
                             rig.server.protect(&caller, from, PAGE, to.bits()).unwrap();
                         }
                         rig.check_translation(id, page);
@@ -89,9 +104,14 @@ fn an_object_is_cut_while_it_is_used() {
         let mut rng = Rng(77);
         for _ in 0..300 {
             let pages = rng.below(65);
-            rig.server.resize_object(&owner, object, pages * PAGE).unwrap();
-            rig.server.populate_object(&owner, object, 0, pages * PAGE).unwrap();
-            (0..pages).for_each(|page| assert!(rig.translation(kfs, window + page * PAGE).is_some()));
+            rig.server
+                .resize_object(&owner, object, pages * PAGE)
+                .unwrap();
+            rig.server
+                .populate_object(&owner, object, 0, pages * PAGE)
+                .unwrap();
+            (0..pages)
+                .for_each(|page| assert!(rig.translation(kfs, window + page * PAGE).is_some()));
         }
     });
     processes.into_iter().for_each(|process| rig.end(process));

@@ -41,7 +41,9 @@ fn trees_behave_like_maps_that_are_copied() {
                     map.retain(|&i, _| i < index || i >= end);
                 }
                 _ => {
-                    let Some(frame) = frames.allocate(Kind::Anonymous, Need::Private(0)) else { continue };
+                    let Some(frame) = frames.allocate(Kind::Anonymous, Need::Private(0)) else {
+                        continue;
+                    };
                     let (tree, map) = &mut trees[at];
                     tree.insert(index, frame);
                     map.insert(index, frame);
@@ -56,11 +58,17 @@ fn trees_behave_like_maps_that_are_copied() {
                 true
             });
             assert_eq!(all, map.iter().map(|(&i, &f)| (i, f)).collect::<Vec<_>>());
-            assert_eq!(tree.last(0, u64::MAX), map.iter().next_back().map(|(&i, &f)| (i, f)));
+            assert_eq!(
+                tree.last(0, u64::MAX),
+                map.iter().next_back().map(|(&i, &f)| (i, f))
+            );
             for (&i, &frame) in map {
                 let found = tree.find(i).unwrap();
                 assert_eq!(found.frame, frame);
-                let owners = trees.iter().filter(|(_, m)| m.get(&i) == Some(&frame)).count();
+                let owners = trees
+                    .iter()
+                    .filter(|(_, m)| m.get(&i) == Some(&frame))
+                    .count();
                 // "Alone" must never be said of what another tree has too.
                 assert!(!found.alone || owners == 1);
             }
