@@ -16,6 +16,8 @@ use crate::pool::{Arena, Pooled};
 
 /// Most processes that can exist at a time, the kernel's entry 0 included.
 pub const MAX_PROCESSES: usize = 4096;
+/// Indices that are used in turn even if there are few processes.
+const MIN_CIRCLE: usize = 240;
 
 /// A process.
 #[repr(align(128))]
@@ -176,19 +178,23 @@ pub fn create(root: u64, rights: KernelRights, wanted: usize) -> Result<&'static
             .ok_or(Error::EEXIST)?
     } else {
         let first = ProcessId::FIRST_DYNAMIC_INDEX as usize;
-        let next = numbers.next;
-        (next..MAX_PROCESSES)
+        // In a circle, so that an identifier stays unused for long; but in no larger one than needed, since every server
+        // keeps something for each index that it has ever seen.
+        let circle = MIN_CIRCLE.max(2 * numbers.count as usize);
+        let end = (first + circle).min(MAX_PROCESSES);
+        let next = if numbers.next < end {
+            numbers.next
+        } else {
+            first
+        };
+        (next..end)
             .chain(first..next)
             .find(free)
             .ok_or(Error::EAGAIN)?
     };
     let process = ARENA.take()?;
     if wanted == 0 {
-        numbers.next = if index + 1 < MAX_PROCESSES {
-            index + 1
-        } else {
-            ProcessId::FIRST_DYNAMIC_INDEX as usize
-        };
+        numbers.next = index + 1;
     }
     let id = ProcessId::new(index as u16, numbers.generation[index]);
     numbers.count += 1;
