@@ -18,6 +18,51 @@ use k42_tests::archive::Tree as Files;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The package of the program that tries the system in the memory server's place.
+pub const SELFTEST: &str = "k42-selftest";
+
+/// Boots the self-test program.
+pub fn selftest(
+    repo: &Repo,
+    order: Order,
+    cpus: u32,
+    icount: bool,
+    command_line: &str,
+) -> Result<Seen> {
+    let kernel = build::kernel(repo, order)?;
+    let built = Built {
+        kernel: Some(kernel.clone()),
+        programs: vec![(build::PROGRAMS[0].1, build::program(repo, SELFTEST, order)?)],
+    };
+    let folder = tempfile::tempdir()?;
+    let boot_archive = folder.path().join("boot.tar");
+    let init = Init {
+        exec: None,
+        env: Vec::new(),
+        size: (24, 80),
+    };
+    archive::write(&boot_archive, &built, &init, &Tree::default())?;
+    let machine = Machine {
+        kernel,
+        archive: Some(boot_archive),
+        command_line: command_line.into(),
+        cpus,
+        memory: 512,
+        icount,
+        gdb: false,
+        firmware: Firmware::Vof,
+    };
+    guest::observe(
+        &machine,
+        Input::None,
+        SELFTEST_LIMIT,
+        Some(Symbols::new(repo, &built)),
+    )
+}
+
+/// The self-test takes some seconds.
+const SELFTEST_LIMIT: Duration = Duration::from_secs(120);
+
 /// K42 with a root of Debian's busybox, ready to boot.
 pub struct K42 {
     repo: Repo,

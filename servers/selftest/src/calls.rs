@@ -47,6 +47,8 @@ pub fn run(process: ProcessId, cpus: u32) {
     }
     info!("calls: ok, {} ticks for 1000", now() - before);
 
+    crate::figures::run(&child);
+
     let data: alloc::vec::Vec<u8> = (0..4000).map(|n| n as u8).collect();
     let mut back = [0; 4096];
     let (count, filled) = child.reverse(&data, &mut back).expect("an answer");

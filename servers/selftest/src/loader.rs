@@ -146,6 +146,15 @@ pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
         )?;
     }
     map_child(child, KERNEL_INFO, boot.kernel_info, MapFlags::READ)?;
+    // The headers are for reading only; this child is trusted not to write where the kernel logs.
+    for offset in (0..boot.trace.bytes).step_by(PAGE_SIZE) {
+        let flags = if offset == 0 {
+            MapFlags::READ
+        } else {
+            MapFlags::READ | MapFlags::WRITE
+        };
+        map_child(child, TRACE + offset, boot.trace.start + offset, flags)?;
+    }
     faults::for_process(child);
     for vp in 0..cpus {
         dispatcher(child, vp, SLOTS, elf.header.pt2.entry_point())?;

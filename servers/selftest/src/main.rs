@@ -14,6 +14,8 @@ mod child;
 #[cfg(target_os = "none")]
 mod faults;
 #[cfg(target_os = "none")]
+mod figures;
+#[cfg(target_os = "none")]
 mod float;
 #[cfg(target_os = "none")]
 mod forks;

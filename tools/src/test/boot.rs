@@ -8,7 +8,6 @@
 //! `k42-selftest` in the memory server's place it runs threads, calls and faults.
 
 use super::Jobs;
-use crate::archive::{self, Init};
 use crate::build::{self, Built, KERNEL};
 use crate::cargo::{self, Package};
 use crate::cli::Firmware;
@@ -19,8 +18,8 @@ use crate::machine::Reason;
 use crate::process;
 use crate::qemu::Machine;
 use crate::repo::{Order, Repo};
-use crate::root::Tree;
 use crate::symbols::Symbols;
+use crate::system::{self, SELFTEST};
 use anyhow::{Result, bail, ensure};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,9 +29,6 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The package with the example.
 const BOOT: &str = "k42-boot";
-
-/// The package of the self-test program.
-const SELFTEST: &str = "k42-selftest";
 
 /// The cases that the workspace can run.
 pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
@@ -117,36 +113,13 @@ fn selftest_cases(repo: &Repo, jobs: &mut Jobs) {
     ] {
         let repo = repo.clone();
         jobs.case(name, move || {
-            let seen = selftest(&repo, order, cpus)?;
+            let seen = system::selftest(&repo, order, cpus, false, "")?;
             ensure!(seen.end.reason == Reason::PowerOff, seen.tail());
             ensure!(seen.log.contains("selftest INFO: passed"), seen.tail());
             ensure!(seen.end.status == Some(0), seen.tail());
             Ok(())
         });
     }
-}
-
-/// Boots the self-test program.
-fn selftest(repo: &Repo, order: Order, cpus: u32) -> Result<Seen> {
-    let kernel = build::kernel(repo, order)?;
-    let built = Built {
-        kernel: Some(kernel.clone()),
-        programs: vec![(build::PROGRAMS[0].1, build::program(repo, SELFTEST, order)?)],
-    };
-    let folder = tempfile::tempdir()?;
-    let archive = folder.path().join("boot.tar");
-    let init = Init {
-        exec: None,
-        env: Vec::new(),
-        size: (24, 80),
-    };
-    archive::write(&archive, &built, &init, &Tree::default())?;
-    let symbols = Symbols::new(repo, &built);
-    let machine = Machine {
-        archive: Some(archive),
-        ..bare(kernel, cpus, Firmware::Vof)
-    };
-    guest::observe(&machine, Input::None, LIMIT, Some(symbols))
 }
 
 /// The probe's last line when it has found everything.

@@ -1,0 +1,33 @@
+//! What `./k42 bench` reads from the log: lines `figure NAME TICKS TIMES`.
+
+use crate::child::ChildClient;
+use core::hint::black_box;
+use k42_rt::log::info;
+use k42_sched::now;
+use k42_sched::trace::{User, events};
+
+/// How often each operation is done.
+const TIMES: u64 = 1000;
+
+fn figure(name: &str, mut operation: impl FnMut(u64)) {
+    for n in 0..10 {
+        operation(n);
+    }
+    let before = now();
+    for n in 0..TIMES {
+        operation(n);
+    }
+    info!("figure {name} {} {TIMES}", now() - before);
+}
+
+/// Takes the figures.
+pub fn run(child: &ChildClient) {
+    figure("loop", |n| {
+        black_box(n);
+    });
+    figure("event", |n| events::app::mark::<User>(black_box(n), 1));
+    // The least that a protected call can carry: no argument that is looked at, one word back.
+    figure("ppc_null", |_| {
+        let _ = black_box(child.vp());
+    });
+}
