@@ -55,6 +55,19 @@ impl Span {
     }
 }
 
+/// The words of a bit map that hold a range of bits, each with a mask of those that are in it.
+fn words(bits: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
+    let mut at = bits.start;
+    core::iter::from_fn(move || {
+        (at < bits.end).then(|| {
+            let (word, first) = (at / 64, at % 64);
+            let length = (64 - first).min(bits.end - at);
+            at += length;
+            (word, u64::MAX >> (64 - length) << first)
+        })
+    })
+}
+
 /// See the module's description.
 #[derive(Debug)]
 pub struct Window {
@@ -92,29 +105,24 @@ impl Window {
 
     /// Notes that pages are populated. The caller has had `PageStore::populate` succeed on them.
     pub fn set(&mut self, pages: Range<usize>) {
-        pages.for_each(|page| self.present[page / 64] |= 1 << (page % 64));
+        words(pages).for_each(|(word, mask)| self.present[word] |= mask);
     }
 
     /// Notes that pages have gone; how many there were.
     pub fn clear(&mut self, pages: Range<usize>) -> u64 {
         let mut count = 0;
-        for page in pages {
-            count += self.has(page) as u64;
-            self.present[page / 64] &= !(1 << (page % 64));
+        for (word, mask) in words(pages) {
+            count += (self.present[word] & mask).count_ones() as u64;
+            self.present[word] &= !mask;
         }
         count
     }
 
     /// Populated pages among those in the range.
     pub fn count(&self, pages: Range<usize>) -> u64 {
-        if pages == (0..self.pages()) {
-            return self
-                .present
-                .iter()
-                .map(|word| word.count_ones() as u64)
-                .sum();
-        }
-        pages.filter(|&page| self.has(page)).count() as u64
+        words(pages)
+            .map(|(word, mask)| (self.present[word] & mask).count_ones() as u64)
+            .sum()
     }
 
     /// From `from`, the end of the run of pages that are all populated, or all not; at most `limit`.
