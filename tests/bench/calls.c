@@ -32,13 +32,6 @@ static void getpid_raw(long n)
         syscall(SYS_getpid);
 }
 
-/* A call that there is none of: into the system and out again. */
-static void no_such_call(long n)
-{
-    while (n--)
-        syscall(1000000);
-}
-
 static void open_zero(void) { file = MUST(open("/dev/zero", O_RDONLY)); }
 static void open_null(void) { file = MUST(open("/dev/null", O_WRONLY)); }
 
@@ -124,7 +117,6 @@ const struct row call_rows[] = {
     { "loop_empty", 2000000, NULL, nothing, NULL },
     { "clock_gettime", 200000, NULL, clock_read, NULL },
     { "getpid", 200000, NULL, getpid_raw, NULL },
-    { "reflect_null", 200000, NULL, no_such_call, NULL },
     { "read1_devzero", 100000, open_zero, read_byte, NULL },
     { "write1_devnull", 100000, open_null, write_byte, NULL },
     { "fstat", 50000, NULL, fstat_stdout, NULL },
