@@ -335,6 +335,10 @@ impl Contents for Mapped {
             return frames;
         }
         let end = self.size.next_multiple_of(PAGE);
+        if self.object_size <= end {
+            // Nothing was taken ahead.
+            return self.windows.iter().map(Window::held).sum();
+        }
         let in_window = |window: &Window| window.count(touched(&window.span.cut(&(0..end))));
         self.windows.iter().map(in_window).sum()
     }

@@ -74,6 +74,7 @@ pub struct Window {
     /// Where it lies.
     pub span: Span,
     address: usize,
+    held: u64,
     present: [u64; PAGES / 64],
 }
 
@@ -84,6 +85,7 @@ impl Window {
         Ok(Self {
             span,
             address,
+            held: 0,
             present: [0; PAGES / 64],
         })
     }
@@ -105,6 +107,7 @@ impl Window {
 
     /// Notes that pages are populated. The caller has had `PageStore::populate` succeed on them.
     pub fn set(&mut self, pages: Range<usize>) {
+        self.held += pages.len() as u64 - self.count(pages.clone());
         words(pages).for_each(|(word, mask)| self.present[word] |= mask);
     }
 
@@ -115,7 +118,13 @@ impl Window {
             count += (self.present[word] & mask).count_ones() as u64;
             self.present[word] &= !mask;
         }
+        self.held -= count;
         count
+    }
+
+    /// All populated pages.
+    pub fn held(&self) -> u64 {
+        self.held
     }
 
     /// Populated pages among those in the range.
