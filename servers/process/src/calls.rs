@@ -15,14 +15,16 @@ const HOST_NAME_MAX: usize = 64;
 
 /// For methods that are for servers of the boot archive only.
 fn from_server(caller: &Caller) -> Result<()> {
-    let server = caller.process != ProcessId::NONE && caller.process.index() < ProcessId::FIRST_DYNAMIC_INDEX as usize;
+    let server = caller.process != ProcessId::NONE
+        && caller.process.index() < ProcessId::FIRST_DYNAMIC_INDEX as usize;
     if server { Ok(()) } else { Err(Error::EPERM) }
 }
 
 fn copied(bytes: &[u8], most: usize) -> Result<Vec<u8>> {
     let bytes = &bytes[..bytes.len().min(most)];
     let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len()).map_err(|_| Error::ENOMEM)?;
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| Error::ENOMEM)?;
     copy.extend_from_slice(bytes);
     Ok(copy)
 }
@@ -42,7 +44,15 @@ impl Process for Server {
     fn identity(&self, caller: &Caller) -> Result<Identity> {
         self.identity_call(caller.process)
     }
-    fn kill(&self, caller: &Caller, pid: i32, thread: i32, signal: u32, code: i32, value: u64) -> Result<()> {
+    fn kill(
+        &self,
+        caller: &Caller,
+        pid: i32,
+        thread: i32,
+        signal: u32,
+        code: i32,
+        value: u64,
+    ) -> Result<()> {
         self.kill_call(caller, pid, thread, signal, code, value)
     }
     fn fetch_signal(&self, caller: &Caller, wanted: u64) -> Result<SignalInfo> {
@@ -53,9 +63,25 @@ impl Process for Server {
         let guard = self.objects.enter();
         Ok(self.record(&guard, caller.process)?.pending())
     }
-    fn signal_masks(&self, caller: &Caller, ignored: u64, blocked: u64, caught: u64, no_child_wait: bool, no_child_stop: bool) -> Result<()> {
+    fn signal_masks(
+        &self,
+        caller: &Caller,
+        ignored: u64,
+        blocked: u64,
+        caught: u64,
+        no_child_wait: bool,
+        no_child_stop: bool,
+    ) -> Result<()> {
         let guard = self.objects.enter();
-        self.record(&guard, caller.process)?.set_masks(Masks { ignored, blocked, caught }, no_child_wait, no_child_stop);
+        self.record(&guard, caller.process)?.set_masks(
+            Masks {
+                ignored,
+                blocked,
+                caught,
+            },
+            no_child_wait,
+            no_child_stop,
+        );
         Ok(())
     }
     fn stop_self(&self, caller: &Caller, signal: u32) -> Result<()> {
@@ -89,30 +115,66 @@ impl Process for Server {
     fn set_groups(&self, caller: &Caller, groups: &[u8]) -> Result<()> {
         self.set_groups_call(caller.process, groups)
     }
-    fn limit(&self, caller: &Caller, pid: i32, resource: u32, set: bool, soft: u64, hard: u64) -> Result<[u64; 2]> {
+    fn limit(
+        &self,
+        caller: &Caller,
+        pid: i32,
+        resource: u32,
+        set: bool,
+        soft: u64,
+        hard: u64,
+    ) -> Result<[u64; 2]> {
         self.limit_call(caller.process, pid, resource, set, soft, hard)
     }
     fn times(&self, caller: &Caller) -> Result<Times> {
         let guard = self.objects.enter();
-        let me = self.spaces.get(caller.process)?.get(&guard).map_err(object_error)?;
-        let Used { time, max_resident, faults } = self.measure(&me);
+        let me = self
+            .spaces
+            .get(caller.process)?
+            .get(&guard)
+            .map_err(object_error)?;
+        let Used {
+            time,
+            max_resident,
+            faults,
+        } = self.measure(&me);
         let children = me.used().0;
-        Ok(Times { user: time, system: 0, children_user: children.time, children_system: 0, max_resident, faults })
+        Ok(Times {
+            user: time,
+            system: 0,
+            children_user: children.time,
+            children_system: 0,
+            max_resident,
+            faults,
+        })
     }
-    fn program_changed(&self, caller: &Caller, comm: &[u8], command_line: &[u8], path: &[u8]) -> Result<()> {
+    fn program_changed(
+        &self,
+        caller: &Caller,
+        comm: &[u8],
+        command_line: &[u8],
+        path: &[u8],
+    ) -> Result<()> {
         let program = Program {
             comm: copied(comm, crate::linux::COMM_MAX)?,
             command_line: copied(command_line, COMMAND_LINE_MAX)?,
             path: copied(path, k42_fslib::linux::PATH_MAX)?,
         };
         let guard = self.objects.enter();
-        self.record(&guard, caller.process)?.set_program(Arc::new(program), true);
+        self.record(&guard, caller.process)?
+            .set_program(Arc::new(program), true);
         Ok(())
     }
     fn priority(&self, caller: &Caller, which: u32, who: i32, set: bool, nice: i32) -> Result<i32> {
         self.priority_call(caller.process, which, who, set, nice)
     }
-    fn host_name(&self, caller: &Caller, set: bool, set_to: &[u8], out: &mut OutBuf<'_>) -> Result<()> {
+    fn host_name(
+        &self,
+        caller: &Caller,
+        set: bool,
+        set_to: &[u8],
+        out: &mut OutBuf<'_>,
+    ) -> Result<()> {
         if !set {
             return out.put(&self.host_name.lock());
         }
@@ -150,7 +212,12 @@ impl Process for Server {
         from_server(caller)?;
         self.identity_call(process)
     }
-    fn credentials_of(&self, caller: &Caller, process: ProcessId, out: &mut OutBuf<'_>) -> Result<Credentials> {
+    fn credentials_of(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        out: &mut OutBuf<'_>,
+    ) -> Result<Credentials> {
         from_server(caller)?;
         let guard = self.objects.enter();
         let identity = self.record(&guard, process)?.identity();
@@ -163,7 +230,10 @@ impl Process for Server {
     }
     fn group_in_session(&self, caller: &Caller, pgid: i32, sid: i32) -> Result<bool> {
         from_server(caller)?;
-        Ok(self.pids.group(pgid).is_some_and(|group| group.session.sid == sid && !group.is_empty()))
+        Ok(self
+            .pids
+            .group(pgid)
+            .is_some_and(|group| group.session.sid == sid && !group.is_empty()))
     }
     fn signal_process(&self, caller: &Caller, process: ProcessId, signal: u32) -> Result<()> {
         from_server(caller)?;
@@ -189,7 +259,10 @@ impl Server {
         let guard = self.objects.enter();
         let live = self.pids.all().into_iter().filter_map(|(_, process)| {
             let record = process.get(&guard).ok()?;
-            Some(self.env.nanoseconds(self.env.statistics(record.space()).ok()?.ticks))
+            Some(
+                self.env
+                    .nanoseconds(self.env.statistics(record.space()).ok()?.ticks),
+            )
         });
         live.sum::<u64>() + self.ended_time.load(core::sync::atomic::Ordering::Relaxed)
     }

@@ -23,8 +23,20 @@ pub struct Identity {
 impl Identity {
     /// The superuser without supplementary groups.
     pub fn root() -> Self {
-        let ids = Ids { ruid: 0, euid: 0, suid: 0, rgid: 0, egid: 0, sgid: 0, fsuid: 0, fsgid: 0 };
-        Self { ids, groups: Arc::new([]) }
+        let ids = Ids {
+            ruid: 0,
+            euid: 0,
+            suid: 0,
+            rgid: 0,
+            egid: 0,
+            sgid: 0,
+            fsuid: 0,
+            fsgid: 0,
+        };
+        Self {
+            ids,
+            groups: Arc::new([]),
+        }
     }
 
     /// Whether it may do what root may.
@@ -34,14 +46,32 @@ impl Identity {
 
     /// The part that file servers want to know.
     pub fn for_files(&self) -> lifecycle::Credentials {
-        let Ids { ruid, euid, rgid, egid, fsuid, fsgid, .. } = self.ids;
-        lifecycle::Credentials { euid, egid, ruid, rgid, fsuid, fsgid }
+        let Ids {
+            ruid,
+            euid,
+            rgid,
+            egid,
+            fsuid,
+            fsgid,
+            ..
+        } = self.ids;
+        lifecycle::Credentials {
+            euid,
+            egid,
+            ruid,
+            rgid,
+            fsuid,
+            fsgid,
+        }
     }
 
     /// Whether this identity may send a signal to `target` as far as ids are concerned.
     pub fn may_signal(&self, target: &Self) -> bool {
         let (a, b) = (&self.ids, &target.ids);
-        self.privileged() || [a.euid, a.ruid].iter().any(|&uid| uid == b.suid || uid == b.ruid)
+        self.privileged()
+            || [a.euid, a.ruid]
+                .iter()
+                .any(|&uid| uid == b.suid || uid == b.ruid)
     }
 
     /// Whether this identity may see and change another process's limits.
@@ -61,17 +91,31 @@ impl Identity {
             return Err(Error::EINVAL);
         }
         let mut list = Vec::new();
-        list.try_reserve_exact(groups.len()).map_err(|_| Error::ENOMEM)?;
+        list.try_reserve_exact(groups.len())
+            .map_err(|_| Error::ENOMEM)?;
         list.extend_from_slice(groups);
-        Ok(Self { ids: self.ids, groups: list.into() })
+        Ok(Self {
+            ids: self.ids,
+            groups: list.into(),
+        })
     }
 
     /// The ids after one of [`id_call`]'s calls with these arguments.
     pub fn with_ids(&self, which: u32, a: u32, b: u32, c: u32) -> Result<Self> {
         let privileged = self.privileged();
         let old = self.ids;
-        let user = Set { real: old.ruid, effective: old.euid, saved: old.suid, file: old.fsuid };
-        let group = Set { real: old.rgid, effective: old.egid, saved: old.sgid, file: old.fsgid };
+        let user = Set {
+            real: old.ruid,
+            effective: old.euid,
+            saved: old.suid,
+            file: old.fsuid,
+        };
+        let group = Set {
+            real: old.rgid,
+            effective: old.egid,
+            saved: old.sgid,
+            file: old.fsgid,
+        };
         let mut ids = old;
         let set = |set: Set| match which {
             id_call::SETUID | id_call::SETGID => set.one(a, privileged),
@@ -83,14 +127,19 @@ impl Identity {
         match which {
             id_call::SETUID | id_call::SETREUID | id_call::SETRESUID | id_call::SETFSUID => {
                 let new = set(user)?;
-                (ids.ruid, ids.euid, ids.suid, ids.fsuid) = (new.real, new.effective, new.saved, new.file);
+                (ids.ruid, ids.euid, ids.suid, ids.fsuid) =
+                    (new.real, new.effective, new.saved, new.file);
             }
             _ => {
                 let new = set(group)?;
-                (ids.rgid, ids.egid, ids.sgid, ids.fsgid) = (new.real, new.effective, new.saved, new.file);
+                (ids.rgid, ids.egid, ids.sgid, ids.fsgid) =
+                    (new.real, new.effective, new.saved, new.file);
             }
         }
-        Ok(Self { ids, groups: self.groups.clone() })
+        Ok(Self {
+            ids,
+            groups: self.groups.clone(),
+        })
     }
 }
 
@@ -112,9 +161,18 @@ impl Set {
         if id == KEEP_ID {
             Err(Error::EINVAL)
         } else if privileged {
-            Ok(Self { real: id, effective: id, saved: id, file: id })
+            Ok(Self {
+                real: id,
+                effective: id,
+                saved: id,
+                file: id,
+            })
         } else if id == self.real || id == self.saved {
-            Ok(Self { effective: id, file: id, ..self })
+            Ok(Self {
+                effective: id,
+                file: id,
+                ..self
+            })
         } else {
             Err(Error::EPERM)
         }
@@ -148,12 +206,21 @@ impl Set {
         }
         let pick = |new: u32, old: u32| if new == KEEP_ID { old } else { new };
         let effective = pick(ids[1], self.effective);
-        Ok(Self { real: pick(ids[0], self.real), effective, saved: pick(ids[2], self.saved), file: effective })
+        Ok(Self {
+            real: pick(ids[0], self.real),
+            effective,
+            saved: pick(ids[2], self.saved),
+            file: effective,
+        })
     }
 
     /// Never an error: a refused change leaves everything, and the caller sees it by asking again.
     fn file(self, id: u32, privileged: bool) -> Self {
-        if id != KEEP_ID && (privileged || self.holds(id) || id == self.file) { Self { file: id, ..self } } else { self }
+        if id != KEEP_ID && (privileged || self.holds(id) || id == self.file) {
+            Self { file: id, ..self }
+        } else {
+            self
+        }
     }
 }
 
@@ -162,8 +229,20 @@ mod tests {
     use super::*;
 
     fn identity(ruid: u32, euid: u32, suid: u32) -> Identity {
-        let ids = Ids { ruid, euid, suid, fsuid: euid, rgid: 0, egid: 0, sgid: 0, fsgid: 0 };
-        Identity { ids, groups: Arc::new([]) }
+        let ids = Ids {
+            ruid,
+            euid,
+            suid,
+            fsuid: euid,
+            rgid: 0,
+            egid: 0,
+            sgid: 0,
+            fsgid: 0,
+        };
+        Identity {
+            ids,
+            groups: Arc::new([]),
+        }
     }
 
     fn users(result: Result<Identity>) -> Result<[u32; 4]> {
@@ -172,10 +251,22 @@ mod tests {
 
     #[test]
     fn setuid_of_root_and_of_others() {
-        assert_eq!(users(identity(0, 0, 0).with_ids(id_call::SETUID, 5, 0, 0)), Ok([5, 5, 5, 5]));
-        assert_eq!(users(identity(5, 6, 7).with_ids(id_call::SETUID, 7, 0, 0)), Ok([5, 7, 7, 7]));
-        assert_eq!(users(identity(5, 6, 7).with_ids(id_call::SETUID, 8, 0, 0)), Err(Error::EPERM));
-        assert_eq!(users(identity(5, 6, 7).with_ids(id_call::SETUID, KEEP_ID, 0, 0)), Err(Error::EINVAL));
+        assert_eq!(
+            users(identity(0, 0, 0).with_ids(id_call::SETUID, 5, 0, 0)),
+            Ok([5, 5, 5, 5])
+        );
+        assert_eq!(
+            users(identity(5, 6, 7).with_ids(id_call::SETUID, 7, 0, 0)),
+            Ok([5, 7, 7, 7])
+        );
+        assert_eq!(
+            users(identity(5, 6, 7).with_ids(id_call::SETUID, 8, 0, 0)),
+            Err(Error::EPERM)
+        );
+        assert_eq!(
+            users(identity(5, 6, 7).with_ids(id_call::SETUID, KEEP_ID, 0, 0)),
+            Err(Error::EINVAL)
+        );
     }
 
     #[test]
@@ -183,25 +274,49 @@ mod tests {
         // A set-user-id program gives its rights up for a while and takes them again.
         let swapped = identity(5, 6, 6).with_ids(id_call::SETREUID, 6, 5, 0);
         assert_eq!(users(swapped.clone()), Ok([6, 5, 5, 5]));
-        assert_eq!(users(swapped.unwrap().with_ids(id_call::SETREUID, 5, 6, 0)), Ok([5, 6, 6, 6]));
+        assert_eq!(
+            users(swapped.unwrap().with_ids(id_call::SETREUID, 5, 6, 0)),
+            Ok([5, 6, 6, 6])
+        );
         // Only the effective id, to the real one: the saved one stays.
-        assert_eq!(users(identity(5, 6, 6).with_ids(id_call::SETREUID, KEEP_ID, 5, 0)), Ok([5, 5, 6, 5]));
-        assert_eq!(users(identity(5, 5, 5).with_ids(id_call::SETREUID, 0, KEEP_ID, 0)), Err(Error::EPERM));
+        assert_eq!(
+            users(identity(5, 6, 6).with_ids(id_call::SETREUID, KEEP_ID, 5, 0)),
+            Ok([5, 5, 6, 5])
+        );
+        assert_eq!(
+            users(identity(5, 5, 5).with_ids(id_call::SETREUID, 0, KEEP_ID, 0)),
+            Err(Error::EPERM)
+        );
     }
 
     #[test]
     fn three_ids_and_file_ids() {
-        assert_eq!(users(identity(5, 6, 7).with_ids(id_call::SETRESUID, 7, 5, 6)), Ok([7, 5, 6, 5]));
-        assert_eq!(users(identity(5, 6, 7).with_ids(id_call::SETRESUID, KEEP_ID, 9, KEEP_ID)), Err(Error::EPERM));
-        assert_eq!(users(identity(0, 0, 0).with_ids(id_call::SETFSUID, 9, 0, 0)), Ok([0, 0, 0, 9]));
-        assert_eq!(users(identity(5, 5, 5).with_ids(id_call::SETFSUID, 9, 0, 0)), Ok([5, 5, 5, 5]));
+        assert_eq!(
+            users(identity(5, 6, 7).with_ids(id_call::SETRESUID, 7, 5, 6)),
+            Ok([7, 5, 6, 5])
+        );
+        assert_eq!(
+            users(identity(5, 6, 7).with_ids(id_call::SETRESUID, KEEP_ID, 9, KEEP_ID)),
+            Err(Error::EPERM)
+        );
+        assert_eq!(
+            users(identity(0, 0, 0).with_ids(id_call::SETFSUID, 9, 0, 0)),
+            Ok([0, 0, 0, 9])
+        );
+        assert_eq!(
+            users(identity(5, 5, 5).with_ids(id_call::SETFSUID, 9, 0, 0)),
+            Ok([5, 5, 5, 5])
+        );
         assert_eq!(identity(0, 0, 0).with_ids(99, 0, 0, 0), Err(Error::EINVAL));
     }
 
     #[test]
     fn who_may_signal_whom() {
         assert!(identity(0, 0, 0).may_signal(&identity(5, 5, 5)));
-        assert!(identity(5, 5, 5).may_signal(&identity(5, 0, 0)), "the real user of a set-id program");
+        assert!(
+            identity(5, 5, 5).may_signal(&identity(5, 0, 0)),
+            "the real user of a set-id program"
+        );
         assert!(!identity(5, 5, 5).may_signal(&identity(6, 5, 6)));
     }
 }

@@ -27,13 +27,25 @@ pub trait MemoryCalls {
 /// The `Lifecycle` interface of a registered file server.
 pub trait Servers {
     /// `Lifecycle::client_created`.
-    fn client_created(&self, server: ProcessId, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()>;
+    fn client_created(
+        &self,
+        server: ProcessId,
+        process: ProcessId,
+        ids: Credentials,
+        groups: &[u8],
+    ) -> Result<()>;
     /// `Lifecycle::client_forked`.
     fn client_forked(&self, server: ProcessId, parent: ProcessId, child: ProcessId) -> Result<()>;
     /// `Lifecycle::client_ended`.
     fn client_ended(&self, server: ProcessId, process: ProcessId) -> Result<()>;
     /// `Lifecycle::credentials_changed`.
-    fn credentials_changed(&self, server: ProcessId, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()>;
+    fn credentials_changed(
+        &self,
+        server: ProcessId,
+        process: ProcessId,
+        ids: Credentials,
+        groups: &[u8],
+    ) -> Result<()>;
     /// `Names::mounts`.
     fn mounts(&self, out: &mut OutBuf<'_>) -> Result<u32>;
 }

@@ -35,18 +35,28 @@ impl Server {
         // resident), but costs nothing.
         let ticks = self.env.statistics(space).unwrap_or_default().ticks;
         let [faults, private] = self.forget_space(space);
-        let used = Used { time: self.env.nanoseconds(ticks), max_resident: me.saw_resident(private), faults };
+        let used = Used {
+            time: self.env.nanoseconds(ticks),
+            max_resident: me.saw_resident(private),
+            faults,
+        };
         self.spaces.clear(space);
         self.load_of(me.cpu()).fetch_sub(1, Ordering::Relaxed);
         self.ended_time.fetch_add(used.time, Ordering::Relaxed);
         if me.pid() == 1 {
             // Nothing can go on without the first process: the machine goes off with its status.
-            self.env.power_off(if status & 0x7f == 0 { status >> 8 & 0xff } else { 128 + (status & 0x7f) });
+            self.env.power_off(if status & 0x7f == 0 {
+                status >> 8 & 0xff
+            } else {
+                128 + (status & 0x7f)
+            });
         }
 
         let mut jobs = self.give_children_up(guard, &me);
         let own_group = me.group();
-        if own_group.stopped.load(Ordering::Relaxed) > 0 && self.links(guard, &own_group, me.parent()) {
+        if own_group.stopped.load(Ordering::Relaxed) > 0
+            && self.links(guard, &own_group, me.parent())
+        {
             jobs.push(own_group);
         }
         self.zombies.fetch_add(1, Ordering::Relaxed);
@@ -60,8 +70,16 @@ impl Server {
     /// What a process that still has its space has used.
     pub(crate) fn measure(&self, me: &Borrowed<'_>) -> Used {
         let ticks = self.env.statistics(me.space()).unwrap_or_default().ticks;
-        let usage = self.env.usage(me.space()).map(|usage| (usage.resident, usage.faults)).unwrap_or_default();
-        Used { time: self.env.nanoseconds(ticks), max_resident: me.saw_resident(usage.0), faults: usage.1 }
+        let usage = self
+            .env
+            .usage(me.space())
+            .map(|usage| (usage.resident, usage.faults))
+            .unwrap_or_default();
+        Used {
+            time: self.env.nanoseconds(ticks),
+            max_resident: me.saw_resident(usage.0),
+            faults: usage.1,
+        }
     }
 
     /// Passes all children on. Gives the groups that may be orphaned by it and have stopped members.
@@ -72,10 +90,16 @@ impl Server {
             return jobs;
         }
         let own_group = me.group();
-        let Some(reaper_ref) = self.reaper(guard, me) else { return jobs };
-        let Ok(reaper) = reaper_ref.get(guard) else { return jobs };
+        let Some(reaper_ref) = self.reaper(guard, me) else {
+            return jobs;
+        };
+        let Ok(reaper) = reaper_ref.get(guard) else {
+            return jobs;
+        };
         for child in children.into_values() {
-            let Ok(record) = child.process.get(guard) else { continue };
+            let Ok(record) = child.process.get(guard) else {
+                continue;
+            };
             if reaper.add_child(child).is_err() {
                 // The reaper is ending as well, and so it is the first process: the machine goes down.
                 continue;
@@ -86,12 +110,21 @@ impl Server {
                 continue;
             }
             if reparented.death_signal != 0 {
-                let info = SignalInfo { signal: reparented.death_signal, pid: me.pid(), uid: me.identity().ids.ruid, ..crate::pending::NONE };
+                let info = SignalInfo {
+                    signal: reparented.death_signal,
+                    pid: me.pid(),
+                    uid: me.identity().ids.ruid,
+                    ..crate::pending::NONE
+                };
                 let _ = self.deliver(guard, child.process, info);
             }
             let group = record.group();
-            let linked = !Arc::ptr_eq(&group, &own_group) && Arc::ptr_eq(&group.session, &own_group.session);
-            if linked && group.stopped.load(Ordering::Relaxed) > 0 && !jobs.iter().any(|job| Arc::ptr_eq(job, &group)) {
+            let linked =
+                !Arc::ptr_eq(&group, &own_group) && Arc::ptr_eq(&group.session, &own_group.session);
+            if linked
+                && group.stopped.load(Ordering::Relaxed) > 0
+                && !jobs.iter().any(|job| Arc::ptr_eq(job, &group))
+            {
                 jobs.push(group);
             }
         }
@@ -103,8 +136,12 @@ impl Server {
         let mut pid = me.parent();
         // As many steps as there can be ancestors: the tree may change while it is climbed.
         for _ in 0..self.pids.count() {
-            let Ok(process) = self.pids.process(pid) else { break };
-            let Ok(record) = process.get(guard) else { break };
+            let Ok(process) = self.pids.process(pid) else {
+                break;
+            };
+            let Ok(record) = process.get(guard) else {
+                break;
+            };
             if record.is_subreaper() {
                 return Some(process);
             }
@@ -116,8 +153,12 @@ impl Server {
     /// Whether process `parent` ties `group` to its session: it is in another group of the same session. (Linux
     /// leaves the first process out; here that is the shell of the console, which does job control.)
     fn links(&self, guard: &Guard, group: &Arc<Group>, parent: i32) -> bool {
-        let Ok(process) = self.pids.process(parent) else { return false };
-        let Ok(record) = process.get(guard) else { return false };
+        let Ok(process) = self.pids.process(parent) else {
+            return false;
+        };
+        let Ok(record) = process.get(guard) else {
+            return false;
+        };
         let other = record.group();
         !Arc::ptr_eq(&other, group) && Arc::ptr_eq(&other.session, &group.session)
     }
@@ -125,7 +166,9 @@ impl Server {
     /// Whether no living member's parent ties the group to its session, so that nobody does job control for it.
     pub(crate) fn is_orphaned(&self, guard: &Guard, group: &Arc<Group>) -> bool {
         !group.any(|process| {
-            process.get(guard).is_ok_and(|record| record.life() == Life::Running && self.links(guard, group, record.parent()))
+            process.get(guard).is_ok_and(|record| {
+                record.life() == Life::Running && self.links(guard, group, record.parent())
+            })
         })
     }
 
@@ -133,19 +176,41 @@ impl Server {
     fn rouse_if_orphaned(&self, guard: &Guard, group: &Arc<Group>) {
         if group.stopped.load(Ordering::Relaxed) > 0 && self.is_orphaned(guard, group) {
             for signal in [signal::HUP, signal::CONT] {
-                let info = SignalInfo { signal, code: code::SI_KERNEL, ..crate::pending::NONE };
+                let info = SignalInfo {
+                    signal,
+                    code: code::SI_KERNEL,
+                    ..crate::pending::NONE
+                };
                 self.deliver_to_group(guard, group, info);
             }
         }
     }
 
     /// Tells `parent` what its child `me` has done.
-    pub(crate) fn tell_parent(&self, guard: &Guard, process: ProcessRef, me: &Borrowed<'_>, parent: i32, news: News) {
+    pub(crate) fn tell_parent(
+        &self,
+        guard: &Guard,
+        process: ProcessRef,
+        me: &Borrowed<'_>,
+        parent: i32,
+        news: News,
+    ) {
         let heard = self.pids.process(parent).ok().and_then(|parent_ref| {
             let record = parent_ref.get(guard).ok()?;
             Some((parent_ref, record.space(), record.hear(me.pid(), news)?))
         });
-        let Some((parent_ref, space, Heard { waiters, reap, signal })) = heard else { return };
+        let Some((
+            parent_ref,
+            space,
+            Heard {
+                waiters,
+                reap,
+                signal,
+            },
+        )) = heard
+        else {
+            return;
+        };
         if reap {
             self.release(guard, process);
         }
@@ -158,7 +223,15 @@ impl Server {
                 _ if remains.status & 0x80 != 0 => (code::CLD_DUMPED, remains.status & 0x7f),
                 _ => (code::CLD_KILLED, remains.status & 0x7f),
             };
-            let info = SignalInfo { signal: signal::CHLD, code, errno: 0, pid: me.pid(), uid: me.identity().ids.ruid, value: u64::from(value), thread: 0 };
+            let info = SignalInfo {
+                signal: signal::CHLD,
+                code,
+                errno: 0,
+                pid: me.pid(),
+                uid: me.identity().ids.ruid,
+                value: u64::from(value),
+                thread: 0,
+            };
             let _ = self.deliver(guard, parent_ref, info);
         }
         for vp in waiters {
@@ -172,7 +245,11 @@ impl Server {
         if me.life() == Life::Zombie {
             self.zombies.fetch_sub(1, Ordering::Relaxed);
         }
-        me.view().heritage.user.processes.fetch_sub(1, Ordering::Relaxed);
+        me.view()
+            .heritage
+            .user
+            .processes
+            .fetch_sub(1, Ordering::Relaxed);
         // The record itself goes some time later; its group is not to wait for that.
         self.leave_group(me.pid(), me.move_to(self.nowhere.clone()));
         self.pids.release(me.pid());
@@ -199,13 +276,33 @@ impl Server {
             options |= wait::EXITED;
         }
         let guard = self.objects.enter();
-        let me = self.spaces.get(caller.process)?.get(&guard).map_err(object_error)?;
+        let me = self
+            .spaces
+            .get(caller.process)?
+            .get(&guard)
+            .map_err(object_error)?;
         let which = crate::family::Which::new(which, if which == 0 { me.group().pgid } else { 0 })?;
         let waiter = (options & wait::NOHANG == 0).then_some(caller.vp);
-        let group_of = |child: &crate::family::Child| child.process.get(&guard).map_or(0, |record| record.group().pgid);
-        let nothing = WaitResult { pid: 0, status: 0, user_ns: 0, system_ns: 0, max_resident: 0, uid: 0 };
+        let group_of = |child: &crate::family::Child| {
+            child
+                .process
+                .get(&guard)
+                .map_or(0, |record| record.group().pgid)
+        };
+        let nothing = WaitResult {
+            pid: 0,
+            status: 0,
+            user_ns: 0,
+            system_ns: 0,
+            max_resident: 0,
+            uid: 0,
+        };
         let Some(child) = me.wait(which, options, waiter, &group_of)? else {
-            return if waiter.is_some() { Err(Error::WOULD_BLOCK) } else { Ok(nothing) };
+            return if waiter.is_some() {
+                Err(Error::WOULD_BLOCK)
+            } else {
+                Ok(nothing)
+            };
         };
         let record = child.process.get(&guard).map_err(object_error)?;
         let status = match child.news {
@@ -214,7 +311,12 @@ impl Server {
             _ => record.remains().status,
         };
         let uid = record.identity().ids.ruid;
-        let result = WaitResult { pid: child.pid, status, uid, ..nothing };
+        let result = WaitResult {
+            pid: child.pid,
+            status,
+            uid,
+            ..nothing
+        };
         if child.news != News::Exited {
             return Ok(result);
         }
@@ -225,7 +327,11 @@ impl Server {
             me.add_used(total);
             self.release(&guard, child.process);
         }
-        Ok(WaitResult { user_ns: total.time, max_resident: total.max_resident, ..result })
+        Ok(WaitResult {
+            user_ns: total.time,
+            max_resident: total.max_resident,
+            ..result
+        })
     }
 
     /// The kernel found that `space` cannot be run any more (a fault on the way in from a fault).

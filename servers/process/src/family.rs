@@ -50,7 +50,12 @@ pub struct Child {
 impl Child {
     /// A child that is to be added.
     pub fn new(pid: i32, process: ProcessRef) -> Self {
-        Self { pid, process, news: News::None, order: 0 }
+        Self {
+            pid,
+            process,
+            news: News::None,
+            order: 0,
+        }
     }
 }
 
@@ -130,7 +135,11 @@ impl Family {
             child.news = news;
             self.with_news.insert(child.order, pid);
         }
-        Some(Heard { waiters: core::mem::take(&mut self.waiters), reap, signal })
+        Some(Heard {
+            waiters: core::mem::take(&mut self.waiters),
+            reap,
+            signal,
+        })
     }
 
     /// The child to report, if one has news. `None`: nothing now, and if `waiter` is given, it is noted for when there
@@ -150,7 +159,11 @@ impl Family {
         let ready = |child: &&Child| child.news.wanted(options) && matches(child);
         let found = match which {
             Which::Pid(pid) => self.children.get(&pid).filter(ready),
-            _ => self.with_news.values().filter_map(|pid| self.children.get(pid)).find(ready),
+            _ => self
+                .with_news
+                .values()
+                .filter_map(|pid| self.children.get(pid))
+                .find(ready),
         };
         if let Some(&child) = found {
             if options & wait::NOWAIT == 0 {

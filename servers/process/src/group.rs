@@ -43,13 +43,28 @@ struct Members {
 impl Group {
     /// An empty group in a session.
     pub fn new(pgid: i32, session: Arc<Session>) -> Self {
-        let members = Mutex::new(Members { processes: BTreeMap::new(), last: crate::pending::NONE });
-        Self { pgid, session, stopped: AtomicUsize::new(0), signals: AtomicU64::new(0), members }
+        let members = Mutex::new(Members {
+            processes: BTreeMap::new(),
+            last: crate::pending::NONE,
+        });
+        Self {
+            pgid,
+            session,
+            stopped: AtomicUsize::new(0),
+            signals: AtomicU64::new(0),
+            members,
+        }
     }
 
     /// A group and session of its own for process `pid`.
     pub fn lead(pid: i32) -> Self {
-        Self::new(pid, Arc::new(Session { sid: pid, terminal: AtomicU64::new(0) }))
+        Self::new(
+            pid,
+            Arc::new(Session {
+                sid: pid,
+                terminal: AtomicU64::new(0),
+            }),
+        )
     }
 
     /// How many signals the group has had; see [`join`](Self::join).
@@ -86,8 +101,14 @@ impl Group {
     pub fn members(&self, signal: Option<SignalInfo>) -> Result<Vec<(i32, ProcessRef)>> {
         let mut members = self.members.lock();
         let mut list = Vec::new();
-        list.try_reserve_exact(members.processes.len()).map_err(|_| Error::ENOMEM)?;
-        list.extend(members.processes.iter().map(|(&pid, &process)| (pid, process)));
+        list.try_reserve_exact(members.processes.len())
+            .map_err(|_| Error::ENOMEM)?;
+        list.extend(
+            members
+                .processes
+                .iter()
+                .map(|(&pid, &process)| (pid, process)),
+        );
         if let Some(info) = signal {
             members.last = info;
             self.signals.fetch_add(1, Ordering::Relaxed);
@@ -114,6 +135,14 @@ impl Users {
     pub fn get(&self, uid: u32) -> Arc<User> {
         let mut users = self.0.lock();
         users.retain(|_, user| Arc::strong_count(user) > 1);
-        users.entry(uid).or_insert_with(|| Arc::new(User { uid, processes: AtomicUsize::new(0) })).clone()
+        users
+            .entry(uid)
+            .or_insert_with(|| {
+                Arc::new(User {
+                    uid,
+                    processes: AtomicUsize::new(0),
+                })
+            })
+            .clone()
     }
 }

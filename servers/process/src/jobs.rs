@@ -18,8 +18,17 @@ impl Server {
     }
 
     /// The process with a pid; zero is the caller.
-    fn target<'g>(&self, guard: &'g Guard, caller: ProcessId, pid: i32) -> Result<(ProcessRef, Borrowed<'g>)> {
-        let process = if pid == 0 { self.spaces.get(caller)? } else { self.pids.process(pid)? };
+    fn target<'g>(
+        &self,
+        guard: &'g Guard,
+        caller: ProcessId,
+        pid: i32,
+    ) -> Result<(ProcessRef, Borrowed<'g>)> {
+        let process = if pid == 0 {
+            self.spaces.get(caller)?
+        } else {
+            self.pids.process(pid)?
+        };
         Ok((process, process.get(guard).map_err(object_error)?))
     }
 
@@ -33,7 +42,13 @@ impl Server {
             | u32::from(self.is_orphaned(&guard, &group)) << 1
             | u32::from(without & signal::bit(signal::TTIN) != 0) << 2
             | u32::from(without & signal::bit(signal::TTOU) != 0) << 3;
-        Ok(Identity { pid, ppid: me.parent(), pgid: group.pgid, sid: group.session.sid, flags })
+        Ok(Identity {
+            pid,
+            ppid: me.parent(),
+            pgid: group.pgid,
+            sid: group.session.sid,
+            flags,
+        })
     }
 
     /// setpgid(2).
@@ -67,7 +82,9 @@ impl Server {
             self.pids.group_or_new(pgid, &old.session)?
         } else {
             let group = self.pids.group(pgid).filter(|group| !group.is_empty());
-            group.filter(|group| Arc::ptr_eq(&group.session, &old.session)).ok_or(Error::EPERM)?
+            group
+                .filter(|group| Arc::ptr_eq(&group.session, &old.session))
+                .ok_or(Error::EPERM)?
         };
         let since = group.signals();
         let missed = group.join(pid, process, since);
@@ -102,7 +119,14 @@ impl Server {
     }
 
     /// setuid(2) and its relatives.
-    pub fn set_ids_call(&self, caller: ProcessId, which: u32, a: u32, b: u32, c: u32) -> Result<Ids> {
+    pub fn set_ids_call(
+        &self,
+        caller: ProcessId,
+        which: u32,
+        a: u32,
+        b: u32,
+        c: u32,
+    ) -> Result<Ids> {
         let guard = self.objects.enter();
         let me = self.record(&guard, caller)?;
         let old = me.identity();
@@ -126,12 +150,18 @@ impl Server {
     }
 
     /// The file servers hear of it first: the process must not act with rights that it has given up.
-    fn change_identity(&self, me: &Borrowed<'_>, old: &crate::credentials::Identity, new: crate::credentials::Identity) -> Result<()> {
+    fn change_identity(
+        &self,
+        me: &Borrowed<'_>,
+        old: &crate::credentials::Identity,
+        new: crate::credentials::Identity,
+    ) -> Result<()> {
         if new == *old {
             return Ok(());
         }
         for server in self.servers() {
-            self.env.credentials_changed(server, me.space(), new.for_files(), &new.groups)?;
+            self.env
+                .credentials_changed(server, me.space(), new.for_files(), &new.groups)?;
         }
         let user = (new.ids.ruid != old.ids.ruid).then(|| self.users.get(new.ids.ruid));
         if let Some(user) = &user {
@@ -144,37 +174,87 @@ impl Server {
     }
 
     /// prlimit64(2).
-    pub fn limit_call(&self, caller: ProcessId, pid: i32, resource: u32, set: bool, soft: u64, hard: u64) -> Result<[u64; 2]> {
+    pub fn limit_call(
+        &self,
+        caller: ProcessId,
+        pid: i32,
+        resource: u32,
+        set: bool,
+        soft: u64,
+        hard: u64,
+    ) -> Result<[u64; 2]> {
         let guard = self.objects.enter();
         let me = self.record(&guard, caller)?.identity();
         let (_, target) = self.target(&guard, caller, pid)?;
         if target.space() != caller && !me.may_limit(&target.identity()) {
             return Err(Error::EPERM);
         }
-        if set { target.set_limit(resource, soft, hard, me.privileged()) } else { target.limits().get(resource) }
+        if set {
+            target.set_limit(resource, soft, hard, me.privileged())
+        } else {
+            target.limits().get(resource)
+        }
     }
 
     /// getpriority(2) and setpriority(2).
-    pub fn priority_call(&self, caller: ProcessId, which: u32, who: i32, set: bool, nice: i32) -> Result<i32> {
+    pub fn priority_call(
+        &self,
+        caller: ProcessId,
+        which: u32,
+        who: i32,
+        set: bool,
+        nice: i32,
+    ) -> Result<i32> {
         let guard = self.objects.enter();
         let me = self.record(&guard, caller)?;
         let targets: Vec<ProcessRef> = match which {
-            priority::PROCESS => [self.target(&guard, caller, who).map(|(process, _)| process)?].into(),
+            priority::PROCESS => [self
+                .target(&guard, caller, who)
+                .map(|(process, _)| process)?]
+            .into(),
             priority::GROUP => {
-                let group = if who == 0 { Some(me.group()) } else { self.pids.group(who) };
-                group.ok_or(Error::ESRCH)?.members(None)?.into_iter().map(|(_, process)| process).collect()
+                let group = if who == 0 {
+                    Some(me.group())
+                } else {
+                    self.pids.group(who)
+                };
+                group
+                    .ok_or(Error::ESRCH)?
+                    .members(None)?
+                    .into_iter()
+                    .map(|(_, process)| process)
+                    .collect()
             }
             priority::USER => {
-                let uid = if who == 0 { me.identity().ids.ruid } else { who as u32 };
-                let of_user = |process: &ProcessRef| process.get(&guard).is_ok_and(|record| record.identity().ids.ruid == uid);
-                self.pids.all().into_iter().map(|(_, process)| process).filter(of_user).collect()
+                let uid = if who == 0 {
+                    me.identity().ids.ruid
+                } else {
+                    who as u32
+                };
+                let of_user = |process: &ProcessRef| {
+                    process
+                        .get(&guard)
+                        .is_ok_and(|record| record.identity().ids.ruid == uid)
+                };
+                self.pids
+                    .all()
+                    .into_iter()
+                    .map(|(_, process)| process)
+                    .filter(of_user)
+                    .collect()
             }
             _ => return Err(Error::EINVAL),
         };
         let mut result = Err(Error::ESRCH);
         for process in targets {
-            let Ok(target) = process.get(&guard) else { continue };
-            let one = if set { self.renice(&me, &target, nice.clamp(-20, 19)).map(|()| 0) } else { Ok(20 - target.view().heritage.nice) };
+            let Ok(target) = process.get(&guard) else {
+                continue;
+            };
+            let one = if set {
+                self.renice(&me, &target, nice.clamp(-20, 19)).map(|()| 0)
+            } else {
+                Ok(20 - target.view().heritage.nice)
+            };
             result = match (result, one) {
                 (Ok(best), Ok(one)) => Ok(one.max(best)),
                 // One refusal is the result, even if others were willing.
@@ -198,13 +278,19 @@ impl Server {
         }
         target.set_nice(nice);
         // A dead process has no weight.
-        let _ = self.env.set_weight(target.space(), crate::limits::weight(nice));
+        let _ = self
+            .env
+            .set_weight(target.space(), crate::limits::weight(nice));
         Ok(())
     }
 
     /// `Process::set_terminal`, from the console server.
     pub fn set_terminal_call(&self, sid: i32, device: u64) -> Result<()> {
-        self.pids.session(sid).ok_or(Error::ESRCH)?.terminal.store(device, Ordering::Relaxed);
+        self.pids
+            .session(sid)
+            .ok_or(Error::ESRCH)?
+            .terminal
+            .store(device, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -28,9 +28,19 @@ struct Sending<'g> {
 
 impl Server {
     /// Posts a signal and does what follows from it.
-    pub(crate) fn deliver(&self, guard: &Guard, process: ProcessRef, info: SignalInfo) -> Result<()> {
+    pub(crate) fn deliver(
+        &self,
+        guard: &Guard,
+        process: ProcessRef,
+        info: SignalInfo,
+    ) -> Result<()> {
         let record = process.get(guard).map_err(object_error)?;
-        let Delivery { kill, stopped, continued, wake } = record.post(info, &*self.env)?;
+        let Delivery {
+            kill,
+            stopped,
+            continued,
+            wake,
+        } = record.post(info, &*self.env)?;
         if kill {
             self.end(guard, process, info.signal);
             return Ok(());
@@ -39,7 +49,13 @@ impl Server {
             self.env.send(record.space(), 0, event::SIGNAL);
         }
         if stopped {
-            self.tell_parent(guard, process, &record, record.parent(), News::Stopped(info.signal));
+            self.tell_parent(
+                guard,
+                process,
+                &record,
+                record.parent(),
+                News::Stopped(info.signal),
+            );
         } else if continued {
             self.tell_parent(guard, process, &record, record.parent(), News::Continued);
         }
@@ -54,19 +70,44 @@ impl Server {
     }
 
     /// kill(2), tgkill(2), sigqueue(3).
-    pub fn kill_call(&self, caller: &Caller, pid: i32, thread: i32, signal: u32, code: i32, value: u64) -> Result<()> {
+    pub fn kill_call(
+        &self,
+        caller: &Caller,
+        pid: i32,
+        thread: i32,
+        signal: u32,
+        code: i32,
+        value: u64,
+    ) -> Result<()> {
         if signal > signal::MAX || thread < 0 || thread > 0 && pid <= 0 {
             return Err(Error::EINVAL);
         }
         let guard = self.objects.enter();
-        let sender = self.spaces.get(caller.process)?.get(&guard).map_err(object_error)?;
+        let sender = self
+            .spaces
+            .get(caller.process)?
+            .get(&guard)
+            .map_err(object_error)?;
         // Only the kernel speaks of faults, timers and children. To itself a process may say what it likes.
         let own = pid == sender.pid();
         if !own && (code > 0 || code == code::SI_TKILL && thread == 0) {
             return Err(Error::EPERM);
         }
-        let info = SignalInfo { signal, code, errno: 0, pid: sender.pid(), uid: sender.identity().ids.ruid, value, thread };
-        let sending = Sending { guard: &guard, sender, info, probe: signal == 0 };
+        let info = SignalInfo {
+            signal,
+            code,
+            errno: 0,
+            pid: sender.pid(),
+            uid: sender.identity().ids.ruid,
+            value,
+            thread,
+        };
+        let sending = Sending {
+            guard: &guard,
+            sender,
+            info,
+            probe: signal == 0,
+        };
         match pid {
             1.. => self.send_one(&sending, self.pids.process(pid)?),
             0 => self.send_group(&sending, &sender.group()),
@@ -77,7 +118,12 @@ impl Server {
     }
 
     fn send_one(&self, sending: &Sending<'_>, target: ProcessRef) -> Result<()> {
-        let Sending { guard, sender, info, probe } = sending;
+        let Sending {
+            guard,
+            sender,
+            info,
+            probe,
+        } = sending;
         let record = target.get(guard).map_err(object_error)?;
         if record.pid() != sender.pid() && !sender.identity().may_signal(&record.identity()) {
             let same_session = || Arc::ptr_eq(&record.group().session, &sender.group().session);
@@ -85,7 +131,11 @@ impl Server {
                 return Err(Error::EPERM);
             }
         }
-        if *probe { Ok(()) } else { self.deliver(guard, target, *info) }
+        if *probe {
+            Ok(())
+        } else {
+            self.deliver(guard, target, *info)
+        }
     }
 
     /// Succeeds if one member could be sent it.
@@ -138,12 +188,20 @@ impl Server {
 
     /// `Process::signal_group`, from a server.
     pub fn signal_group_call(&self, pgid: i32, signal: u32) -> Result<()> {
-        let group = self.pids.group(pgid).filter(|group| !group.is_empty()).ok_or(Error::ESRCH)?;
+        let group = self
+            .pids
+            .group(pgid)
+            .filter(|group| !group.is_empty())
+            .ok_or(Error::ESRCH)?;
         if signal > signal::MAX {
             return Err(Error::EINVAL);
         }
         if signal != 0 {
-            let info = SignalInfo { signal, code: code::SI_KERNEL, ..crate::pending::NONE };
+            let info = SignalInfo {
+                signal,
+                code: code::SI_KERNEL,
+                ..crate::pending::NONE
+            };
             self.deliver_to_group(&self.objects.enter(), &group, info);
         }
         Ok(())
@@ -154,13 +212,19 @@ impl Server {
         if signal == 0 || signal > signal::MAX {
             return Err(Error::EINVAL);
         }
-        let info = SignalInfo { signal, code: code::SI_KERNEL, ..crate::pending::NONE };
+        let info = SignalInfo {
+            signal,
+            code: code::SI_KERNEL,
+            ..crate::pending::NONE
+        };
         let guard = self.objects.enter();
         self.deliver(&guard, self.spaces.get(process)?, info)
     }
 
     /// Whether any member of a group is stopped; for tests and /proc.
     pub fn stopped_in(&self, pgid: i32) -> usize {
-        self.pids.group(pgid).map_or(0, |group| group.stopped.load(Ordering::Relaxed))
+        self.pids
+            .group(pgid)
+            .map_or(0, |group| group.stopped.load(Ordering::Relaxed))
     }
 }

@@ -1,6 +1,8 @@
 //! Resource limits and scheduling weights.
 
-use crate::linux::resource::{COUNT, CORE, INFINITY, MEMLOCK, MSGQUEUE, NICE, NOFILE, NPROC, RTPRIO, SIGPENDING, STACK};
+use crate::linux::resource::{
+    CORE, COUNT, INFINITY, MEMLOCK, MSGQUEUE, NICE, NOFILE, NPROC, RTPRIO, SIGPENDING, STACK,
+};
 use k42_abi::rights::{WEIGHT_DEFAULT, WEIGHT_MAX};
 use k42_ipc::{Error, Result};
 
@@ -53,7 +55,11 @@ impl Limits {
 pub fn weight(nice: i32) -> u64 {
     let (mut weight, steps) = (WEIGHT_DEFAULT << 20, nice.clamp(-20, 19));
     for _ in 0..steps.unsigned_abs() {
-        weight = if steps < 0 { weight * 5 / 4 } else { weight * 4 / 5 };
+        weight = if steps < 0 {
+            weight * 5 / 4
+        } else {
+            weight * 4 / 5
+        };
     }
     (weight >> 20).clamp(1, WEIGHT_MAX)
 }

@@ -30,7 +30,8 @@ impl LoadAverage {
         let mut state = self.0.lock();
         let passed = now.saturating_sub(state.at);
         if passed >= STEP {
-            let load = (u128::from(busy.saturating_sub(state.busy)) * u128::from(ONE) / u128::from(passed)) as u64;
+            let load = (u128::from(busy.saturating_sub(state.busy)) * u128::from(ONE)
+                / u128::from(passed)) as u64;
             // After an hour nothing of the old value is left anyway.
             for _ in 0..(passed / STEP).min(720) {
                 for (value, keep) in state.loads.iter_mut().zip(KEEP) {
@@ -59,6 +60,10 @@ mod tests {
         }
         assert!(last[0] > ONE * 98 / 100 && last[0] <= ONE);
         assert!(last[2] < last[1] && last[1] < last[0] + 100);
-        assert_eq!(load.update(2 * 3600 * second, 3600 * second)[..2], [0; 2], "idle for an hour");
+        assert_eq!(
+            load.update(2 * 3600 * second, 3600 * second)[..2],
+            [0; 2],
+            "idle for an hour"
+        );
     }
 }

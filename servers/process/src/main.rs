@@ -45,7 +45,9 @@ fn main(_: Start) {
 
 /// What the kernel says: a process cannot be run any more.
 fn on_event(event: AsyncEvent) {
-    let (AsyncEvent::Message(message), Some(server)) = (event, SERVER.get()) else { return };
+    let (AsyncEvent::Message(message), Some(server)) = (event, SERVER.get()) else {
+        return;
+    };
     if CommId(message.sender).process() == ProcessId::NONE && message.words[0] == event::BROKEN {
         server.broken(ProcessId(message.words[1] as u32));
     }
@@ -68,7 +70,10 @@ fn memory() -> MemoryClient {
 }
 
 /// Calls that bring bulk data back beside a result.
-fn filled<T>(result: core::result::Result<(T, usize), (Error, usize)>, out: &mut OutBuf<'_>) -> Result<T> {
+fn filled<T>(
+    result: core::result::Result<(T, usize), (Error, usize)>,
+    out: &mut OutBuf<'_>,
+) -> Result<T> {
     let (value, bytes) = result.map_err(|(error, _)| error)?;
     out.advance(bytes);
     Ok(value)
@@ -100,7 +105,13 @@ impl MemoryCalls for Machine {
 }
 
 impl Servers for Machine {
-    fn client_created(&self, server: ProcessId, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()> {
+    fn client_created(
+        &self,
+        server: ProcessId,
+        process: ProcessId,
+        ids: Credentials,
+        groups: &[u8],
+    ) -> Result<()> {
         LifecycleClient::root(server).client_created(process, ids, groups)
     }
     fn client_forked(&self, server: ProcessId, parent: ProcessId, child: ProcessId) -> Result<()> {
@@ -109,7 +120,13 @@ impl Servers for Machine {
     fn client_ended(&self, server: ProcessId, process: ProcessId) -> Result<()> {
         LifecycleClient::root(server).client_ended(process)
     }
-    fn credentials_changed(&self, server: ProcessId, process: ProcessId, ids: Credentials, groups: &[u8]) -> Result<()> {
+    fn credentials_changed(
+        &self,
+        server: ProcessId,
+        process: ProcessId,
+        ids: Credentials,
+        groups: &[u8],
+    ) -> Result<()> {
         LifecycleClient::root(server).credentials_changed(process, ids, groups)
     }
     fn mounts(&self, out: &mut OutBuf<'_>) -> Result<u32> {
@@ -133,8 +150,17 @@ impl Kernel for Machine {
         sys::thaw(process)
     }
     fn statistics(&self, process: ProcessId) -> Result<Statistics> {
-        let sys::Statistics { ticks, chosen, preemptions, .. } = sys::statistics(process)?;
-        Ok(Statistics { ticks, chosen, preemptions })
+        let sys::Statistics {
+            ticks,
+            chosen,
+            preemptions,
+            ..
+        } = sys::statistics(process)?;
+        Ok(Statistics {
+            ticks,
+            chosen,
+            preemptions,
+        })
     }
     fn set_weight(&self, process: ProcessId, weight: u64) -> Result<()> {
         sys::set_priority(process, class::TIME_SHARE as u32, weight as u32)

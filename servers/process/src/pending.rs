@@ -7,7 +7,15 @@ use k42_api::process::SignalInfo;
 use k42_ipc::{Error, Result};
 
 /// No signal.
-pub const NONE: SignalInfo = SignalInfo { signal: 0, code: 0, errno: 0, pid: 0, uid: 0, value: 0, thread: 0 };
+pub const NONE: SignalInfo = SignalInfo {
+    signal: 0,
+    code: 0,
+    errno: 0,
+    pid: 0,
+    uid: 0,
+    value: 0,
+    thread: 0,
+};
 
 /// What came of posting a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +72,9 @@ impl Pending {
             return NONE;
         }
         let signal = found.trailing_zeros() + 1;
-        let Some(at) = self.queue.iter().position(|info| info.signal == signal) else { return NONE };
+        let Some(at) = self.queue.iter().position(|info| info.signal == signal) else {
+            return NONE;
+        };
         let info = self.queue.remove(at).unwrap_or(NONE);
         if !self.queue.iter().any(|other| other.signal == signal) {
             self.set &= !bit(signal);
@@ -87,7 +97,11 @@ mod tests {
     use proptest::prelude::{any, proptest};
 
     fn info(signal: u32, value: u64) -> SignalInfo {
-        SignalInfo { signal, value, ..NONE }
+        SignalInfo {
+            signal,
+            value,
+            ..NONE
+        }
     }
 
     #[test]
@@ -95,7 +109,16 @@ mod tests {
         let mut pending = Pending::default();
         assert_eq!(pending.post(info(15, 1), 0), Ok(Posted::Queued));
         assert_eq!(pending.post(info(15, 2), 0), Ok(Posted::Merged));
-        assert_eq!(pending.post(SignalInfo { thread: 7, ..info(15, 3) }, 0), Ok(Posted::Queued));
+        assert_eq!(
+            pending.post(
+                SignalInfo {
+                    thread: 7,
+                    ..info(15, 3)
+                },
+                0
+            ),
+            Ok(Posted::Queued)
+        );
         assert_eq!(pending.post(info(40, 1), 4), Ok(Posted::Queued));
         assert_eq!(pending.post(info(40, 2), 4), Ok(Posted::Queued));
         assert_eq!(pending.post(info(41, 2), 4), Err(Error::EAGAIN));

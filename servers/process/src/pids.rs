@@ -45,7 +45,11 @@ pub struct Pids {
 
 impl Default for Pids {
     fn default() -> Self {
-        Self { shards: core::array::from_fn(|_| Shard::default()), last: AtomicI32::new(0), count: AtomicUsize::new(0) }
+        Self {
+            shards: core::array::from_fn(|_| Shard::default()),
+            last: AtomicI32::new(0),
+            count: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -58,12 +62,29 @@ impl Pids {
     /// [`release`](Self::release). EAGAIN if all are in use.
     pub fn take(&self) -> Result<i32> {
         for _ in 0..PID_MAX {
-            let step = |last| Some(if last + 1 >= PID_MAX { PID_RESERVED } else { last + 1 });
-            let Ok(last) = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) else { break };
+            let step = |last| {
+                Some(if last + 1 >= PID_MAX {
+                    PID_RESERVED
+                } else {
+                    last + 1
+                })
+            };
+            let Ok(last) = self
+                .last
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step)
+            else {
+                break;
+            };
             let number = step(last).unwrap_or(PID_RESERVED);
             let mut shard = self.shard(number).lock();
             if shard.get(&number).is_none_or(Number::is_free) {
-                shard.insert(number, Number { taken: true, ..Number::default() });
+                shard.insert(
+                    number,
+                    Number {
+                        taken: true,
+                        ..Number::default()
+                    },
+                );
                 return Ok(number);
             }
         }
@@ -100,7 +121,11 @@ impl Pids {
 
     /// The process with this number.
     pub fn process(&self, number: i32) -> Result<ProcessRef> {
-        self.shard(number).lock().get(&number).and_then(|entry| entry.process).ok_or(Error::ESRCH)
+        self.shard(number)
+            .lock()
+            .get(&number)
+            .and_then(|entry| entry.process)
+            .ok_or(Error::ESRCH)
     }
 
     /// The group with this number.
@@ -146,7 +171,11 @@ impl Pids {
         let mut all = Vec::new();
         for shard in &self.shards {
             let shard = shard.0.lock();
-            all.extend(shard.iter().filter_map(|(&number, entry)| entry.process.map(|process| (number, process))));
+            all.extend(
+                shard
+                    .iter()
+                    .filter_map(|(&number, entry)| entry.process.map(|process| (number, process))),
+            );
         }
         all.sort_unstable_by_key(|(number, _)| *number);
         all
@@ -192,7 +221,10 @@ mod tests {
         let two = pids.new_session(20).unwrap();
         let job = pids.group_or_new(11, &one.session).unwrap();
         assert!(pids.group_or_new(11, &one.session).is_ok());
-        assert_eq!(pids.group_or_new(11, &two.session).err(), Some(Error::EPERM));
+        assert_eq!(
+            pids.group_or_new(11, &two.session).err(),
+            Some(Error::EPERM)
+        );
         drop(job);
         pids.prune(11);
         assert!(pids.group(11).is_none());

@@ -12,6 +12,10 @@ pub struct Root(pub &'static Server);
 impl Exported for Root {
     fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
         let reply = process_dispatch(self.0, incoming);
-        if reply.is_no_method() { file_system_dispatch(self, incoming) } else { reply }
+        if reply.is_no_method() {
+            file_system_dispatch(self, incoming)
+        } else {
+            reply
+        }
     }
 }

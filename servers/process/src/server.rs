@@ -5,8 +5,8 @@ use crate::env::Environment;
 use crate::family::{Child, Which};
 use crate::group::{Group, Users};
 use crate::limits::{Limits, weight};
-use crate::load::LoadAverage;
 use crate::linux::{resource, signal, wait};
+use crate::load::LoadAverage;
 use crate::pids::Pids;
 use crate::record::{Central, Heritage, Masks, ProcessRef, Program, Record};
 use crate::spaces::Spaces;
@@ -27,7 +27,11 @@ const SERVERS: usize = 8;
 
 /// Turns what the object system says into what callers understand.
 pub(crate) fn object_error(error: k42_object::Error) -> Error {
-    if error == k42_object::Error::Deleted { Error::ESRCH } else { Error::ENOMEM }
+    if error == k42_object::Error::Deleted {
+        Error::ESRCH
+    } else {
+        Error::ENOMEM
+    }
 }
 
 /// How many processes were started on a CPU and live; on a cache line of its own.
@@ -85,7 +89,10 @@ impl Server {
 
     /// The registered file servers.
     pub(crate) fn servers(&self) -> impl Iterator<Item = ProcessId> {
-        self.servers.iter().map(|id| ProcessId(id.load(Ordering::Acquire))).take_while(|id| *id != ProcessId::NONE)
+        self.servers
+            .iter()
+            .map(|id| ProcessId(id.load(Ordering::Acquire)))
+            .take_while(|id| *id != ProcessId::NONE)
     }
 
     /// `Process::register_server`: a server of the boot archive wants to hear of client processes.
@@ -93,7 +100,12 @@ impl Server {
         if server == ProcessId::NONE || server.index() >= ProcessId::FIRST_DYNAMIC_INDEX as usize {
             return Err(Error::EPERM);
         }
-        let free = |place: &AtomicU32| match place.compare_exchange(0, server.0, Ordering::AcqRel, Ordering::Acquire) {
+        let free = |place: &AtomicU32| match place.compare_exchange(
+            0,
+            server.0,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        ) {
             Ok(_) => true,
             Err(other) => other == server.0,
         };
@@ -101,7 +113,10 @@ impl Server {
             return Err(Error::ENOSPC);
         }
         let there = |id| self.servers().any(|server| server == id);
-        if there(ProcessId::KFS) && there(ProcessId::CONSOLE) && !self.first_started.swap(true, Ordering::AcqRel) {
+        if there(ProcessId::KFS)
+            && there(ProcessId::CONSOLE)
+            && !self.first_started.swap(true, Ordering::AcqRel)
+        {
             self.env.start_first_soon();
         }
         Ok(())
@@ -117,10 +132,17 @@ impl Server {
         let heritage = Heritage {
             user: self.users.get(0),
             limits: Arc::new(Limits::default()),
-            program: Arc::new(Program { comm: b"init".to_vec(), ..Program::default() }),
+            program: Arc::new(Program {
+                comm: b"init".to_vec(),
+                ..Program::default()
+            }),
             group: self.pids.new_session(pid)?,
             group_signals: 0,
-            masks: Masks { ignored: signal::IGNORED_BY_DEFAULT, blocked: 0, caught: 0 },
+            masks: Masks {
+                ignored: signal::IGNORED_BY_DEFAULT,
+                blocked: 0,
+                caught: 0,
+            },
             child_options: (false, false),
             nice: 0,
             no_new_privileges: false,
@@ -129,7 +151,8 @@ impl Server {
             identity: identity.clone(),
         };
         let introduced = self.servers().try_for_each(|server| {
-            self.env.client_created(server, space, identity.for_files(), &identity.groups)
+            self.env
+                .client_created(server, space, identity.for_files(), &identity.groups)
         });
         if let Err(error) = introduced {
             self.forget_space(space);
@@ -137,15 +160,29 @@ impl Server {
             return Err(error);
         }
         let process = self.make_record(pid, space, 0, cpu, heritage)?;
-        process.get(&guard).map_err(object_error)?.group().join(pid, process, 0);
+        process
+            .get(&guard)
+            .map_err(object_error)?
+            .group()
+            .join(pid, process, 0);
         self.env.start_space(space, [pid as u64, 0, 0, 1])
     }
 
     /// The record of a process whose space exists, findable by space and number.
-    fn make_record(&self, pid: i32, space: ProcessId, parent: i32, cpu: u32, heritage: Heritage) -> Result<ProcessRef> {
+    fn make_record(
+        &self,
+        pid: i32,
+        space: ProcessId,
+        parent: i32,
+        cpu: u32,
+        heritage: Heritage,
+    ) -> Result<ProcessRef> {
         let user = heritage.user.clone();
         let record = Central::new(pid, space, parent, cpu, self.env.uptime(), heritage);
-        let process = self.objects.create::<dyn Record, _>(record).map_err(object_error)?;
+        let process = self
+            .objects
+            .create::<dyn Record, _>(record)
+            .map_err(object_error)?;
         user.processes.fetch_add(1, Ordering::Relaxed);
         self.load_of(cpu).fetch_add(1, Ordering::Relaxed);
         self.made.fetch_add(1, Ordering::Relaxed);
@@ -161,7 +198,9 @@ impl Server {
         let parent = parent_ref.get(&guard).map_err(object_error)?;
         let heritage = parent.heritage()?;
         let limit = heritage.limits.soft(resource::NPROC);
-        if heritage.user.processes.load(Ordering::Relaxed) as u64 >= limit && !heritage.identity.privileged() {
+        if heritage.user.processes.load(Ordering::Relaxed) as u64 >= limit
+            && !heritage.identity.privileged()
+        {
             return Err(Error::EAGAIN);
         }
         let pid = self.pids.take()?;
@@ -179,7 +218,10 @@ impl Server {
             return Err(error);
         }
         let missed = group.join(pid, child, since);
-        if let Err(error) = self.env.start_space(space, [pid as u64, parent.pid() as u64, 0, 0]) {
+        if let Err(error) = self
+            .env
+            .start_space(space, [pid as u64, parent.pid() as u64, 0, 0])
+        {
             // It ends like any child, but nobody is told of it.
             self.end(&guard, child, 0);
             if let Ok(Some(child)) = parent.wait(Which::Pid(pid), wait::EXITED, None, &|_| 0) {
@@ -204,11 +246,19 @@ impl Server {
         parent: i32,
         heritage: Heritage,
     ) -> Result<(ProcessRef, ProcessId, Arc<Group>, u64)> {
-        let (group, since, nice) = (heritage.group.clone(), heritage.group_signals, heritage.nice);
+        let (group, since, nice) = (
+            heritage.group.clone(),
+            heritage.group_signals,
+            heritage.nice,
+        );
         let cpu = self.choose_cpu();
         let space = self.env.fork_space(caller, vp, cpu)?;
-        let told = self.servers().try_for_each(|server| self.env.client_forked(server, caller, space));
-        let child = told.and_then(|()| self.files.fork(caller, space)).and_then(|()| self.make_record(pid, space, parent, cpu, heritage));
+        let told = self
+            .servers()
+            .try_for_each(|server| self.env.client_forked(server, caller, space));
+        let child = told
+            .and_then(|()| self.files.fork(caller, space))
+            .and_then(|()| self.make_record(pid, space, parent, cpu, heritage));
         if child.is_err() {
             self.forget_space(space);
         } else if nice != 0 {
@@ -251,6 +301,10 @@ impl Server {
         }
         let load = |cpu: u32| self.load_of(cpu).load(Ordering::Relaxed);
         let least = (0..cpus).min_by_key(|&cpu| load(cpu)).unwrap_or(here);
-        if load(here) <= load(least) { here } else { least }
+        if load(here) <= load(least) {
+            here
+        } else {
+            least
+        }
     }
 }

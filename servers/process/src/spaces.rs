@@ -27,7 +27,8 @@ impl Default for Spaces {
 impl Spaces {
     fn slot(&self, process: ProcessId) -> &Slot {
         let index = process.index();
-        let chunk = self.0[index / CHUNK].call_once(|| (0..CHUNK).map(|_| Slot(Mutex::new(None))).collect());
+        let chunk = self.0[index / CHUNK]
+            .call_once(|| (0..CHUNK).map(|_| Slot(Mutex::new(None))).collect());
         &chunk[index % CHUNK]
     }
 

@@ -9,7 +9,9 @@ use crate::record::Record;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use k42_api::files::{Attributes, FileSystem, FileSystemInfo, Opened, SetAttributes, path_flag, set};
+use k42_api::files::{
+    Attributes, FileSystem, FileSystemInfo, Opened, SetAttributes, path_flag, set,
+};
 use k42_fslib::Record as Identity;
 use k42_fslib::linux::{NAME_MAX, access, open as flag};
 use k42_fslib::walk::{Final, Kind, Link, Stop, Tree, Walked, walk};
@@ -47,33 +49,75 @@ impl Root {
             let object: &(dyn Any + Send + Sync) = &*object;
             object.downcast_ref::<OpenNode>().ok_or(Error::EBADF)?.node
         };
-        let from_server = caller.process != ProcessId::NONE && caller.process.index() < ProcessId::FIRST_DYNAMIC_INDEX as usize;
+        let from_server = caller.process != ProcessId::NONE
+            && caller.process.index() < ProcessId::FIRST_DYNAMIC_INDEX as usize;
         if from_server {
-            return Ok(Call { sight: Sight { server, own: 0 }, who: Identity::ROOT, start });
+            return Ok(Call {
+                sight: Sight { server, own: 0 },
+                who: Identity::ROOT,
+                start,
+            });
         }
         let guard = server.objects.enter();
         let record = server.record(&guard, caller.process)?;
         let identity = record.identity();
         let who = Identity::new(identity.for_files(), &identity.groups)?;
-        Ok(Call { sight: Sight { server, own: record.pid() }, who, start })
+        Ok(Call {
+            sight: Sight {
+                server,
+                own: record.pid(),
+            },
+            who,
+            start,
+        })
     }
 
     /// The node that a path names, for `call`.
-    fn named(&self, call: &Call<'_>, path: &[u8], flags: u32, rest: &mut OutBuf<'_>) -> Result<Node> {
+    fn named(
+        &self,
+        call: &Call<'_>,
+        path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Node> {
         if path.is_empty() && flags & path_flag::EMPTY != 0 {
             return Ok(call.start);
         }
-        let treat = if flags & path_flag::NO_FOLLOW != 0 { Final::NoFollow } else { Final::Follow };
-        self.resolve(call, path, flags, treat, rest)?.node.ok_or(Error::ENOENT)
+        let treat = if flags & path_flag::NO_FOLLOW != 0 {
+            Final::NoFollow
+        } else {
+            Final::Follow
+        };
+        self.resolve(call, path, flags, treat, rest)?
+            .node
+            .ok_or(Error::ENOENT)
     }
 
-    fn resolve<'p>(&self, call: &Call<'_>, path: &'p [u8], flags: u32, treat: Final, rest: &mut OutBuf<'_>) -> Result<Walked<'p, Node>> {
-        let who = if flags & path_flag::REAL_IDS != 0 { call.who.real() } else { call.who.effective() };
+    fn resolve<'p>(
+        &self,
+        call: &Call<'_>,
+        path: &'p [u8],
+        flags: u32,
+        treat: Final,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Walked<'p, Node>> {
+        let who = if flags & path_flag::REAL_IDS != 0 {
+            call.who.real()
+        } else {
+            call.who.effective()
+        };
         walk(&call.sight, call.start, path, &who, treat).map_err(|stop| stop.reply(rest, false))
     }
 
     /// What calls that would change the tree end with.
-    fn fixed(&self, caller: &Caller, directory: Handle, path: &[u8], make: bool, rest: &mut OutBuf<'_>) -> Error {
+    fn fixed(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        make: bool,
+        rest: &mut OutBuf<'_>,
+    ) -> Error {
         let result = self.call(caller, directory).and_then(|call| {
             let walked = self.resolve(&call, path, 0, Final::Entry, rest)?;
             Ok(walked.node.is_some())
@@ -88,11 +132,26 @@ impl Root {
 }
 
 impl FileSystem for Root {
-    fn open(&self, caller: &Caller, directory: Handle, path: &[u8], flags: u32, _: u32, rest: &mut OutBuf<'_>) -> Result<Opened> {
+    fn open(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        _: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Opened> {
         let call = self.call(caller, directory)?;
         let exclusive = flags & (flag::CREATE | flag::EXCLUSIVE) == flag::CREATE | flag::EXCLUSIVE;
-        let treat = if exclusive || flags & flag::NO_FOLLOW != 0 { Final::NoFollow } else { Final::Follow };
-        let node = self.resolve(&call, path, 0, treat, rest)?.node.ok_or(Error::ENOENT)?;
+        let treat = if exclusive || flags & flag::NO_FOLLOW != 0 {
+            Final::NoFollow
+        } else {
+            Final::Follow
+        };
+        let node = self
+            .resolve(&call, path, 0, treat, rest)?
+            .node
+            .ok_or(Error::ENOENT)?;
         if exclusive {
             return Err(Error::EEXIST);
         }
@@ -117,44 +176,104 @@ impl FileSystem for Root {
         }
         let file = OpenNode::new(self.0, node, flags);
         let kind = file.kind();
-        let handle = self.0.files.insert(caller.process, Arc::try_new(file).map_err(|_| Error::ENOMEM)?, u32::MAX)?;
-        Ok(Opened { handle, kind, mode: node.mode(), inode: node.inode(), size: 0 })
+        let handle = self.0.files.insert(
+            caller.process,
+            Arc::try_new(file).map_err(|_| Error::ENOMEM)?,
+            u32::MAX,
+        )?;
+        Ok(Opened {
+            handle,
+            kind,
+            mode: node.mode(),
+            inode: node.inode(),
+            size: 0,
+        })
     }
 
-    fn stat(&self, caller: &Caller, directory: Handle, path: &[u8], flags: u32, rest: &mut OutBuf<'_>) -> Result<Attributes> {
+    fn stat(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<Attributes> {
         let call = self.call(caller, directory)?;
         let node = self.named(&call, path, flags, rest)?;
         call.sight.attributes(node)
     }
 
-    fn access(&self, caller: &Caller, directory: Handle, path: &[u8], wanted: u32, flags: u32, rest: &mut OutBuf<'_>) -> Result<()> {
+    fn access(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        wanted: u32,
+        flags: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
         if wanted & !7 != 0 {
             return Err(Error::EINVAL);
         }
         let call = self.call(caller, directory)?;
         let node = self.named(&call, path, flags, rest)?;
-        let who = if flags & path_flag::REAL_IDS != 0 { call.who.real() } else { call.who.effective() };
+        let who = if flags & path_flag::REAL_IDS != 0 {
+            call.who.real()
+        } else {
+            call.who.effective()
+        };
         call.sight.check(node, &who, wanted)
     }
 
-    fn set_attributes(&self, caller: &Caller, directory: Handle, path: &[u8], flags: u32, new: SetAttributes, rest: &mut OutBuf<'_>) -> Result<()> {
+    fn set_attributes(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        new: SetAttributes,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
         let call = self.call(caller, directory)?;
         let node = self.named(&call, path, flags, rest)?;
         match node.what() {
             What::Directory(_) if new.which == set::SIZE => Err(Error::EISDIR),
-            What::Writable(..) if new.which == set::SIZE => call.sight.check(node, &call.who.effective(), access::WRITE),
+            What::Writable(..) if new.which == set::SIZE => {
+                call.sight.check(node, &call.who.effective(), access::WRITE)
+            }
             _ => Err(Error::EPERM),
         }
     }
 
-    fn make_node(&self, caller: &Caller, directory: Handle, path: &[u8], _: u32, _: u64, rest: &mut OutBuf<'_>) -> Result<()> {
+    fn make_node(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        _: u32,
+        _: u64,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
         Err(self.fixed(caller, directory, path, true, rest))
     }
-    fn symlink(&self, caller: &Caller, _: &[u8], directory: Handle, path: &[u8], rest: &mut OutBuf<'_>) -> Result<()> {
+    fn symlink(
+        &self,
+        caller: &Caller,
+        _: &[u8],
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
         Err(self.fixed(caller, directory, path, true, rest))
     }
 
-    fn read_link(&self, caller: &Caller, directory: Handle, path: &[u8], rest: &mut OutBuf<'_>) -> Result<u32> {
+    fn read_link(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<u32> {
         let call = self.call(caller, directory)?;
         let node = self.named(&call, path, path_flag::NO_FOLLOW | path_flag::EMPTY, rest)?;
         if call.sight.kind(&node) != Kind::Symlink {
@@ -166,7 +285,11 @@ impl FileSystem for Root {
             if target.ends_with(b"/.") {
                 target.truncate(target.len() - 2);
             }
-            let redirect = k42_fslib::walk::Redirect { kind: k42_api::files::redirect::MAGIC, mount: 0, path: target };
+            let redirect = k42_fslib::walk::Redirect {
+                kind: k42_api::files::redirect::MAGIC,
+                mount: 0,
+                path: target,
+            };
             return Err(Stop::Redirect(redirect).reply(rest, false));
         }
         // What does not fit is cut off, as readlink(2) does.
@@ -175,18 +298,50 @@ impl FileSystem for Root {
         Ok(count as u32)
     }
 
-    fn link(&self, caller: &Caller, directory: Handle, path: &[u8], _: Handle, _: &[u8], _: u32, rest: &mut OutBuf<'_>) -> Result<()> {
+    fn link(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        _: Handle,
+        _: &[u8],
+        _: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
         Err(self.fixed(caller, directory, path, false, rest))
     }
-    fn unlink(&self, caller: &Caller, directory: Handle, path: &[u8], _: u32, rest: &mut OutBuf<'_>) -> Result<()> {
+    fn unlink(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        _: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
         Err(self.fixed(caller, directory, path, false, rest))
     }
-    fn rename(&self, caller: &Caller, directory: Handle, path: &[u8], _: Handle, _: &[u8], _: u32, rest: &mut OutBuf<'_>) -> Result<()> {
+    fn rename(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        _: Handle,
+        _: &[u8],
+        _: u32,
+        rest: &mut OutBuf<'_>,
+    ) -> Result<()> {
         Err(self.fixed(caller, directory, path, false, rest))
     }
-    fn statfs(&self, caller: &Caller, directory: Handle, path: &[u8], rest: &mut OutBuf<'_>) -> Result<FileSystemInfo> {
+    fn statfs(
+        &self,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        rest: &mut OutBuf<'_>,
+    ) -> Result<FileSystemInfo> {
         let call = self.call(caller, directory)?;
-        self.named(&call, path, path_flag::EMPTY, rest).map(|_| INFO)
+        self.named(&call, path, path_flag::EMPTY, rest)
+            .map(|_| INFO)
     }
     fn pipe(&self, _: &Caller, _: u32) -> Result<[u64; 2]> {
         Err(Error::ENOSYS)
@@ -199,4 +354,3 @@ impl FileSystem for Root {
         Ok(())
     }
 }
-

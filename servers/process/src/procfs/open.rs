@@ -8,7 +8,10 @@ use crate::record::Record;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::{AtomicU32, Ordering};
-use k42_api::files::{Attributes, CURRENT, FileKind, FileSystemInfo, OpenFile, SetAttributes, open_file_dispatch, poll, set};
+use k42_api::files::{
+    Attributes, CURRENT, FileKind, FileSystemInfo, OpenFile, SetAttributes, open_file_dispatch,
+    poll, set,
+};
 use k42_fslib::dirent;
 use k42_fslib::linux::{OFFSET_MAX, dirent_type, open as flag, seek};
 use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, Reply, Result};
@@ -41,8 +44,14 @@ const NUMBERS: u64 = 1 << 20;
 impl OpenNode {
     /// Opened with `flags`, which have been checked.
     pub fn new(server: &'static Server, node: Node, flags: u32) -> Self {
-        const OPENING: u32 = flag::CREATE | flag::EXCLUSIVE | flag::TRUNCATE | flag::NO_CTTY | flag::CLOSE_ON_EXEC;
-        Self { server, node, flags: AtomicU32::new(flags & !OPENING), state: Mutex::new(State::default()) }
+        const OPENING: u32 =
+            flag::CREATE | flag::EXCLUSIVE | flag::TRUNCATE | flag::NO_CTTY | flag::CLOSE_ON_EXEC;
+        Self {
+            server,
+            node,
+            flags: AtomicU32::new(flags & !OPENING),
+            state: Mutex::new(State::default()),
+        }
     }
 
     /// How the client's library is to treat it.
@@ -62,11 +71,16 @@ impl OpenNode {
     }
 
     fn sight(&self, caller: &Caller) -> Sight<'static> {
-        Sight { server: self.server, own: self.server.pid_of(caller.process) }
+        Sight {
+            server: self.server,
+            own: self.server.pid_of(caller.process),
+        }
     }
 
     fn make(&self) -> Result<Vec<u8>> {
-        let (What::File(_, make) | What::Writable(make, _)) = self.node.what() else { return Err(Error::EISDIR) };
+        let (What::File(_, make) | What::Writable(make, _)) = self.node.what() else {
+            return Err(Error::EISDIR);
+        };
         let mut text = Text::default();
         make(self.server, self.node, &mut text)?;
         Ok(text.0)
@@ -75,8 +89,13 @@ impl OpenNode {
     /// The entries of a directory from offset `from` on.
     fn entries(&self, directory: Directory, from: u64, visit: &mut Visit<'_>) -> Result<()> {
         let node = self.node;
-        let mut put = |at: u64, entry: Node, name: &[u8]| at < from || visit(at, entry.inode(), dirent_type(entry.mode()), name);
-        let sight = Sight { server: self.server, own: 0 };
+        let mut put = |at: u64, entry: Node, name: &[u8]| {
+            at < from || visit(at, entry.inode(), dirent_type(entry.mode()), name)
+        };
+        let sight = Sight {
+            server: self.server,
+            own: 0,
+        };
         let above = k42_fslib::walk::Tree::parent(&sight, &node).unwrap_or(node);
         if !put(0, node, b".") || !put(1, above, b"..") {
             return Ok(());
@@ -97,7 +116,14 @@ impl OpenNode {
         match directory {
             Directory::Root => {
                 for (pid, _) in self.server.pids.all() {
-                    if !numbered(pid, Node { line: PROCESS, pid, fd: 0 }) {
+                    if !numbered(
+                        pid,
+                        Node {
+                            line: PROCESS,
+                            pid,
+                            fd: 0,
+                        },
+                    ) {
                         break;
                     }
                 }
@@ -126,7 +152,10 @@ impl OpenFile for OpenNode {
             state.contents = Some(self.make()?);
         }
         let contents = state.contents.as_deref().unwrap_or_default();
-        let rest = usize::try_from(offset).ok().and_then(|offset| contents.get(offset..)).unwrap_or_default();
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| contents.get(offset..))
+            .unwrap_or_default();
         let count = rest.len().min(out.room());
         out.put(&rest[..count])?;
         if current {
@@ -139,7 +168,9 @@ impl OpenFile for OpenNode {
         if self.access_mode() == flag::READ_ONLY || self.has(flag::PATH) {
             return Err(Error::EBADF);
         }
-        let What::Writable(_, take) = self.node.what() else { return Err(Error::EIO) };
+        let What::Writable(_, take) = self.node.what() else {
+            return Err(Error::EIO);
+        };
         take(self.server, self.node, data)?;
         if offset == CURRENT {
             self.state.lock().offset += data.len() as u64;
@@ -158,7 +189,10 @@ impl OpenFile for OpenNode {
             // These files have no length.
             _ => return Err(Error::EINVAL),
         };
-        let new = base.checked_add(offset).filter(|new| *new >= 0).ok_or(Error::EINVAL)?;
+        let new = base
+            .checked_add(offset)
+            .filter(|new| *new >= 0)
+            .ok_or(Error::EINVAL)?;
         state.offset = new as u64;
         Ok(state.offset)
     }
@@ -172,7 +206,11 @@ impl OpenFile for OpenNode {
             return Err(Error::EBADF);
         }
         // To cut what has no length does nothing.
-        if new.which == set::SIZE && self.access_mode() != flag::READ_ONLY { Ok(()) } else { Err(Error::EPERM) }
+        if new.which == set::SIZE && self.access_mode() != flag::READ_ONLY {
+            Ok(())
+        } else {
+            Err(Error::EPERM)
+        }
     }
 
     fn read_directory(&self, _: &Caller, out: &mut OutBuf<'_>) -> Result<u32> {
@@ -216,7 +254,10 @@ impl OpenFile for OpenNode {
     fn path(&self, _: &Caller, out: &mut OutBuf<'_>) -> Result<u32> {
         let mut names: Vec<Text> = Vec::new();
         let mut node = self.node;
-        let sight = Sight { server: self.server, own: 0 };
+        let sight = Sight {
+            server: self.server,
+            own: 0,
+        };
         while node != Node::ROOT {
             let line = &TABLE[node.line as usize];
             let mut name = Text::default();
@@ -227,10 +268,18 @@ impl OpenFile for OpenNode {
             names.push(name);
             node = match node.directory() {
                 Some(_) => k42_fslib::walk::Tree::parent(&sight, &node).unwrap_or(Node::ROOT),
-                None if node.pid != 0 => node.at(if line.parent == Directory::Descriptors { DESCRIPTORS } else { PROCESS }),
+                None if node.pid != 0 => node.at(if line.parent == Directory::Descriptors {
+                    DESCRIPTORS
+                } else {
+                    PROCESS
+                }),
                 None => {
                     let is_parent = |(_, other): &(usize, &super::table::Line)| matches!(other.what, What::Directory(own) if own == line.parent);
-                    TABLE.iter().enumerate().find(is_parent).map_or(Node::ROOT, |(at, _)| Node::ROOT.at(at as u16))
+                    TABLE
+                        .iter()
+                        .enumerate()
+                        .find(is_parent)
+                        .map_or(Node::ROOT, |(at, _)| Node::ROOT.at(at as u16))
                 }
             };
         }
@@ -247,14 +296,23 @@ impl OpenFile for OpenNode {
     fn flags(&self, _: &Caller, mask: u32, value: u32) -> Result<u32> {
         let mask = mask & SETTABLE;
         let change = |flags| Some(flags & !mask | value & mask);
-        let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+        let _ = self
+            .flags
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
         Ok(self.flags.load(Ordering::Relaxed))
     }
     fn allocate(&self, _: &Caller, _: u32, _: u64, _: u64) -> Result<()> {
-        Err(if self.access_mode() == flag::READ_ONLY { Error::EBADF } else { Error::EOPNOTSUPP })
+        Err(if self.access_mode() == flag::READ_ONLY {
+            Error::EBADF
+        } else {
+            Error::EOPNOTSUPP
+        })
     }
     fn close(&self, caller: &Caller) -> Result<()> {
-        self.server.files.remove(caller.process, caller.handle).map(drop)
+        self.server
+            .files
+            .remove(caller.process, caller.handle)
+            .map(drop)
     }
     fn statfs(&self, _: &Caller) -> Result<FileSystemInfo> {
         Ok(super::fs::INFO)
@@ -262,7 +320,9 @@ impl OpenFile for OpenNode {
     fn same(&self, caller: &Caller, other: Handle) -> Result<bool> {
         let (object, _) = self.server.files.lookup(caller.process, other)?;
         let object: &(dyn Any + Send + Sync) = &*object;
-        Ok(object.downcast_ref::<Self>().is_some_and(|other| core::ptr::eq(self, other)))
+        Ok(object
+            .downcast_ref::<Self>()
+            .is_some_and(|other| core::ptr::eq(self, other)))
     }
 }
 
@@ -276,6 +336,7 @@ impl Server {
     /// The pid of a Linux process; zero for others.
     pub(crate) fn pid_of(&self, process: k42_ipc::ProcessId) -> i32 {
         let guard = self.objects.enter();
-        self.record(&guard, process).map_or(0, |record| record.pid())
+        self.record(&guard, process)
+            .map_or(0, |record| record.pid())
     }
 }

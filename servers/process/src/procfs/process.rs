@@ -21,7 +21,16 @@ struct Seen {
     terminal: u64,
 }
 
-const NOTHING: SpaceUsage = SpaceUsage { mapped: 0, resident: 0, private: 0, regions: 0, faults: 0, heap: 0, stack: 0, text: 0 };
+const NOTHING: SpaceUsage = SpaceUsage {
+    mapped: 0,
+    resident: 0,
+    private: 0,
+    regions: 0,
+    faults: 0,
+    heap: 0,
+    stack: 0,
+    text: 0,
+};
 
 fn see(server: &Server, node: Node) -> Result<Seen> {
     server.with_process(node.pid, |_, record| {
@@ -29,10 +38,21 @@ fn see(server: &Server, node: Node) -> Result<Seen> {
         let (usage, used) = if view.life == Life::Zombie {
             (NOTHING, view.remains.own)
         } else {
-            (server.env.usage(record.space()).unwrap_or(NOTHING), server.measure(&record))
+            (
+                server.env.usage(record.space()).unwrap_or(NOTHING),
+                server.measure(&record),
+            )
         };
         let terminal = view.heritage.group.session.terminal.load(Ordering::Relaxed);
-        Seen { space: record.space(), cpu: record.cpu(), started: record.started(), view, usage, used, terminal }
+        Seen {
+            space: record.space(),
+            cpu: record.cpu(),
+            started: record.started(),
+            view,
+            usage,
+            used,
+            terminal,
+        }
     })
 }
 
@@ -60,13 +80,50 @@ pub fn stat(server: &Server, node: Node, text: &mut Text) -> Result<()> {
     text.bytes(&heritage.program.comm);
     let group = &heritage.group;
     // The foreground group is the terminal's to know.
-    put!(text, ") {} {} {} {} {} -1 0", seen.state().0, view.parent, group.pgid, group.session.sid, seen.terminal);
+    put!(
+        text,
+        ") {} {} {} {} {} -1 0",
+        seen.state().0,
+        view.parent,
+        group.pgid,
+        group.session.sid,
+        seen.terminal
+    );
     put!(text, " {} {} 0 0", seen.used.faults, view.children.faults);
-    put!(text, " {} 0 {} 0", clock_ticks(seen.used.time), clock_ticks(view.children.time));
-    put!(text, " {} {} 1 0 {}", 20 + heritage.nice, heritage.nice, clock_ticks(seen.started));
-    put!(text, " {} {} {}", seen.usage.mapped, seen.usage.resident / PAGE_SIZE as u64, u64::MAX);
-    put!(text, " 0 0 0 0 0 {} {} {} {}", low(view.pending), low(heritage.masks.blocked), low(heritage.masks.ignored), low(heritage.masks.caught));
-    put!(text, " 0 0 0 17 {} 0 0 0 0 0 0 0 0 0 0 0 0 {}\n", seen.cpu, view.remains.status);
+    put!(
+        text,
+        " {} 0 {} 0",
+        clock_ticks(seen.used.time),
+        clock_ticks(view.children.time)
+    );
+    put!(
+        text,
+        " {} {} 1 0 {}",
+        20 + heritage.nice,
+        heritage.nice,
+        clock_ticks(seen.started)
+    );
+    put!(
+        text,
+        " {} {} {}",
+        seen.usage.mapped,
+        seen.usage.resident / PAGE_SIZE as u64,
+        u64::MAX
+    );
+    put!(
+        text,
+        " 0 0 0 0 0 {} {} {} {}",
+        low(view.pending),
+        low(heritage.masks.blocked),
+        low(heritage.masks.ignored),
+        low(heritage.masks.caught)
+    );
+    put!(
+        text,
+        " 0 0 0 17 {} 0 0 0 0 0 0 0 0 0 0 0 0 {}\n",
+        seen.cpu,
+        view.remains.status
+    );
     Ok(())
 }
 
@@ -80,8 +137,17 @@ pub fn statm(server: &Server, node: Node, text: &mut Text) -> Result<()> {
     let usage = see(server, node)?.usage;
     let pages = |bytes: u64| bytes / PAGE_SIZE as u64;
     let shared = usage.resident.saturating_sub(usage.private);
-    let (mapped, resident, text_pages) = (pages(usage.mapped), pages(usage.resident), pages(usage.text));
-    put!(text, "{mapped} {resident} {} {text_pages} 0 {} 0\n", pages(shared), pages(usage.heap + usage.stack));
+    let (mapped, resident, text_pages) = (
+        pages(usage.mapped),
+        pages(usage.resident),
+        pages(usage.text),
+    );
+    put!(
+        text,
+        "{mapped} {resident} {} {text_pages} 0 {} 0\n",
+        pages(shared),
+        pages(usage.heap + usage.stack)
+    );
     Ok(())
 }
 
@@ -93,38 +159,117 @@ pub fn status(server: &Server, node: Node, text: &mut Text) -> Result<()> {
     text.bytes(b"Name:\t");
     text.bytes(&heritage.program.comm);
     let (letter, word) = seen.state();
-    put!(text, "\nUmask:\t{:04o}\nState:\t{letter} ({word})\n", heritage.umask);
+    put!(
+        text,
+        "\nUmask:\t{:04o}\nState:\t{letter} ({word})\n",
+        heritage.umask
+    );
     put!(text, "Tgid:\t{0}\nNgid:\t0\nPid:\t{0}\n", node.pid);
     put!(text, "PPid:\t{}\nTracerPid:\t0\n", view.parent);
-    put!(text, "Uid:\t{}\t{}\t{}\t{}\n", ids.ruid, ids.euid, ids.suid, ids.fsuid);
-    put!(text, "Gid:\t{}\t{}\t{}\t{}\n", ids.rgid, ids.egid, ids.sgid, ids.fsgid);
+    put!(
+        text,
+        "Uid:\t{}\t{}\t{}\t{}\n",
+        ids.ruid,
+        ids.euid,
+        ids.suid,
+        ids.fsuid
+    );
+    put!(
+        text,
+        "Gid:\t{}\t{}\t{}\t{}\n",
+        ids.rgid,
+        ids.egid,
+        ids.sgid,
+        ids.fsgid
+    );
     put!(text, "FDSize:\t64\nGroups:\t");
     for group in heritage.identity.groups.as_chunks::<4>().0 {
         put!(text, "{} ", u32::from_le_bytes(*group));
     }
     let (pgid, sid) = (heritage.group.pgid, heritage.group.session.sid);
-    put!(text, "\nNStgid:\t{0}\nNSpid:\t{0}\nNSpgid:\t{pgid}\nNSsid:\t{sid}\n", node.pid);
+    put!(
+        text,
+        "\nNStgid:\t{0}\nNSpid:\t{0}\nNSpgid:\t{pgid}\nNSsid:\t{sid}\n",
+        node.pid
+    );
     if view.life == Life::Running {
         let kib = |bytes: u64| bytes >> 10;
         let peak = seen.used.max_resident.max(usage.resident);
-        put!(text, "VmPeak:\t{:8} kB\nVmSize:\t{0:8} kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n", kib(usage.mapped));
-        put!(text, "VmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\n", kib(peak), kib(usage.resident));
-        put!(text, "RssAnon:\t{:8} kB\nRssFile:\t{:8} kB\nRssShmem:\t       0 kB\n", kib(usage.private), kib(usage.resident.saturating_sub(usage.private)));
-        put!(text, "VmData:\t{:8} kB\nVmStk:\t{:8} kB\nVmExe:\t{:8} kB\nVmLib:\t       0 kB\n", kib(usage.heap), kib(usage.stack), kib(usage.text));
+        put!(
+            text,
+            "VmPeak:\t{:8} kB\nVmSize:\t{0:8} kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n",
+            kib(usage.mapped)
+        );
+        put!(
+            text,
+            "VmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\n",
+            kib(peak),
+            kib(usage.resident)
+        );
+        put!(
+            text,
+            "RssAnon:\t{:8} kB\nRssFile:\t{:8} kB\nRssShmem:\t       0 kB\n",
+            kib(usage.private),
+            kib(usage.resident.saturating_sub(usage.private))
+        );
+        put!(
+            text,
+            "VmData:\t{:8} kB\nVmStk:\t{:8} kB\nVmExe:\t{:8} kB\nVmLib:\t       0 kB\n",
+            kib(usage.heap),
+            kib(usage.stack),
+            kib(usage.text)
+        );
         put!(text, "VmPTE:\t       0 kB\nVmSwap:\t       0 kB\n");
     }
-    put!(text, "Threads:\t1\nSigQ:\t{}/{}\n", view.queued, heritage.limits.soft(resource::SIGPENDING));
-    put!(text, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\n", 0, view.pending);
+    put!(
+        text,
+        "Threads:\t1\nSigQ:\t{}/{}\n",
+        view.queued,
+        heritage.limits.soft(resource::SIGPENDING)
+    );
+    put!(
+        text,
+        "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\n",
+        0,
+        view.pending
+    );
     let masks = heritage.masks;
-    put!(text, "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", masks.blocked, masks.ignored, masks.caught);
-    let capabilities: u64 = if heritage.identity.privileged() { 0x1ff_ffff_ffff } else { 0 };
-    put!(text, "CapInh:\t{:016x}\nCapPrm:\t{capabilities:016x}\nCapEff:\t{capabilities:016x}\n", 0);
-    put!(text, "CapBnd:\t{:016x}\nCapAmb:\t{:016x}\n", 0x1ff_ffff_ffff_u64, 0);
-    put!(text, "NoNewPrivs:\t{}\nSeccomp:\t0\n", u8::from(heritage.no_new_privileges));
+    put!(
+        text,
+        "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n",
+        masks.blocked,
+        masks.ignored,
+        masks.caught
+    );
+    let capabilities: u64 = if heritage.identity.privileged() {
+        0x1ff_ffff_ffff
+    } else {
+        0
+    };
+    put!(
+        text,
+        "CapInh:\t{:016x}\nCapPrm:\t{capabilities:016x}\nCapEff:\t{capabilities:016x}\n",
+        0
+    );
+    put!(
+        text,
+        "CapBnd:\t{:016x}\nCapAmb:\t{:016x}\n",
+        0x1ff_ffff_ffff_u64,
+        0
+    );
+    put!(
+        text,
+        "NoNewPrivs:\t{}\nSeccomp:\t0\n",
+        u8::from(heritage.no_new_privileges)
+    );
     put!(text, "Cpus_allowed:\t{:x}\n", cpu_mask(server));
     let statistics = server.env.statistics(seen.space).unwrap_or_default();
     let voluntary = statistics.chosen.saturating_sub(statistics.preemptions);
-    put!(text, "voluntary_ctxt_switches:\t{voluntary}\nnonvoluntary_ctxt_switches:\t{}\n", statistics.preemptions);
+    put!(
+        text,
+        "voluntary_ctxt_switches:\t{voluntary}\nnonvoluntary_ctxt_switches:\t{}\n",
+        statistics.preemptions
+    );
     Ok(())
 }
 
@@ -151,7 +296,11 @@ pub fn set_comm(server: &Server, node: Node, new: &[u8]) -> Result<()> {
     let name = &name[..name.len().min(crate::linux::COMM_MAX)];
     server.with_process(node.pid, |_, record| {
         let old = record.view().heritage.program;
-        let program = Program { comm: name.to_vec(), command_line: old.command_line.clone(), path: old.path.clone() };
+        let program = Program {
+            comm: name.to_vec(),
+            command_line: old.command_line.clone(),
+            path: old.path.clone(),
+        };
         record.set_program(Arc::new(program), false);
     })
 }
@@ -182,7 +331,14 @@ pub fn limits(server: &Server, node: Node, text: &mut Text) -> Result<()> {
         ("Max realtime timeout", "us"),
     ];
     let limits = server.view(node.pid)?.heritage.limits;
-    put!(text, "{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    put!(
+        text,
+        "{:<25} {:<20} {:<20} {:<10}\n",
+        "Limit",
+        "Soft Limit",
+        "Hard Limit",
+        "Units"
+    );
     for (number, (name, unit)) in NAMES.iter().enumerate() {
         put!(text, "{name:<25} ");
         for limit in limits.get(number as u32)? {
@@ -198,8 +354,13 @@ pub fn limits(server: &Server, node: Node, text: &mut Text) -> Result<()> {
 
 /// maps, from the memory server piece by piece
 pub fn maps(server: &Server, node: Node, text: &mut Text) -> Result<()> {
-    let (space, life) = server.with_process(node.pid, |_, record| (record.space(), record.life()))?;
-    if life == Life::Running { put_maps(server, space, text) } else { Ok(()) }
+    let (space, life) =
+        server.with_process(node.pid, |_, record| (record.space(), record.life()))?;
+    if life == Life::Running {
+        put_maps(server, space, text)
+    } else {
+        Ok(())
+    }
 }
 
 /// The regions of an address space.

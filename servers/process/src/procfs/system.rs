@@ -17,7 +17,12 @@ const BUILD: &str = "#1 SMP K42";
 const HOST_NAME_MAX: usize = 64;
 
 fn seconds(text: &mut Text, nanoseconds: u64) {
-    put!(text, "{}.{:02}", nanoseconds / 1_000_000_000, nanoseconds / 10_000_000 % 100);
+    put!(
+        text,
+        "{}.{:02}",
+        nanoseconds / 1_000_000_000,
+        nanoseconds / 10_000_000 % 100
+    );
 }
 
 /// Time that all CPUs together had nothing to do.
@@ -53,15 +58,37 @@ pub fn stat(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     // The kernel accounts by process and not by CPU: each gets its share of the sum.
     put!(text, "cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\n");
     for cpu in 0..cpus {
-        put!(text, "cpu{cpu} {} 0 0 {} 0 0 0 0 0 0\n", busy / cpus, idle / cpus);
+        put!(
+            text,
+            "cpu{cpu} {} 0 0 {} 0 0 0 0 0 0\n",
+            busy / cpus,
+            idle / cpus
+        );
     }
     let guard = server.objects.enter();
-    let switches: u64 = server.pids.all().iter().filter_map(|(_, process)| {
-        let record = process.get(&guard).ok()?;
-        server.env.statistics(crate::record::Record::space(&record)).ok().map(|statistics| statistics.chosen)
-    }).sum();
-    put!(text, "intr 0\nctxt {switches}\nbtime {}\n", server.env.boot_seconds());
-    put!(text, "processes {}\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n", server.made.load(Ordering::Relaxed));
+    let switches: u64 = server
+        .pids
+        .all()
+        .iter()
+        .filter_map(|(_, process)| {
+            let record = process.get(&guard).ok()?;
+            server
+                .env
+                .statistics(crate::record::Record::space(&record))
+                .ok()
+                .map(|statistics| statistics.chosen)
+        })
+        .sum();
+    put!(
+        text,
+        "intr 0\nctxt {switches}\nbtime {}\n",
+        server.env.boot_seconds()
+    );
+    put!(
+        text,
+        "processes {}\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n",
+        server.made.load(Ordering::Relaxed)
+    );
     Ok(())
 }
 
@@ -109,11 +136,24 @@ pub fn version(_: &Server, _: Node, text: &mut Text) -> Result<()> {
 /// cpuinfo, as Linux prints it for the processors that this runs on
 pub fn cpuinfo(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     for cpu in 0..server.env.cpus() {
-        put!(text, "processor\t: {cpu}\ncpu\t\t: POWER9 (architected), altivec supported\n");
-        put!(text, "clock\t\t: 1000.000000MHz\nrevision\t: 2.0 (pvr 004e 1200)\n\n");
+        put!(
+            text,
+            "processor\t: {cpu}\ncpu\t\t: POWER9 (architected), altivec supported\n"
+        );
+        put!(
+            text,
+            "clock\t\t: 1000.000000MHz\nrevision\t: 2.0 (pvr 004e 1200)\n\n"
+        );
     }
-    put!(text, "timebase\t: {}\nplatform\t: pSeries\n", server.env.ticks_per_second());
-    put!(text, "model\t\t: IBM pSeries (emulated by qemu)\nmachine\t\t: CHRP IBM pSeries (emulated by qemu)\nMMU\t\t: Radix\n");
+    put!(
+        text,
+        "timebase\t: {}\nplatform\t: pSeries\n",
+        server.env.ticks_per_second()
+    );
+    put!(
+        text,
+        "model\t\t: IBM pSeries (emulated by qemu)\nmachine\t\t: CHRP IBM pSeries (emulated by qemu)\nMMU\t\t: Radix\n"
+    );
     Ok(())
 }
 
@@ -184,7 +224,11 @@ pub fn mounts(server: &Server, _: Node, text: &mut Text) -> Result<()> {
 pub fn mountinfo(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     each_mount(server, |mount| {
         // Ids begin with one, so that zero can be the parent of the top.
-        let parent = if mount.parent == mount.id { 0 } else { mount.parent.wrapping_add(1) };
+        let parent = if mount.parent == mount.id {
+            0
+        } else {
+            mount.parent.wrapping_add(1)
+        };
         put!(text, "{} {parent} 0:{} / ", mount.id + 1, mount.id + 20);
         field(text, mount.point);
         put!(text, " {} - ", mount.options);
@@ -199,10 +243,31 @@ pub fn mountinfo(server: &Server, _: Node, text: &mut Text) -> Result<()> {
 pub fn counts(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     let totals = server.env.totals()?;
     let frames = |bytes: u64| bytes / k42_abi::layout::PAGE_SIZE as u64;
-    put!(text, "frames_total {}\nframes_free {}\n", frames(totals.total), frames(totals.free));
-    put!(text, "frames_tables {}\nframes_pinned {}\n", frames(totals.tables), frames(totals.pinned));
-    put!(text, "frames_anonymous {}\nframes_cached {}\n", frames(totals.anonymous), frames(totals.cached));
-    put!(text, "fcms {}\nregions {}\nspaces {}\n", totals.fcms, totals.regions, totals.spaces);
+    put!(
+        text,
+        "frames_total {}\nframes_free {}\n",
+        frames(totals.total),
+        frames(totals.free)
+    );
+    put!(
+        text,
+        "frames_tables {}\nframes_pinned {}\n",
+        frames(totals.tables),
+        frames(totals.pinned)
+    );
+    put!(
+        text,
+        "frames_anonymous {}\nframes_cached {}\n",
+        frames(totals.anonymous),
+        frames(totals.cached)
+    );
+    put!(
+        text,
+        "fcms {}\nregions {}\nspaces {}\n",
+        totals.fcms,
+        totals.regions,
+        totals.spaces
+    );
     let kernel = [
         ("kernel_processes", Count::Processes),
         ("kernel_dispatchers", Count::Dispatchers),
@@ -218,20 +283,39 @@ pub fn counts(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     server.objects.collect();
     let processes = server.pids.all();
     let guard = server.objects.enter();
-    let handles: usize = processes.iter().filter_map(|(_, process)| {
-        let record = process.get(&guard).ok()?;
-        Some(server.files.count(crate::record::Record::space(&record)))
-    }).sum();
-    put!(text, "processes {}\nzombies {}\nproc_handles {handles}\n", processes.len(), server.zombies.load(Ordering::Relaxed));
-    let objects: usize = (0..server.objects.cpus()).filter_map(|cpu| server.objects.stats(cpu)).map(|stats| stats.live).sum();
+    let handles: usize = processes
+        .iter()
+        .filter_map(|(_, process)| {
+            let record = process.get(&guard).ok()?;
+            Some(server.files.count(crate::record::Record::space(&record)))
+        })
+        .sum();
+    put!(
+        text,
+        "processes {}\nzombies {}\nproc_handles {handles}\n",
+        processes.len(),
+        server.zombies.load(Ordering::Relaxed)
+    );
+    let objects: usize = (0..server.objects.cpus())
+        .filter_map(|cpu| server.objects.stats(cpu))
+        .map(|stats| stats.live)
+        .sum();
     put!(text, "process_objects {objects}\n");
     Ok(())
 }
 
 /// k42/maps: the regions of the servers.
 pub fn server_maps(server: &Server, _: Node, text: &mut Text) -> Result<()> {
-    let servers = [ProcessId::PROCESS, ProcessId::NAME, ProcessId::KFS, ProcessId::CONSOLE];
-    for (space, name) in servers.into_iter().zip(["process", "name", "kfs", "console"]) {
+    let servers = [
+        ProcessId::PROCESS,
+        ProcessId::NAME,
+        ProcessId::KFS,
+        ProcessId::CONSOLE,
+    ];
+    for (space, name) in servers
+        .into_iter()
+        .zip(["process", "name", "kfs", "console"])
+    {
         put!(text, "{name}:\n");
         put_maps(server, space, text)?;
     }
@@ -300,7 +384,13 @@ pub fn pid_max(_: &Server, _: Node, text: &mut Text) -> Result<()> {
 /// A version-4 UUID of these random words.
 fn print_uuid(text: &mut Text, [high, low]: [u64; 2]) {
     let (high, low) = (high & !0xf000 | 0x4000, low & (u64::MAX >> 2) | 1 << 63);
-    put!(text, "{:08x}-{:04x}-{:04x}-", high >> 32, high >> 16 & 0xffff, high & 0xffff);
+    put!(
+        text,
+        "{:08x}-{:04x}-{:04x}-",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xffff
+    );
     put!(text, "{:04x}-{:012x}\n", low >> 48, low & 0xffff_ffff_ffff);
 }
 

@@ -75,7 +75,9 @@ const fn line(parent: Directory, name: &'static str, what: What) -> Line {
     Line { parent, name, what }
 }
 
-use Directory::{Descriptors, K42, Nowhere, Process, Root, Sys, SysFs, SysKernel, SysRandom, SysVm, Tasks};
+use Directory::{
+    Descriptors, K42, Nowhere, Process, Root, Sys, SysFs, SysKernel, SysRandom, SysVm, Tasks,
+};
 use What::{File, Link, Writable};
 
 /// The line of /proc.
@@ -137,7 +139,11 @@ pub const TABLE: &[Line] = &[
     line(SysFs, "file-max", File(ALL, system::file_max)),
     line(Sys, "kernel", What::Directory(SysKernel)),
     line(SysKernel, "domainname", File(ALL, system::domain_name)),
-    line(SysKernel, "hostname", Writable(system::host_name, system::set_host_name)),
+    line(
+        SysKernel,
+        "hostname",
+        Writable(system::host_name, system::set_host_name),
+    ),
     line(SysKernel, "ngroups_max", File(ALL, system::groups_max)),
     line(SysKernel, "osrelease", File(ALL, system::release)),
     line(SysKernel, "ostype", File(ALL, system::system_name)),

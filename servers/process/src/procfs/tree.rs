@@ -1,6 +1,8 @@
 //! Names and attributes in /proc, as the walk of file servers wants them.
 
-use super::table::{DESCRIPTOR, DESCRIPTORS, Directory, Magic, PROCESS, ROOT, TABLE, TASKS, THREAD, What};
+use super::table::{
+    DESCRIPTOR, DESCRIPTORS, Directory, Magic, PROCESS, ROOT, TABLE, TASKS, THREAD, What,
+};
 use super::{Node, Text, put};
 use crate::Server;
 use crate::record::{Record, View};
@@ -17,7 +19,11 @@ pub const DEVICE: u64 = device(0, 5);
 
 impl Node {
     /// The top directory.
-    pub const ROOT: Self = Self { line: ROOT, pid: 0, fd: 0 };
+    pub const ROOT: Self = Self {
+        line: ROOT,
+        pid: 0,
+        fd: 0,
+    };
 
     /// What it is.
     pub fn what(self) -> &'static What {
@@ -25,7 +31,11 @@ impl Node {
     }
     /// The directory that it is, if it is one.
     pub fn directory(self) -> Option<Directory> {
-        if let What::Directory(directory) = self.what() { Some(*directory) } else { None }
+        if let What::Directory(directory) = self.what() {
+            Some(*directory)
+        } else {
+            None
+        }
     }
     /// The node of another line for the same process.
     pub fn at(self, line: u16) -> Self {
@@ -59,13 +69,22 @@ pub struct Sight<'a> {
 
 /// A number without sign, zeroes in front, or anything else.
 fn number(name: &[u8]) -> Option<u32> {
-    let plain = name.iter().all(u8::is_ascii_digit) && (name.len() == 1 || name.first() != Some(&b'0'));
-    if plain { core::str::from_utf8(name).ok()?.parse().ok() } else { None }
+    let plain =
+        name.iter().all(u8::is_ascii_digit) && (name.len() == 1 || name.first() != Some(&b'0'));
+    if plain {
+        core::str::from_utf8(name).ok()?.parse().ok()
+    } else {
+        None
+    }
 }
 
 impl Server {
     /// Calls `look` with the record of a process.
-    pub(crate) fn with_process<R>(&self, pid: i32, look: impl FnOnce(&Guard, Rep<'_, dyn Record>) -> R) -> Result<R> {
+    pub(crate) fn with_process<R>(
+        &self,
+        pid: i32,
+        look: impl FnOnce(&Guard, Rep<'_, dyn Record>) -> R,
+    ) -> Result<R> {
         let guard = self.objects.enter();
         let process = self.pids.process(pid).map_err(|_| Error::ENOENT)?;
         let record = process.get(&guard).map_err(|_| Error::ENOENT)?;
@@ -89,7 +108,11 @@ impl Sight<'_> {
         self.server.view(node.pid).map_or((0, 0), |view| {
             // What is not to be looked into is root's.
             let ids = view.heritage.identity.ids;
-            if view.heritage.dumpable || matches!(node.line, PROCESS | THREAD) { (ids.euid, ids.egid) } else { (0, 0) }
+            if view.heritage.dumpable || matches!(node.line, PROCESS | THREAD) {
+                (ids.euid, ids.egid)
+            } else {
+                (0, 0)
+            }
         })
     }
 
@@ -97,7 +120,9 @@ impl Sight<'_> {
     pub fn attributes(&self, node: Node) -> Result<Attributes> {
         let started = match node.pid {
             0 => 0,
-            pid => self.server.with_process(pid, |_, record| record.started())?,
+            pid => self
+                .server
+                .with_process(pid, |_, record| record.started())?,
         };
         let (uid, gid) = self.owner(node);
         let time = (self.server.env.boot_seconds() * 1_000_000_000 + started) as i64;
@@ -159,7 +184,9 @@ impl Tree for Sight<'_> {
     }
 
     fn lookup(&self, directory: &Node, name: &[u8]) -> Result<Option<Node>> {
-        let Some(kind) = directory.directory() else { return Err(Error::ENOTDIR) };
+        let Some(kind) = directory.directory() else {
+            return Err(Error::ENOTDIR);
+        };
         if directory.pid != 0 && !self.server.exists(directory.pid) {
             return Ok(None);
         }
@@ -167,13 +194,24 @@ impl Tree for Sight<'_> {
         let found = match (kind, numbered) {
             (Directory::Root, Some(pid)) => {
                 let pid = i32::try_from(pid).unwrap_or(0);
-                return Ok(self.server.exists(pid).then_some(Node { line: PROCESS, pid, fd: 0 }));
+                return Ok(self.server.exists(pid).then_some(Node {
+                    line: PROCESS,
+                    pid,
+                    fd: 0,
+                }));
             }
             // The library has its threads to itself: the server knows of the first.
-            (Directory::Tasks, Some(tid)) => (tid as i32 == directory.pid).then_some(directory.at(THREAD)),
+            (Directory::Tasks, Some(tid)) => {
+                (tid as i32 == directory.pid).then_some(directory.at(THREAD))
+            }
             // It has its descriptors to itself as well, and finds out whether there is one of that number.
-            (Directory::Descriptors, Some(fd)) if directory.pid == self.own => Some(Node { fd, ..directory.at(DESCRIPTOR) }),
-            _ => Self::lines(kind).find(|(_, other)| other.as_bytes() == name).map(|(line, _)| directory.at(line)),
+            (Directory::Descriptors, Some(fd)) if directory.pid == self.own => Some(Node {
+                fd,
+                ..directory.at(DESCRIPTOR)
+            }),
+            _ => Self::lines(kind)
+                .find(|(_, other)| other.as_bytes() == name)
+                .map(|(line, _)| directory.at(line)),
         };
         // No tasks of a task.
         Ok(found.filter(|node| !(directory.line == THREAD && node.line == TASKS)))
@@ -186,8 +224,14 @@ impl Tree for Sight<'_> {
             TASKS | DESCRIPTORS => directory.at(PROCESS),
             line => {
                 let parent = TABLE[line as usize].parent;
-                let up = TABLE.iter().position(|line| matches!(line.what, What::Directory(own) if own == parent));
-                Node { line: up.unwrap_or(0) as u16, pid: 0, fd: 0 }
+                let up = TABLE
+                    .iter()
+                    .position(|line| matches!(line.what, What::Directory(own) if own == parent));
+                Node {
+                    line: up.unwrap_or(0) as u16,
+                    pid: 0,
+                    fd: 0,
+                }
             }
         };
         Some(node)
@@ -198,7 +242,9 @@ impl Tree for Sight<'_> {
         let mut kind = Link::Path;
         match link.what() {
             What::Link(path) => text.bytes(path.as_bytes()),
-            What::Magic(Magic::Own | Magic::OwnThread) if self.own == 0 => return Err(Error::ENOENT),
+            What::Magic(Magic::Own | Magic::OwnThread) if self.own == 0 => {
+                return Err(Error::ENOENT);
+            }
             What::Magic(Magic::Own) => put!(text, "{}", self.own),
             What::Magic(Magic::OwnThread) => put!(text, "{0}/task/{0}", self.own),
             What::Magic(Magic::Program) => {

@@ -52,7 +52,14 @@ struct Children {
 
 impl Central {
     /// A process that runs.
-    pub fn new(pid: i32, space: ProcessId, parent: i32, cpu: u32, started: u64, heritage: Heritage) -> Self {
+    pub fn new(
+        pid: i32,
+        space: ProcessId,
+        parent: i32,
+        cpu: u32,
+        started: u64,
+        heritage: Heritage,
+    ) -> Self {
         let mut children = Children::default();
         (children.family.no_wait, children.family.no_stop) = heritage.child_options;
         let own = Own {
@@ -69,7 +76,14 @@ impl Central {
             max_resident: 0,
             remains: Remains::default(),
         };
-        Self { pid, space, cpu, started, own: Mutex::new(own), family: Mutex::new(children) }
+        Self {
+            pid,
+            space,
+            cpu,
+            started,
+            own: Mutex::new(own),
+            family: Mutex::new(children),
+        }
     }
 }
 
@@ -161,7 +175,8 @@ impl Record for Central {
     fn set_identity(&self, identity: Arc<Identity>, user: Option<Arc<User>>) -> Option<Arc<User>> {
         let mut own = self.own.lock();
         let (old, new) = (own.heritage.identity.ids, identity.ids);
-        if (old.euid, old.egid, old.fsuid, old.fsgid) != (new.euid, new.egid, new.fsuid, new.fsgid) {
+        if (old.euid, old.egid, old.fsuid, old.fsgid) != (new.euid, new.egid, new.fsuid, new.fsgid)
+        {
             // Who has become somebody else is no longer its parent's to signal, nor others' to look into.
             own.death_signal = 0;
             own.heritage.dumpable = false;
@@ -294,8 +309,17 @@ impl Record for Central {
     fn hear(&self, pid: i32, news: News) -> Option<Heard> {
         self.family.lock().family.hear(pid, news)
     }
-    fn wait(&self, which: Which, options: u32, waiter: Option<u32>, group_of: &dyn Fn(&Child) -> i32) -> Result<Option<Child>> {
-        self.family.lock().family.wait(which, options, waiter, group_of)
+    fn wait(
+        &self,
+        which: Which,
+        options: u32,
+        waiter: Option<u32>,
+        group_of: &dyn Fn(&Child) -> i32,
+    ) -> Result<Option<Child>> {
+        self.family
+            .lock()
+            .family
+            .wait(which, options, waiter, group_of)
     }
     fn add_used(&self, used: Used) {
         self.family.lock().used.add(used);
@@ -327,17 +351,28 @@ impl Record for Central {
     fn set_parent(&self, parent: i32) -> Reparented {
         let mut own = self.own.lock();
         own.parent = parent;
-        Reparented { dead: own.life == Life::Zombie, death_signal: core::mem::take(&mut own.death_signal) }
+        Reparented {
+            dead: own.life == Life::Zombie,
+            death_signal: core::mem::take(&mut own.death_signal),
+        }
     }
 
     fn end(&self, status: u32, own_used: Used) -> i32 {
         let children = self.family.lock().used;
         let mut own = self.own.lock();
         own.life = Life::Zombie;
-        own.remains = Remains { status, uid: own.heritage.identity.ids.ruid, own: own_used, children };
+        own.remains = Remains {
+            status,
+            uid: own.heritage.identity.ids.ruid,
+            own: own_used,
+            children,
+        };
         // The name stays for /proc; the rest of the program and what was pending goes.
         let comm = core::mem::take(&mut own.heritage.program).comm.clone();
-        own.heritage.program = Arc::new(Program { comm, ..Program::default() });
+        own.heritage.program = Arc::new(Program {
+            comm,
+            ..Program::default()
+        });
         own.pending = Pending::default();
         own.parent
     }
@@ -350,4 +385,3 @@ impl Record for Central {
         own.subreaper && own.running()
     }
 }
-

@@ -15,11 +15,15 @@ impl Own {
             _ => Err(Error::EINVAL),
         };
         match which {
-            option::SET_PDEATHSIG if value <= u64::from(signal::MAX) => self.death_signal = value as u32,
+            option::SET_PDEATHSIG if value <= u64::from(signal::MAX) => {
+                self.death_signal = value as u32
+            }
             option::GET_PDEATHSIG => return Ok(u64::from(self.death_signal)),
             option::SET_DUMPABLE => self.heritage.dumpable = switch(value)?,
             option::GET_DUMPABLE => return Ok(u64::from(self.heritage.dumpable)),
-            option::SET_NAME | option::SET_NAME_TAIL => self.set_name(value, which == option::SET_NAME_TAIL),
+            option::SET_NAME | option::SET_NAME_TAIL => {
+                self.set_name(value, which == option::SET_NAME_TAIL)
+            }
             option::SET_CHILD_SUBREAPER => self.subreaper = value != 0,
             option::GET_CHILD_SUBREAPER => return Ok(u64::from(self.subreaper)),
             option::SET_NO_NEW_PRIVS if value == 1 => self.heritage.no_new_privileges = true,
@@ -39,7 +43,11 @@ impl Own {
             comm.extend(word.to_le_bytes().into_iter().take_while(|&byte| byte != 0));
             comm.truncate(COMM_MAX);
         }
-        let program = Program { comm, command_line: old.command_line.clone(), path: old.path.clone() };
+        let program = Program {
+            comm,
+            command_line: old.command_line.clone(),
+            path: old.path.clone(),
+        };
         self.heritage.program = Arc::new(program);
     }
 }

@@ -15,10 +15,16 @@ fn the_first_process() {
     let space = world.space(1);
     let state = world.mock.state();
     assert_eq!(state.spaces[&space], Some([1, 0, 0, 1]));
-    assert!(state.clients.contains(&(ProcessId::KFS, space)) && state.clients.contains(&(ProcessId::CONSOLE, space)));
+    assert!(
+        state.clients.contains(&(ProcessId::KFS, space))
+            && state.clients.contains(&(ProcessId::CONSOLE, space))
+    );
     drop(state);
     let identity = world.server.identity(&world.caller(1)).unwrap();
-    assert_eq!((identity.pid, identity.ppid, identity.pgid, identity.sid), (1, 0, 1, 1));
+    assert_eq!(
+        (identity.pid, identity.ppid, identity.pgid, identity.sid),
+        (1, 0, 1, 1)
+    );
     world.exit(1, 3);
     assert_eq!(world.mock.state().off, Some(3));
 }
@@ -28,22 +34,42 @@ fn fork_exit_wait() {
     let world = World::new();
     assert_eq!(world.wait(1, -1, wait::EXITED).unwrap_err(), Error::ECHILD);
     let child = world.fork(1);
-    assert_eq!(world.mock.state().spaces[&world.space(child)], Some([child as u64, 1, 0, 0]));
+    assert_eq!(
+        world.mock.state().spaces[&world.space(child)],
+        Some([child as u64, 1, 0, 0])
+    );
     assert_eq!(world.wait(1, child, NOHANG).unwrap().pid, 0);
-    assert_eq!(world.wait(1, -1, wait::EXITED).unwrap_err(), Error::WOULD_BLOCK);
+    assert_eq!(
+        world.wait(1, -1, wait::EXITED).unwrap_err(),
+        Error::WOULD_BLOCK
+    );
     let space = world.space(child);
     world.exit(child, 7);
     assert_eq!(world.life(child), Some(Life::Zombie));
-    assert_eq!(world.events(1), [event::CHILD], "SIGCHLD is ignored by default");
+    assert_eq!(
+        world.events(1),
+        [event::CHILD],
+        "SIGCHLD is ignored by default"
+    );
     let log = &world.mock.state().log.clone();
-    assert_eq!(log.last(), Some(&format!("destroy {space:?}")), "files are closed before");
-    assert_eq!(world.wait(1, -1, wait::EXITED | wait::NOWAIT).unwrap().pid, child);
+    assert_eq!(
+        log.last(),
+        Some(&format!("destroy {space:?}")),
+        "files are closed before"
+    );
+    assert_eq!(
+        world.wait(1, -1, wait::EXITED | wait::NOWAIT).unwrap().pid,
+        child
+    );
     let result = world.wait(1, 0, wait::EXITED).unwrap();
     assert_eq!((result.pid, result.status, result.uid), (child, 7 << 8, 0));
     assert_eq!((result.user_ns, result.max_resident), (1000, 8192));
     assert_eq!(world.life(child), None);
     assert_eq!(world.wait(1, -1, NOHANG).unwrap_err(), Error::ECHILD);
-    assert_eq!(world.server.times(&world.caller(1)).unwrap().children_user, 1000);
+    assert_eq!(
+        world.server.times(&world.caller(1)).unwrap().children_user,
+        1000
+    );
     assert_eq!(world.mock.state().spaces.len(), 1);
     assert_eq!(world.mock.state().clients.len(), 2);
 }
@@ -52,13 +78,22 @@ fn fork_exit_wait() {
 fn a_fork_that_fails_leaves_nothing() {
     let world = World::new();
     world.mock.state().fail_fork = true;
-    assert_eq!(Process::fork(world.server, &world.caller(1), 0), Err(Error::ENOMEM));
+    assert_eq!(
+        Process::fork(world.server, &world.caller(1), 0),
+        Err(Error::ENOMEM)
+    );
     assert_eq!(world.server.pids.count(), 1);
     let user = world.fork(1);
     world.become_user(user, 5);
-    world.server.limit(&world.caller(user), 0, 6, true, 2, 2).unwrap();
+    world
+        .server
+        .limit(&world.caller(user), 0, 6, true, 2, 2)
+        .unwrap();
     assert!(Process::fork(world.server, &world.caller(user), 0).is_ok());
-    assert_eq!(Process::fork(world.server, &world.caller(user), 0), Err(Error::EAGAIN));
+    assert_eq!(
+        Process::fork(world.server, &world.caller(user), 0),
+        Err(Error::EAGAIN)
+    );
     assert_eq!(world.mock.state().spaces.len(), 3);
 }
 
@@ -67,9 +102,26 @@ fn unwanted_children_vanish() {
     let world = World::new();
     let (one, two) = (world.fork(1), world.fork(1));
     world.exit(one, 0);
-    world.server.signal_masks(&world.caller(1), signal::IGNORED_BY_DEFAULT, 0, 0, true, false).unwrap();
-    assert_eq!(world.wait(1, -1, NOHANG).unwrap().pid, one, "it ended before");
-    assert_eq!(world.wait(1, -1, wait::EXITED).unwrap_err(), Error::WOULD_BLOCK);
+    world
+        .server
+        .signal_masks(
+            &world.caller(1),
+            signal::IGNORED_BY_DEFAULT,
+            0,
+            0,
+            true,
+            false,
+        )
+        .unwrap();
+    assert_eq!(
+        world.wait(1, -1, NOHANG).unwrap().pid,
+        one,
+        "it ended before"
+    );
+    assert_eq!(
+        world.wait(1, -1, wait::EXITED).unwrap_err(),
+        Error::WOULD_BLOCK
+    );
     world.exit(two, 0);
     assert_eq!(world.events(1), [event::CHILD]);
     assert_eq!(world.wait(1, -1, wait::EXITED).unwrap_err(), Error::ECHILD);
@@ -80,10 +132,24 @@ fn unwanted_children_vanish() {
 fn orphans_go_to_the_first_process_or_a_subreaper() {
     let world = World::new();
     let reaper = world.fork(1);
-    world.server.set_option(&world.caller(reaper), crate::linux::option::SET_CHILD_SUBREAPER, 1).unwrap();
+    world
+        .server
+        .set_option(
+            &world.caller(reaper),
+            crate::linux::option::SET_CHILD_SUBREAPER,
+            1,
+        )
+        .unwrap();
     let parent = world.fork(reaper);
     let (dead, alive) = (world.fork(parent), world.fork(parent));
-    world.server.set_option(&world.caller(alive), crate::linux::option::SET_PDEATHSIG, 10).unwrap();
+    world
+        .server
+        .set_option(
+            &world.caller(alive),
+            crate::linux::option::SET_PDEATHSIG,
+            10,
+        )
+        .unwrap();
     world.exit(dead, 4);
     world.exit(parent, 0);
     assert_eq!(world.ppid(alive), reaper);
@@ -103,7 +169,10 @@ fn kill_stop_continue() {
     world.kill(other, job, signal::STOP).unwrap();
     assert!(world.stopped(job));
     assert_eq!(world.wait(shell, -1, NOHANG).unwrap().pid, 0);
-    assert_eq!(world.wait(shell, -1, all).unwrap().status, signal::STOP << 8 | 0x7f);
+    assert_eq!(
+        world.wait(shell, -1, all).unwrap().status,
+        signal::STOP << 8 | 0x7f
+    );
     assert_eq!(world.wait(shell, -1, all).unwrap().pid, 0);
     world.kill(other, job, 15).unwrap();
     assert!(world.stopped(job), "only SIGCONT and SIGKILL work now");
@@ -124,20 +193,36 @@ fn kill_stop_continue() {
 #[test]
 fn a_stop_that_a_sigcont_overtakes_is_void() {
     let world = World::new();
-    let (shell, job) = { let shell = world.fork(1); (shell, world.fork(shell)) };
+    let (shell, job) = {
+        let shell = world.fork(1);
+        (shell, world.fork(shell))
+    };
     // A group of its own under job control.
     world.set_group(shell, job, job).unwrap();
     world.kill(shell, job, signal::TSTP).unwrap();
     assert_eq!(world.fetch(job), signal::TSTP);
     world.kill(shell, job, signal::CONT).unwrap();
-    world.server.stop_self(&world.caller(job), signal::TSTP).unwrap();
+    world
+        .server
+        .stop_self(&world.caller(job), signal::TSTP)
+        .unwrap();
     assert!(!world.stopped(job));
     world.kill(shell, job, signal::TSTP).unwrap();
     world.kill(shell, job, signal::CONT).unwrap();
-    assert_eq!(world.fetch(job), 0, "SIGCONT took it away, and is ignored itself");
-    world.server.stop_self(&world.caller(job), signal::TTIN).unwrap();
+    assert_eq!(
+        world.fetch(job),
+        0,
+        "SIGCONT took it away, and is ignored itself"
+    );
+    world
+        .server
+        .stop_self(&world.caller(job), signal::TTIN)
+        .unwrap();
     assert!(world.stopped(job));
-    assert_eq!(world.server.stop_self(&world.caller(job), 15), Err(Error::EINVAL));
+    assert_eq!(
+        world.server.stop_self(&world.caller(job), 15),
+        Err(Error::EINVAL)
+    );
 }
 
 #[test]
@@ -154,11 +239,24 @@ fn who_may_signal() {
     assert_eq!(world.kill(a, -1, 15), Err(Error::EPERM));
     assert_eq!(world.kill(b, -1, 15), Ok(()));
     assert_eq!(world.fetch(a), 15);
-    assert_eq!(world.server.kill(&world.caller(b), a, 0, 40, 3, 0), Err(Error::EPERM), "a code of the kernel's");
-    assert_eq!(world.server.kill(&world.caller(b), a, 0, 40, -1, 77), Ok(()));
+    assert_eq!(
+        world.server.kill(&world.caller(b), a, 0, 40, 3, 0),
+        Err(Error::EPERM),
+        "a code of the kernel's"
+    );
+    assert_eq!(
+        world.server.kill(&world.caller(b), a, 0, 40, -1, 77),
+        Ok(())
+    );
     let info = world.server.fetch_signal(&world.caller(a), !0).unwrap();
-    assert_eq!((info.signal, info.code, info.value, info.pid), (40, -1, 77, b));
-    assert_eq!(world.server.set_groups(&world.caller(a), &[]), Err(Error::EPERM));
+    assert_eq!(
+        (info.signal, info.code, info.value, info.pid),
+        (40, -1, 77, b)
+    );
+    assert_eq!(
+        world.server.set_groups(&world.caller(a), &[]),
+        Err(Error::EPERM)
+    );
 }
 
 #[test]
@@ -166,15 +264,31 @@ fn ignored_signals_wake_nobody() {
     let world = World::new();
     let child = world.fork(1);
     world.events(1);
-    world.server.signal_masks(&world.caller(child), signal::bit(15), signal::bit(10), 0, false, false).unwrap();
+    world
+        .server
+        .signal_masks(
+            &world.caller(child),
+            signal::bit(15),
+            signal::bit(10),
+            0,
+            false,
+            false,
+        )
+        .unwrap();
     world.kill(1, child, 15).unwrap();
     assert_eq!(world.events(child), []);
     world.kill(1, child, 10).unwrap();
     assert_eq!(world.events(child), [event::SIGNAL]);
     world.kill(1, child, 10).unwrap();
     assert_eq!(world.events(child), [], "it is pending already");
-    assert_eq!(world.server.pending_signals(&world.caller(child)), Ok(signal::bit(10)));
-    world.server.signal_masks(&world.caller(child), signal::bit(10), 0, 0, false, false).unwrap();
+    assert_eq!(
+        world.server.pending_signals(&world.caller(child)),
+        Ok(signal::bit(10))
+    );
+    world
+        .server
+        .signal_masks(&world.caller(child), signal::bit(10), 0, 0, false, false)
+        .unwrap();
     assert_eq!(world.fetch(child), 0);
 }
 
@@ -190,14 +304,38 @@ fn broken_processes_end() {
 #[test]
 fn servers_methods_are_for_servers() {
     let world = World::new();
-    let server = k42_ipc::Caller { process: ProcessId::CONSOLE, vp: 0, handle: k42_ipc::Handle::ROOT, rights: 0 };
+    let server = k42_ipc::Caller {
+        process: ProcessId::CONSOLE,
+        vp: 0,
+        handle: k42_ipc::Handle::ROOT,
+        rights: 0,
+    };
     let child = world.fork(1);
-    assert_eq!(world.server.identity_of(&server, world.space(child)).unwrap().pid, child);
-    assert_eq!(world.server.identity_of(&world.caller(1), world.space(child)), Err(Error::EPERM));
+    assert_eq!(
+        world
+            .server
+            .identity_of(&server, world.space(child))
+            .unwrap()
+            .pid,
+        child
+    );
+    assert_eq!(
+        world
+            .server
+            .identity_of(&world.caller(1), world.space(child)),
+        Err(Error::EPERM)
+    );
     assert_eq!(world.server.signal_group(&server, 1, signal::INT), Ok(()));
     assert_eq!(world.fetch(child), signal::INT);
-    assert_eq!(world.server.signal_group(&server, 77, signal::INT), Err(Error::ESRCH));
+    assert_eq!(
+        world.server.signal_group(&server, 77, signal::INT),
+        Err(Error::ESRCH)
+    );
     assert_eq!(world.server.group_in_session(&server, 1, 1), Ok(true));
     assert_eq!(world.server.set_terminal(&server, 1, 0x501), Ok(()));
-    assert_eq!(world.server.identity(&server), Err(Error::ESRCH), "no Linux process");
+    assert_eq!(
+        world.server.identity(&server),
+        Err(Error::ESRCH),
+        "no Linux process"
+    );
 }

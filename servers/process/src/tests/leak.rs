@@ -63,5 +63,9 @@ fn processes_leave_nothing_behind() {
     };
     round();
     let (first, second) = (round(), round());
-    assert!(second - first < 4096, "{} bytes in 600 processes", second - first);
+    assert!(
+        second - first < 4096,
+        "{} bytes in 600 processes",
+        second - first
+    );
 }

@@ -49,7 +49,11 @@ impl Mock {
         let id = loop {
             state.next += 1;
             let index = 16 + state.next % 500;
-            if !state.spaces.keys().any(|space| space.index() == usize::from(index)) {
+            if !state
+                .spaces
+                .keys()
+                .any(|space| space.index() == usize::from(index))
+            {
                 break ProcessId::new(index, 1 + state.next / 500);
             }
         };
@@ -79,19 +83,49 @@ impl MemoryCalls for Mock {
         let mut state = self.state();
         state.log.push(format!("destroy {process:?}"));
         state.frozen.remove(&process);
-        state.spaces.remove(&process).map(|_| [7, 8192]).ok_or(Error::ESRCH)
+        state
+            .spaces
+            .remove(&process)
+            .map(|_| [7, 8192])
+            .ok_or(Error::ESRCH)
     }
     fn usage(&self, process: ProcessId) -> Result<SpaceUsage> {
         let there = self.state().spaces.contains_key(&process);
-        let usage = SpaceUsage { mapped: 40960, resident: 8192, private: 4096, regions: 3, faults: 7, heap: 4096, stack: 8192, text: 4096 };
+        let usage = SpaceUsage {
+            mapped: 40960,
+            resident: 8192,
+            private: 4096,
+            regions: 3,
+            faults: 7,
+            heap: 4096,
+            stack: 8192,
+            text: 4096,
+        };
         if there { Ok(usage) } else { Err(Error::ESRCH) }
     }
     fn totals(&self) -> Result<MemoryTotals> {
         let mb = 1 << 20;
-        Ok(MemoryTotals { total: 512 * mb, free: 400 * mb, cached: 20 * mb, anonymous: 8 * mb, tables: mb, pinned: 2 * mb, shared: 0, fcms: 11, regions: 22, spaces: 5 })
+        Ok(MemoryTotals {
+            total: 512 * mb,
+            free: 400 * mb,
+            cached: 20 * mb,
+            anonymous: 8 * mb,
+            tables: mb,
+            pinned: 2 * mb,
+            shared: 0,
+            fcms: 11,
+            regions: 22,
+            spaces: 5,
+        })
     }
     fn describe(&self, _: ProcessId, from: u64, out: &mut OutBuf<'_>) -> Result<u64> {
-        let line = |n: u64| format!("{:08x}-{:08x} r-xp 00000000 00:01 7          /bin/x\n", n << 16, (n << 16) + 4096);
+        let line = |n: u64| {
+            format!(
+                "{:08x}-{:08x} r-xp 00000000 00:01 7          /bin/x\n",
+                n << 16,
+                (n << 16) + 4096
+            )
+        };
         for n in from..300 {
             if out.put(line(n).as_bytes()).is_err() {
                 return Ok(n);
@@ -102,7 +136,13 @@ impl MemoryCalls for Mock {
 }
 
 impl Servers for Mock {
-    fn client_created(&self, server: ProcessId, process: ProcessId, ids: Credentials, _: &[u8]) -> Result<()> {
+    fn client_created(
+        &self,
+        server: ProcessId,
+        process: ProcessId,
+        ids: Credentials,
+        _: &[u8],
+    ) -> Result<()> {
         let mut state = self.state();
         state.clients.insert((server, process));
         state.credentials.insert(process, ids);
@@ -120,13 +160,31 @@ impl Servers for Mock {
         assert!(state.clients.remove(&(server, process)));
         Ok(())
     }
-    fn credentials_changed(&self, _: ProcessId, process: ProcessId, ids: Credentials, _: &[u8]) -> Result<()> {
+    fn credentials_changed(
+        &self,
+        _: ProcessId,
+        process: ProcessId,
+        ids: Credentials,
+        _: &[u8],
+    ) -> Result<()> {
         self.state().credentials.insert(process, ids);
         Ok(())
     }
     fn mounts(&self, out: &mut OutBuf<'_>) -> Result<u32> {
-        for (id, [point, kind, source]) in [(0, ["/", "kfs", "root"]), (1, ["/with space", "proc", "none"])] {
-            let mount = Mount { id, parent: 0, server: ProcessId::KFS, flags: 0, point, kind, source, options: "rw" };
+        for (id, [point, kind, source]) in [
+            (0, ["/", "kfs", "root"]),
+            (1, ["/with space", "proc", "none"]),
+        ] {
+            let mount = Mount {
+                id,
+                parent: 0,
+                server: ProcessId::KFS,
+                flags: 0,
+                point,
+                kind,
+                source,
+                options: "rw",
+            };
             k42_fslib::mounts::put(out, &mount)?;
         }
         Ok(1)
@@ -152,7 +210,15 @@ impl Kernel for Mock {
     }
     fn statistics(&self, process: ProcessId) -> Result<Statistics> {
         let there = self.state().spaces.contains_key(&process);
-        if there { Ok(Statistics { ticks: 512, chosen: 2, preemptions: 1 }) } else { Err(Error::ESRCH) }
+        if there {
+            Ok(Statistics {
+                ticks: 512,
+                chosen: 2,
+                preemptions: 1,
+            })
+        } else {
+            Err(Error::ESRCH)
+        }
     }
     fn set_weight(&self, process: ProcessId, weight: u64) -> Result<()> {
         self.state().weights.insert(process, weight);
@@ -232,14 +298,25 @@ impl World {
 
     pub fn space(&self, pid: i32) -> ProcessId {
         let guard = self.server.objects.enter();
-        self.server.pids.process(pid).unwrap().get(&guard).unwrap().space()
+        self.server
+            .pids
+            .process(pid)
+            .unwrap()
+            .get(&guard)
+            .unwrap()
+            .space()
     }
     pub fn life(&self, pid: i32) -> Option<Life> {
         let guard = self.server.objects.enter();
         Some(self.server.pids.process(pid).ok()?.get(&guard).ok()?.life())
     }
     pub fn caller(&self, pid: i32) -> Caller {
-        Caller { process: self.space(pid), vp: 0, handle: Handle::ROOT, rights: 0 }
+        Caller {
+            process: self.space(pid),
+            vp: 0,
+            handle: Handle::ROOT,
+            rights: 0,
+        }
     }
     pub fn fork(&self, pid: i32) -> i32 {
         Process::fork(self.server, &self.caller(pid), 0).unwrap()
@@ -254,7 +331,10 @@ impl World {
         self.server.kill(&self.caller(from), to, 0, signal, 0, 0)
     }
     pub fn fetch(&self, pid: i32) -> u32 {
-        self.server.fetch_signal(&self.caller(pid), !0).unwrap().signal
+        self.server
+            .fetch_signal(&self.caller(pid), !0)
+            .unwrap()
+            .signal
     }
     pub fn ppid(&self, pid: i32) -> i32 {
         self.server.identity(&self.caller(pid)).unwrap().ppid
@@ -269,11 +349,19 @@ impl World {
     pub fn events(&self, pid: i32) -> Vec<u64> {
         let space = self.space(pid);
         let events = std::mem::take(&mut self.mock.state().events);
-        events.into_iter().filter(|event| event.0 == space).map(|event| event.2).collect()
+        events
+            .into_iter()
+            .filter(|event| event.0 == space)
+            .map(|event| event.2)
+            .collect()
     }
     pub fn become_user(&self, pid: i32, uid: u32) {
         let caller = self.caller(pid);
-        self.server.set_ids(&caller, k42_api::process::id_call::SETGID, uid, 0, 0).unwrap();
-        self.server.set_ids(&caller, k42_api::process::id_call::SETUID, uid, 0, 0).unwrap();
+        self.server
+            .set_ids(&caller, k42_api::process::id_call::SETGID, uid, 0, 0)
+            .unwrap();
+        self.server
+            .set_ids(&caller, k42_api::process::id_call::SETUID, uid, 0, 0)
+            .unwrap();
     }
 }

@@ -72,9 +72,19 @@ impl Served {
     fn new() -> Self {
         let world = World::new();
         let first = world.fork(1);
-        world.server.set_option(&world.caller(first), crate::linux::option::SET_CHILD_SUBREAPER, 1).unwrap();
+        world
+            .server
+            .set_option(
+                &world.caller(first),
+                crate::linux::option::SET_CHILD_SUBREAPER,
+                1,
+            )
+            .unwrap();
         world.server.new_session(&world.caller(first)).unwrap();
-        Self { world, pids: vec![first] }
+        Self {
+            world,
+            pids: vec![first],
+        }
     }
     fn pid(&self, actor: usize) -> i32 {
         self.pids.get(actor).copied().unwrap_or(30_000)
@@ -88,7 +98,10 @@ impl Served {
         }
     }
     fn number(&self, pid: i32) -> i64 {
-        self.pids.iter().position(|&other| other == pid).map_or(if pid == 0 { -2 } else { -1 }, |at| at as i64)
+        self.pids
+            .iter()
+            .position(|&other| other == pid)
+            .map_or(if pid == 0 { -2 } else { -1 }, |at| at as i64)
     }
 }
 
@@ -116,14 +129,26 @@ impl Player for Served {
             Act::Exit(code) => server.exit(&caller, u32::from(code) << 8).map(|()| (0, 0)),
             Act::Wait(whom, options) => {
                 let options = options | wait::EXITED | wait::NOHANG;
-                server.wait(&caller, self.target(whom), options).map(|result| (self.number(result.pid), result.status))
+                server
+                    .wait(&caller, self.target(whom), options)
+                    .map(|result| (self.number(result.pid), result.status))
             }
-            Act::SetGroup(target, group) => server.set_group(&caller, self.pid(target), self.pid(group)).map(|()| (0, 0)),
+            Act::SetGroup(target, group) => server
+                .set_group(&caller, self.pid(target), self.pid(group))
+                .map(|()| (0, 0)),
             Act::NewSession => server.new_session(&caller).map(|sid| (self.number(sid), 0)),
-            Act::GroupOf(target) => server.group_of(&caller, self.pid(target)).map(|pgid| (self.number(pgid), 0)),
-            Act::SessionOf(target) => server.session_of(&caller, self.pid(target)).map(|sid| (self.number(sid), 0)),
-            Act::Parent => server.identity(&caller).map(|identity| (self.number(identity.ppid), 0)),
-            Act::Kill(whom, signal) => server.kill(&caller, self.target(whom), 0, signal, 0, 0).map(|()| (0, 0)),
+            Act::GroupOf(target) => server
+                .group_of(&caller, self.pid(target))
+                .map(|pgid| (self.number(pgid), 0)),
+            Act::SessionOf(target) => server
+                .session_of(&caller, self.pid(target))
+                .map(|sid| (self.number(sid), 0)),
+            Act::Parent => server
+                .identity(&caller)
+                .map(|identity| (self.number(identity.ppid), 0)),
+            Act::Kill(whom, signal) => server
+                .kill(&caller, self.target(whom), 0, signal, 0, 0)
+                .map(|()| (0, 0)),
         };
         // What a library does with fatal signals that have come.
         for pid in self.pids.clone() {
@@ -144,7 +169,12 @@ fn acts() -> impl Strategy<Value = (usize, Act)> {
     let actor = || 0..ACTORS;
     let whom = || prop_oneof![3 => actor().prop_map(Whom::One), 1 => Just(Whom::OwnGroup), 2 => actor().prop_map(Whom::Group)];
     let waited = prop_oneof![2 => Just(Whom::Any), 2 => whom()];
-    let options = prop_oneof![Just(0), Just(wait::STOPPED), Just(wait::CONTINUED), Just(wait::STOPPED | wait::CONTINUED)];
+    let options = prop_oneof![
+        Just(0),
+        Just(wait::STOPPED),
+        Just(wait::CONTINUED),
+        Just(wait::STOPPED | wait::CONTINUED)
+    ];
     let signals = prop_oneof![2 => Just(0u32), 2 => Just(signal::STOP), 3 => Just(signal::CONT), 1 => Just(signal::KILL), 1 => Just(15)];
     let act = prop_oneof![
         4 => Just(Act::Fork),
@@ -223,15 +253,30 @@ pub fn check(world: &World) {
             assert!(parent.has_child(pid), "{pid} of {}", view.parent);
             assert_eq!(parent.life(), Life::Running);
         }
-        assert!(record.child_pids().iter().all(|child| all.contains_key(child)));
+        assert!(
+            record
+                .child_pids()
+                .iter()
+                .all(|child| all.contains_key(child))
+        );
         let group = view.heritage.group;
         assert!(group.any(|member| member == process));
-        assert!(std::sync::Arc::ptr_eq(&world.server.pids.group(group.pgid).unwrap(), &group));
-        assert_eq!(world.server.pids.session(group.session.sid).unwrap().sid, group.session.sid);
+        assert!(std::sync::Arc::ptr_eq(
+            &world.server.pids.group(group.pgid).unwrap(),
+            &group
+        ));
+        assert_eq!(
+            world.server.pids.session(group.session.sid).unwrap().sid,
+            group.session.sid
+        );
         *stopped.entry(group.pgid).or_insert(0) += usize::from(view.stopped.is_some());
         let there = world.mock.state().spaces.contains_key(&record.space());
         assert_eq!(view.life == Life::Running, there);
         assert_eq!(world.server.spaces.get(record.space()).is_ok(), there);
     }
-    assert!(stopped.iter().all(|(&pgid, &count)| world.server.stopped_in(pgid) == count));
+    assert!(
+        stopped
+            .iter()
+            .all(|(&pgid, &count)| world.server.stopped_in(pgid) == count)
+    );
 }

@@ -33,7 +33,13 @@ fn transfer(fd: c_int, words: &mut [i64; 4], write: bool) -> bool {
     let bytes = size_of_val(words);
     let at = words.as_mut_ptr().cast();
     // SAFETY: `at` is good for `bytes`. Pieces this small go through a pipe whole.
-    let done = unsafe { if write { libc::write(fd, at, bytes) } else { libc::read(fd, at, bytes) } };
+    let done = unsafe {
+        if write {
+            libc::write(fd, at, bytes)
+        } else {
+            libc::read(fd, at, bytes)
+        }
+    };
     done == bytes as isize
 }
 
@@ -74,7 +80,12 @@ fn live(mut actor: usize, orders: &[[c_int; 2]; ACTORS], replies: &[[c_int; 2]; 
                 _ => libc::kill(a, b),
             }
         };
-        let mut reply: Reply = [i64::from(value), i64::from(status), if value < 0 { errno() } else { 0 }, number];
+        let mut reply: Reply = [
+            i64::from(value),
+            i64::from(status),
+            if value < 0 { errno() } else { 0 },
+            number,
+        ];
         transfer(replies[actor][1], &mut reply, true);
     }
 }
@@ -84,7 +95,10 @@ impl Host {
         let pipe = |_| {
             let mut ends = [0; 2];
             // SAFETY: room for two descriptors.
-            assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+            assert_eq!(
+                unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) },
+                0
+            );
             ends
         };
         let (orders, replies) = (std::array::from_fn(pipe), std::array::from_fn(pipe));
@@ -102,7 +116,12 @@ impl Host {
             }
             live(0, &orders, &replies);
         }
-        let mut host = Self { pids: vec![pid], orders, replies, sent: 0 };
+        let mut host = Self {
+            pids: vec![pid],
+            orders,
+            replies,
+            sent: 0,
+        };
         // An answer says that it is ready.
         assert_eq!(host.act(0, Act::GroupOf(0)), Ok((0, 0)));
         host
@@ -120,7 +139,10 @@ impl Host {
         }
     }
     fn number(&self, pid: i64) -> i64 {
-        self.pids.iter().position(|&other| i64::from(other) == pid).map_or(if pid == 0 { -2 } else { -1 }, |at| at as i64)
+        self.pids
+            .iter()
+            .position(|&other| i64::from(other) == pid)
+            .map_or(if pid == 0 { -2 } else { -1 }, |at| at as i64)
     }
 
     /// The answer to act `number`, or nothing if the actor ended or stopped before it could give one.
@@ -128,7 +150,11 @@ impl Host {
         let fd = self.replies[actor][0];
         let start = Instant::now();
         loop {
-            let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+            let mut poll = libc::pollfd {
+                fd,
+                events: libc::POLLIN,
+                revents: 0,
+            };
             // SAFETY: one structure of ours.
             if unsafe { libc::poll(&mut poll, 1, 1) } == 1 && poll.revents & libc::POLLIN != 0 {
                 let mut reply = [0; 4];
@@ -153,8 +179,13 @@ impl Player for Host {
     }
 
     fn state(&self, actor: usize) -> State {
-        let Ok(text) = std::fs::read_to_string(format!("/proc/{}/stat", self.pid(actor))) else { return State::Gone };
-        match text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()) {
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{}/stat", self.pid(actor))) else {
+            return State::Gone;
+        };
+        match text
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next())
+        {
             Some('Z' | 'X') => State::Zombie,
             Some('T') => State::Stopped,
             Some(_) => State::Alive,
@@ -166,7 +197,9 @@ impl Player for Host {
         self.sent += 1;
         let options = |options: u32| {
             let bit = |ours, theirs: c_int| if options & ours != 0 { theirs } else { 0 };
-            bit(wait::STOPPED, libc::WUNTRACED) | bit(wait::CONTINUED, libc::WCONTINUED) | libc::WNOHANG
+            bit(wait::STOPPED, libc::WUNTRACED)
+                | bit(wait::CONTINUED, libc::WCONTINUED)
+                | libc::WNOHANG
         };
         let (what, a, b) = match act {
             Act::Fork => (0, self.pids.len() as c_int, 0),
@@ -181,14 +214,20 @@ impl Player for Host {
         };
         let mut order: Order = [what, i64::from(a), i64::from(b), self.sent];
         assert!(transfer(self.orders[actor][1], &mut order, true));
-        let Some([value, status, error, _]) = self.reply(actor, self.sent) else { return Ok((0, 0)) };
+        let Some([value, status, error, _]) = self.reply(actor, self.sent) else {
+            return Ok((0, 0));
+        };
         if value < 0 {
             return Err(error as u16);
         }
         if what == 0 {
             self.pids.push(value as pid_t);
         }
-        Ok(if matches!(what, 3 | 8) { (0, 0) } else { (self.number(value), status as u32) })
+        Ok(if matches!(what, 3 | 8) {
+            (0, 0)
+        } else {
+            (self.number(value), status as u32)
+        })
     }
 }
 
@@ -198,7 +237,13 @@ impl Drop for Host {
         // descriptors are closed.
         unsafe {
             for &pid in &self.pids[1..] {
-                if self.state(self.pids.iter().position(|&other| other == pid).unwrap_or(0)) != State::Gone {
+                if self.state(
+                    self.pids
+                        .iter()
+                        .position(|&other| other == pid)
+                        .unwrap_or(0),
+                ) != State::Gone
+                {
                     libc::kill(pid, libc::SIGKILL);
                 }
             }
