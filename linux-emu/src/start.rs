@@ -11,7 +11,7 @@ use crate::exec::stack::Strings;
 use crate::file::{FileRef, flag};
 use crate::heap;
 use crate::port;
-use crate::process::{MEMORY, PROCESS, SERVER};
+use crate::process::{MEMORY, PROCESS};
 use crate::sys::path::open_path;
 use crate::thread::{Thread, big_buffer};
 use crate::walk::AT_FDCWD;

@@ -111,6 +111,8 @@ pub struct Thread {
     pub scheduled: Cell<Option<port::ThreadRef>>,
     /// Signals that are blocked; written by the thread only.
     pub blocked: AtomicU64,
+    /// Signals that the thread waits for by sigtimedwait, blocked though they are.
+    pub wanted: AtomicU64,
     /// Mask to go back to after sigsuspend, ppoll, pselect6.
     pub saved_mask: Cell<Option<SignalSet>>,
     /// Alternate signal stack.
@@ -168,6 +170,7 @@ impl Thread {
             tid: AtomicI32::new(tid),
             scheduled: Cell::new(None),
             blocked: AtomicU64::new(0),
+            wanted: AtomicU64::new(0),
             saved_mask: Cell::new(None),
             alt_stack: Cell::new(AltStack::NONE),
             pending: port::Lock::new(Pending::new()),
@@ -202,6 +205,7 @@ impl Thread {
         self.tid.store(tid, Ordering::Relaxed);
         self.scheduled.set(None);
         self.blocked.store(0, Ordering::Relaxed);
+        self.wanted.store(0, Ordering::Relaxed);
         self.saved_mask.set(None);
         self.alt_stack.set(AltStack::NONE);
         self.pending.lock().drop_set(SignalSet(u64::MAX));
@@ -235,6 +239,10 @@ impl Thread {
     /// Blocked signals.
     pub fn blocked(&self) -> SignalSet {
         SignalSet(self.blocked.load(Ordering::Relaxed))
+    }
+    /// Whether the thread would take `signal` now.
+    pub fn takes(&self, signal: u32) -> bool {
+        !self.blocked().has(signal) || SignalSet(self.wanted.load(Ordering::Acquire)).has(signal)
     }
     /// Sends the thread through the slow exit.
     pub fn call_attention(&self) {

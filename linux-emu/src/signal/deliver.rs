@@ -67,7 +67,7 @@ pub fn to_process(info: Info) {
         }
     };
     if !dropped {
-        for thread in thread::living().filter(|t| !t.blocked().has(info.signal)) {
+        for thread in thread::living().filter(|t| t.takes(info.signal)) {
             thread.call_attention();
             thread.wake();
             port::disturb(thread);

@@ -15,6 +15,8 @@ use k42_api::process::WaitResult;
 /// Ends the process with a wait status. Comes back never, whatever the server says.
 pub fn end_process(status: u32) -> ! {
     PROCESS.ending.store(u64::from(status) + 1, Ordering::Release);
+    // Robust locks that other processes share are marked, whichever thread holds them.
+    thread::living().for_each(|thread| super::task::release(thread));
     loop {
         let _ = SERVER.exit(status);
         // The server could not do it now; there is nothing better than to ask again.

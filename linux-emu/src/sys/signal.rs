@@ -169,6 +169,7 @@ pub fn rt_sigtimedwait(thread: &Thread, set: In, info: Out, timeout: In, size: S
     let deadline = if timeout.0.is_null() { None } else { Some(port::after_ns(super::time::get_timespec(timeout.0)?)) };
     // While it waits, the signals wanted are not blocked for those who send, so that they wake it.
     let blocked = thread.blocked();
+    thread.wanted.store(wanted.0, Ordering::Release);
     let taken = loop {
         deliver::fetch();
         let own = thread.pending.lock().take(wanted);
@@ -189,6 +190,7 @@ pub fn rt_sigtimedwait(thread: &Thread, set: In, info: Out, timeout: In, size: S
             _ => continue,
         }
     };
+    thread.wanted.store(0, Ordering::Release);
     // What was put aside meanwhile is looked at on the way out.
     thread.call_attention();
     let found = taken?;
