@@ -4,7 +4,10 @@
 //! ask for them as a matter of course and cope with the answer.
 
 use crate::row;
-use crate::sys::{descriptor as fd, directory as dir, identity as id, io, memory as mem, path, poll, process, signal, system, task, time, vector};
+use crate::sys::{
+    descriptor as fd, directory as dir, identity as id, io, memory as mem, path, poll, process,
+    signal, system, task, time, vector,
+};
 use crate::table::Row;
 
 /// Calls that are refused on purpose.

@@ -36,7 +36,11 @@ pub struct Answer {
 
 /// The arguments as they were saved.
 pub fn arguments(thread: &Thread) -> Raw {
-    thread.entry.arguments.each_ref().map(|word| word.load(Ordering::Relaxed))
+    thread
+        .entry
+        .arguments
+        .each_ref()
+        .map(|word| word.load(Ordering::Relaxed))
 }
 
 /// Makes the call that the thread's entry area describes.
@@ -52,7 +56,12 @@ pub fn system_call(thread: &Thread) -> Answer {
             }
             match row.handler {
                 Handler::Plain(handler) => handler(thread, &raw),
-                Handler::Full(_) => return Answer { value: 0, way: way::FULL },
+                Handler::Full(_) => {
+                    return Answer {
+                        value: 0,
+                        way: way::FULL,
+                    };
+                }
             }
         }
         None => unknown(number),
@@ -76,25 +85,40 @@ fn note_exit(number: u64, result: &Result<u64>) {
 
 fn answer(result: Result<u64>) -> Answer {
     match result {
-        Ok(value) => Answer { value, way: way::VALUE },
-        Err(error) if error::is_restart(error) => Answer { value: u64::from(error.code()), way: way::RESTART },
-        Err(error) => Answer { value: u64::from(error::to_linux(error)), way: way::ERROR },
+        Ok(value) => Answer {
+            value,
+            way: way::VALUE,
+        },
+        Err(error) if error::is_restart(error) => Answer {
+            value: u64::from(error.code()),
+            way: way::RESTART,
+        },
+        Err(error) => Answer {
+            value: u64::from(error::to_linux(error)),
+            way: way::ERROR,
+        },
     }
 }
 
 /// A call that is traced, or made by a child that borrows the process.
 #[cold]
 fn special(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
-    if !vfork::is_local(u64::from(row.number)) {
-        if let Err(error) = vfork::make_real(thread) {
-            return Answer { value: u64::from(error.code()), way: way::RESTART };
-        }
+    if !vfork::is_local(u64::from(row.number))
+        && let Err(error) = vfork::make_real(thread)
+    {
+        return Answer {
+            value: u64::from(error.code()),
+            way: way::RESTART,
+        };
     }
     if PROCESS.trace.load(Ordering::Relaxed) {
         return traced(thread, row, raw);
     }
     match row.handler {
-        Handler::Full(_) => Answer { value: 0, way: way::FULL },
+        Handler::Full(_) => Answer {
+            value: 0,
+            way: way::FULL,
+        },
         Handler::Plain(handler) => answer(handler(thread, raw)),
     }
 }
@@ -106,7 +130,10 @@ fn traced(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
         Handler::Full(_) => {
             // What comes of it is not known here: the line ends with the call.
             port::log(line.finish());
-            Answer { value: 0, way: way::FULL }
+            Answer {
+                value: 0,
+                way: way::FULL,
+            }
         }
         Handler::Plain(handler) => {
             let result = handler(thread, raw);
@@ -121,7 +148,11 @@ fn traced(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
 fn unknown(number: u64) -> Result<u64> {
     if PROCESS.note_unknown(number) {
         let mut line = Line::new();
-        let _ = write!(line, "[{}] linux-emu: system call {number} is not supported", PROCESS.pid());
+        let _ = write!(
+            line,
+            "[{}] linux-emu: system call {number} is not supported",
+            PROCESS.pid()
+        );
         port::log(line.finish());
     }
     Err(Error::ENOSYS)
@@ -137,7 +168,19 @@ pub fn full_call(thread: &Thread) -> Result<Full> {
         None => Err(Error::ENOSYS),
     };
     // What a new frame holds is no result: zero stands for it.
-    note_exit(number, &result.as_ref().map(|full| if let Full::Value(value) = full { *value } else { 0 }).map_err(|e| *e));
+    note_exit(
+        number,
+        &result
+            .as_ref()
+            .map(|full| {
+                if let Full::Value(value) = full {
+                    *value
+                } else {
+                    0
+                }
+            })
+            .map_err(|e| *e),
+    );
     result
 }
 
@@ -156,11 +199,35 @@ mod tests {
     #[test]
     fn values_errors_and_ways() {
         let thread = Thread::new(9000).unwrap();
-        assert_eq!(call(thread, 207, [0; 6]), Answer { value: 9000, way: way::VALUE });
-        assert_eq!(call(thread, 6, [u64::MAX; 6]), Answer { value: 9, way: way::ERROR });
+        assert_eq!(
+            call(thread, 207, [0; 6]),
+            Answer {
+                value: 9000,
+                way: way::VALUE
+            }
+        );
+        assert_eq!(
+            call(thread, 6, [u64::MAX; 6]),
+            Answer {
+                value: 9,
+                way: way::ERROR
+            }
+        );
         assert_eq!(call(thread, 11, [0; 6]).way, way::FULL);
-        assert_eq!(call(thread, 9999, [0; 6]), Answer { value: 38, way: way::ERROR });
-        assert_eq!(call(thread, 17, [0; 6]), Answer { value: 38, way: way::ERROR });
+        assert_eq!(
+            call(thread, 9999, [0; 6]),
+            Answer {
+                value: 38,
+                way: way::ERROR
+            }
+        );
+        assert_eq!(
+            call(thread, 17, [0; 6]),
+            Answer {
+                value: 38,
+                way: way::ERROR
+            }
+        );
         thread.give_up();
     }
 }

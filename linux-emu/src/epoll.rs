@@ -54,12 +54,17 @@ pub struct Epoll {
 impl Epoll {
     /// Watches nothing.
     pub const fn new() -> Self {
-        Self { entries: Vec::new(), next: 0 }
+        Self {
+            entries: Vec::new(),
+            next: 0,
+        }
     }
 
     fn find(&mut self, fd: i32, file: &FileRef) -> Option<usize> {
         self.entries.retain(|e| e.file.strong_count() > 0);
-        self.entries.iter().position(|e| e.fd == fd && core::ptr::eq(e.file.as_ptr(), Arc::as_ptr(file)))
+        self.entries
+            .iter()
+            .position(|e| e.fd == fd && core::ptr::eq(e.file.as_ptr(), Arc::as_ptr(file)))
     }
 
     /// EPOLL_CTL_ADD.
@@ -68,7 +73,13 @@ impl Epoll {
             return Err(Error::EEXIST);
         }
         self.entries.try_reserve(1).map_err(|_| Error::ENOMEM)?;
-        self.entries.push(Entry { fd, file: Arc::downgrade(file), interest, reported: 0, activity: (0, 0) });
+        self.entries.push(Entry {
+            fd,
+            file: Arc::downgrade(file),
+            interest,
+            reported: 0,
+            activity: (0, 0),
+        });
         Ok(())
     }
 
@@ -108,7 +119,11 @@ impl Epoll {
     pub fn any_ready(&mut self, notify: bool) -> bool {
         self.entries.iter().any(|entry| {
             let wanted = entry.interest.events & !flag::MODIFIERS;
-            wanted != 0 && entry.file.upgrade().is_some_and(|file| crate::sys::poll::readiness(&file, wanted, notify) != 0)
+            wanted != 0
+                && entry
+                    .file
+                    .upgrade()
+                    .is_some_and(|file| crate::sys::poll::readiness(&file, wanted, notify) != 0)
         })
     }
 }
@@ -123,7 +138,11 @@ impl Entry {
         let ready = crate::sys::poll::readiness(&file, events & !flag::MODIFIERS, notify);
         if events & flag::EDGE != 0 {
             let activity = (file.activity(), WRITES.load(Ordering::Relaxed));
-            let old = if activity == self.activity { self.reported } else { 0 };
+            let old = if activity == self.activity {
+                self.reported
+            } else {
+                0
+            };
             self.reported = ready;
             self.activity = activity;
             if ready & !old == 0 {
@@ -136,7 +155,10 @@ impl Entry {
         if events & flag::ONESHOT != 0 {
             self.interest.events &= flag::MODIFIERS;
         }
-        Some(Interest { events: ready, data: self.interest.data })
+        Some(Interest {
+            events: ready,
+            data: self.interest.data,
+        })
     }
 }
 
@@ -149,7 +171,14 @@ mod tests {
     const IN: u32 = 1;
 
     fn counter(value: u64) -> FileRef {
-        share(OpenFile::local(Backing::Counter(Lock::new(Counter { value, semaphore: false })), open::O_RDWR)).unwrap()
+        share(OpenFile::local(
+            Backing::Counter(Lock::new(Counter {
+                value,
+                semaphore: false,
+            })),
+            open::O_RDWR,
+        ))
+        .unwrap()
     }
     fn reports(epoll: &mut Epoll) -> usize {
         let mut out = Vec::new();
@@ -161,13 +190,40 @@ mod tests {
     fn levels_repeat_and_edges_do_not() {
         let file = counter(1);
         let mut epoll = Epoll::new();
-        epoll.add(3, &file, Interest { events: IN, data: 7 }).unwrap();
+        epoll
+            .add(
+                3,
+                &file,
+                Interest {
+                    events: IN,
+                    data: 7,
+                },
+            )
+            .unwrap();
         assert_eq!((reports(&mut epoll), reports(&mut epoll)), (1, 1));
-        epoll.change(3, &file, Interest { events: IN | flag::EDGE, data: 7 }).unwrap();
+        epoll
+            .change(
+                3,
+                &file,
+                Interest {
+                    events: IN | flag::EDGE,
+                    data: 7,
+                },
+            )
+            .unwrap();
         assert_eq!((reports(&mut epoll), reports(&mut epoll)), (1, 0));
         file.note_activity();
         assert_eq!(reports(&mut epoll), 1);
-        epoll.change(3, &file, Interest { events: IN | flag::ONESHOT, data: 7 }).unwrap();
+        epoll
+            .change(
+                3,
+                &file,
+                Interest {
+                    events: IN | flag::ONESHOT,
+                    data: 7,
+                },
+            )
+            .unwrap();
         assert_eq!((reports(&mut epoll), reports(&mut epoll)), (1, 0));
     }
 
@@ -175,7 +231,16 @@ mod tests {
     fn a_closed_file_drops_out() {
         let file = counter(1);
         let mut epoll = Epoll::new();
-        epoll.add(3, &file, Interest { events: IN, data: 0 }).unwrap();
+        epoll
+            .add(
+                3,
+                &file,
+                Interest {
+                    events: IN,
+                    data: 0,
+                },
+            )
+            .unwrap();
         assert_eq!(epoll.add(3, &file, Interest::default()), Err(Error::EEXIST));
         drop(file);
         assert_eq!(reports(&mut epoll), 0);

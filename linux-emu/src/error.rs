@@ -25,7 +25,11 @@ pub fn to_linux(error: Error) -> u16 {
         return error.code();
     }
     let linux = match error {
-        Error::DELETED | Error::DEAD | Error::BAD_MESSAGE | Error::NO_DISPATCHER | Error::CROSS_MOUNT => Error::EIO,
+        Error::DELETED
+        | Error::DEAD
+        | Error::BAD_MESSAGE
+        | Error::NO_DISPATCHER
+        | Error::CROSS_MOUNT => Error::EIO,
         Error::BAD_HANDLE => Error::EBADF,
         Error::NO_RIGHT => Error::EPERM,
         Error::NO_METHOD => Error::ENOSYS,

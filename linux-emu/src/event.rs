@@ -85,7 +85,12 @@ pub fn wait(thread: &Thread, source: Source, since: u64, deadline: Option<u64>) 
 
 /// Repeats `attempt` as long as it says WOULD_BLOCK, waiting for `source` in between; EAGAIN at once
 /// if `non_blocking`.
-pub fn blocking<R>(thread: &Thread, source: Source, non_blocking: bool, mut attempt: impl FnMut() -> Result<R>) -> Result<R> {
+pub fn blocking<R>(
+    thread: &Thread,
+    source: Source,
+    non_blocking: bool,
+    mut attempt: impl FnMut() -> Result<R>,
+) -> Result<R> {
     loop {
         let since = seen();
         match attempt() {
@@ -141,7 +146,12 @@ mod tests {
 
     #[test]
     fn sources_travel_as_words() {
-        for source in [Source::Nothing, Source::Child, Source::Any, Source::File(ProcessId(7), Handle(9 << 32 | 3))] {
+        for source in [
+            Source::Nothing,
+            Source::Child,
+            Source::Any,
+            Source::File(ProcessId(7), Handle(9 << 32 | 3)),
+        ] {
             let (kind, server, handle) = source.to_words();
             assert_eq!(Source::from_words(kind, server, handle), source);
         }
@@ -152,11 +162,20 @@ mod tests {
         let thread = Thread::new(4711).unwrap();
         let since = seen();
         arrived(ProcessId(4), &[event::READY, 3]);
-        assert_eq!(wait(thread, Source::File(ProcessId(4), Handle(3)), since, None), Ok(()));
+        assert_eq!(
+            wait(thread, Source::File(ProcessId(4), Handle(3)), since, None),
+            Ok(())
+        );
         let past = port::now();
-        assert_eq!(wait(thread, Source::Nothing, seen(), Some(past)), Err(Error::ETIMEDOUT));
+        assert_eq!(
+            wait(thread, Source::Nothing, seen(), Some(past)),
+            Err(Error::ETIMEDOUT)
+        );
         thread.call_attention();
-        assert_eq!(wait(thread, Source::Nothing, seen(), None), Err(error::RESTART));
+        assert_eq!(
+            wait(thread, Source::Nothing, seen(), None),
+            Err(error::RESTART)
+        );
         thread.give_up();
     }
 }

@@ -26,15 +26,25 @@ pub const MAXIMUM: usize = 1 << 20;
 impl<T: Clone> FdTable<T> {
     /// An empty table.
     pub const fn new(limit: usize) -> Self {
-        Self { entries: Vec::new(), lowest: 0, limit }
+        Self {
+            entries: Vec::new(),
+            lowest: 0,
+            limit,
+        }
     }
 
     /// A copy that refers to the same files.
     pub fn try_clone(&self) -> Result<Self> {
         let mut entries = Vec::new();
-        entries.try_reserve_exact(self.entries.len()).map_err(|_| Error::ENOMEM)?;
+        entries
+            .try_reserve_exact(self.entries.len())
+            .map_err(|_| Error::ENOMEM)?;
         entries.extend(self.entries.iter().cloned());
-        Ok(Self { entries, lowest: self.lowest, limit: self.limit })
+        Ok(Self {
+            entries,
+            lowest: self.lowest,
+            limit: self.limit,
+        })
     }
 
     /// The file of `fd`.
@@ -49,7 +59,9 @@ impl<T: Clone> FdTable<T> {
     /// The close-on-exec flag of `fd`.
     pub fn close_on_exec(&self, fd: i32) -> Result<bool> {
         self.get(fd)?;
-        Ok(self.entries[fd as usize].as_ref().is_some_and(|e| e.close_on_exec))
+        Ok(self.entries[fd as usize]
+            .as_ref()
+            .is_some_and(|e| e.close_on_exec))
     }
 
     /// Sets it.
@@ -65,7 +77,11 @@ impl<T: Clone> FdTable<T> {
     pub fn insert(&mut self, file: T, from: i32, close_on_exec: bool) -> Result<i32> {
         let from = usize::try_from(from).map_err(|_| Error::EINVAL)?;
         if from >= self.limit {
-            return Err(if from == 0 { Error::EMFILE } else { Error::EINVAL });
+            return Err(if from == 0 {
+                Error::EMFILE
+            } else {
+                Error::EINVAL
+            });
         }
         let mut at = from.max(self.lowest);
         while matches!(self.entries.get(at), Some(Some(_))) {
@@ -96,7 +112,12 @@ impl<T: Clone> FdTable<T> {
             self.entries.try_reserve(more).map_err(|_| Error::ENOMEM)?;
             self.entries.resize_with(at + 1, || None);
         }
-        Ok(self.entries[at].replace(Entry { file, close_on_exec }).map(|old| old.file))
+        Ok(self.entries[at]
+            .replace(Entry {
+                file,
+                close_on_exec,
+            })
+            .map(|old| old.file))
     }
 
     /// Takes `fd` out.
@@ -108,12 +129,16 @@ impl<T: Clone> FdTable<T> {
     }
 
     /// Takes out the first descriptor at or above `from` for which `which(fd, close_on_exec)` holds.
-    pub fn remove_first(&mut self, from: i32, mut which: impl FnMut(i32, bool) -> bool) -> Option<(i32, T)> {
+    pub fn remove_first(
+        &mut self,
+        from: i32,
+        mut which: impl FnMut(i32, bool) -> bool,
+    ) -> Option<(i32, T)> {
         for fd in from.max(0)..self.entries.len() as i32 {
-            if let Some(entry) = &self.entries[fd as usize] {
-                if which(fd, entry.close_on_exec) {
-                    return self.remove(fd).ok().map(|file| (fd, file));
-                }
+            if let Some(entry) = &self.entries[fd as usize]
+                && which(fd, entry.close_on_exec)
+            {
+                return self.remove(fd).ok().map(|file| (fd, file));
             }
         }
         None
@@ -121,7 +146,10 @@ impl<T: Clone> FdTable<T> {
 
     /// The descriptors in use, in order.
     pub fn iter(&self) -> impl Iterator<Item = (i32, &T)> {
-        self.entries.iter().enumerate().filter_map(|(fd, e)| e.as_ref().map(|e| (fd as i32, &e.file)))
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(|(fd, e)| e.as_ref().map(|e| (fd as i32, &e.file)))
     }
 
     /// Numbers up to which the table reaches now, as Linux's grows: select(2) looks no further.

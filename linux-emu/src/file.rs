@@ -81,12 +81,30 @@ pub struct OpenFile {
 impl OpenFile {
     /// A file that a server has opened for us.
     pub fn new(server: ProcessId, handle: Handle, kind: FileKind, flags: u32, mode: u32) -> Self {
-        Self { server, handle, kind, flags: AtomicU32::new(flags & !flag::CREATION), mode, backing: Backing::Server, activity: AtomicU32::new(0), locks: AtomicBool::new(false) }
+        Self {
+            server,
+            handle,
+            kind,
+            flags: AtomicU32::new(flags & !flag::CREATION),
+            mode,
+            backing: Backing::Server,
+            activity: AtomicU32::new(0),
+            locks: AtomicBool::new(false),
+        }
     }
     /// A file of the library's own.
     pub fn local(backing: Backing, flags: u32) -> Self {
         let flags = AtomicU32::new(flags & !flag::CREATION);
-        Self { server: ProcessId::NONE, handle: Handle::ROOT, kind: FileKind::Device, flags, mode: 0o600, backing, activity: AtomicU32::new(0), locks: AtomicBool::new(false) }
+        Self {
+            server: ProcessId::NONE,
+            handle: Handle::ROOT,
+            kind: FileKind::Device,
+            flags,
+            mode: 0o600,
+            backing,
+            activity: AtomicU32::new(0),
+            locks: AtomicBool::new(false),
+        }
     }
     /// The stub for the server's object.
     #[inline]
@@ -95,7 +113,11 @@ impl OpenFile {
     }
     /// The stub; EINVAL for a file that has no server.
     pub fn served(&self) -> Result<OpenFileClient> {
-        if self.server == ProcessId::NONE { Err(Error::EINVAL) } else { Ok(self.client()) }
+        if self.server == ProcessId::NONE {
+            Err(Error::EINVAL)
+        } else {
+            Ok(self.client())
+        }
     }
     /// O_* bits.
     #[inline]
@@ -105,24 +127,34 @@ impl OpenFile {
     /// Replaces the bits of [`flag::SETTABLE`].
     pub fn set_flags(&self, value: u32) {
         let kept = self.flags() & !flag::SETTABLE;
-        self.flags.store(kept | value & flag::SETTABLE, Ordering::Relaxed);
+        self.flags
+            .store(kept | value & flag::SETTABLE, Ordering::Relaxed);
     }
     /// EBADF unless the file was opened for reading.
     #[inline]
     pub fn check_readable(&self) -> Result<()> {
         let flags = self.flags();
-        if flags & flag::O_ACCMODE == flag::O_WRONLY || flags & flag::O_PATH != 0 { Err(Error::EBADF) } else { Ok(()) }
+        if flags & flag::O_ACCMODE == flag::O_WRONLY || flags & flag::O_PATH != 0 {
+            Err(Error::EBADF)
+        } else {
+            Ok(())
+        }
     }
     /// EBADF unless the file was opened for writing.
     #[inline]
     pub fn check_writable(&self) -> Result<()> {
         let flags = self.flags();
-        if flags & flag::O_ACCMODE == flag::O_RDONLY || flags & flag::O_PATH != 0 { Err(Error::EBADF) } else { Ok(()) }
+        if flags & flag::O_ACCMODE == flag::O_RDONLY || flags & flag::O_PATH != 0 {
+            Err(Error::EBADF)
+        } else {
+            Ok(())
+        }
     }
     /// Notes a transfer, or an attempt.
     #[inline]
     pub fn note_activity(&self) {
-        self.activity.store(self.activity().wrapping_add(1), Ordering::Relaxed);
+        self.activity
+            .store(self.activity().wrapping_add(1), Ordering::Relaxed);
     }
     /// How many there have been.
     pub fn activity(&self) -> u32 {

@@ -36,11 +36,16 @@ pub struct AllHeld<'a> {
 impl FutexTable {
     /// Nobody waits.
     pub const fn new() -> Self {
-        Self { buckets: [const { Lock::new(Vec::new()) }; BUCKETS] }
+        Self {
+            buckets: [const { Lock::new(Vec::new()) }; BUCKETS],
+        }
     }
 
     fn index(address: u64) -> usize {
-        (address >> 2).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(60) as usize % BUCKETS
+        (address >> 2)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_right(60) as usize
+            % BUCKETS
     }
     fn bucket(&self, address: u64) -> &Bucket {
         &self.buckets[Self::index(address)]
@@ -48,7 +53,9 @@ impl FutexTable {
 
     /// Locks all buckets.
     pub fn hold(&self) -> AllHeld<'_> {
-        AllHeld { _guards: core::array::from_fn(|index| self.buckets[index].lock()) }
+        AllHeld {
+            _guards: core::array::from_fn(|index| self.buckets[index].lock()),
+        }
     }
 
     /// Forgets everybody (in a forked child).
@@ -62,7 +69,11 @@ impl FutexTable {
     pub fn enter(&self, address: u64, bits: u32, thread: &'static Thread) -> Result<()> {
         let mut bucket = self.bucket(address).lock();
         bucket.try_reserve(1).map_err(|_| Error::ENOMEM)?;
-        bucket.push(Waiter { address, bits, thread });
+        bucket.push(Waiter {
+            address,
+            bits,
+            thread,
+        });
         Ok(())
     }
 
@@ -78,7 +89,12 @@ impl FutexTable {
 
     /// Whether `thread` still waits.
     pub fn is_waiting(&self, address: u64, thread: &Thread) -> bool {
-        let here = |bucket: &Bucket| bucket.lock().iter().any(|w| core::ptr::eq(w.thread, thread));
+        let here = |bucket: &Bucket| {
+            bucket
+                .lock()
+                .iter()
+                .any(|w| core::ptr::eq(w.thread, thread))
+        };
         here(self.bucket(address)) || self.buckets.iter().any(here)
     }
 
@@ -91,7 +107,9 @@ impl FutexTable {
                 if bucket.is_empty() {
                     return woken;
                 }
-                let at = bucket.iter().position(|w| w.address == address && w.bits & bits != 0);
+                let at = bucket
+                    .iter()
+                    .position(|w| w.address == address && w.bits & bits != 0);
                 at.map(|at| bucket.remove(at).thread)
             };
             let Some(thread) = found else { break };
@@ -118,7 +136,10 @@ impl FutexTable {
                 waiter.thread.wake();
                 break;
             }
-            bucket.push(Waiter { address: to, ..waiter });
+            bucket.push(Waiter {
+                address: to,
+                ..waiter
+            });
             moved += 1;
         }
         (woken, moved)
@@ -144,7 +165,11 @@ impl WakeOp {
     pub fn apply(self, old: u32) -> Result<u32> {
         let operation = self.0 >> 28;
         let argument = Self::signed12(self.0 >> 12 & 0xfff) as u32;
-        let argument = if operation & 8 != 0 { 1 << (argument & 31) } else { argument };
+        let argument = if operation & 8 != 0 {
+            1 << (argument & 31)
+        } else {
+            argument
+        };
         Ok(match operation & 7 {
             0 => argument,
             1 => old.wrapping_add(argument),

@@ -30,7 +30,11 @@ struct Parts {
 struct LibraryHeap(Mutex<Parts>);
 
 #[global_allocator]
-static HEAP: LibraryHeap = LibraryHeap(Mutex::new(Parts { arena: Heap::empty(), grown: Heap::empty(), grown_bytes: 0 }));
+static HEAP: LibraryHeap = LibraryHeap(Mutex::new(Parts {
+    arena: Heap::empty(),
+    grown: Heap::empty(),
+    grown_bytes: 0,
+}));
 
 /// Makes the heap usable.
 ///
@@ -50,7 +54,10 @@ pub fn stack(bytes: usize) -> Option<NonNull<u8>> {
 
 impl Parts {
     fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        self.arena.allocate_first_fit(layout).or_else(|()| self.grown.allocate_first_fit(layout)).ok()
+        self.arena
+            .allocate_first_fit(layout)
+            .or_else(|()| self.grown.allocate_first_fit(layout))
+            .ok()
     }
 
     /// Asks for more memory; whether there is some now.
@@ -60,8 +67,12 @@ impl Parts {
         if address + bytes as u64 > layout::EMU_HEAP_END {
             return false;
         }
-        let options = MapOptions::READ | MapOptions::WRITE | MapOptions::FIXED | MapOptions::LIBRARY;
-        if crate::process::MEMORY.map_anonymous(address, bytes as u64, options.bits()).is_err() {
+        let options =
+            MapOptions::READ | MapOptions::WRITE | MapOptions::FIXED | MapOptions::LIBRARY;
+        if crate::process::MEMORY
+            .map_anonymous(address, bytes as u64, options.bits())
+            .is_err()
+        {
             return false;
         }
         // SAFETY: just mapped, right behind what there was.
@@ -93,9 +104,15 @@ unsafe impl GlobalAlloc for LibraryHeap {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         let mut parts = self.0.lock();
-        let Some(memory) = NonNull::new(memory) else { return };
+        let Some(memory) = NonNull::new(memory) else {
+            return;
+        };
         let grown = memory.as_ptr() as u64 >= layout::EMU_HEAP;
-        let heap = if grown { &mut parts.grown } else { &mut parts.arena };
+        let heap = if grown {
+            &mut parts.grown
+        } else {
+            &mut parts.arena
+        };
         // SAFETY: it came from this part, by the caller's promise.
         unsafe { heap.deallocate(memory, layout) };
     }

@@ -26,16 +26,76 @@ pub struct Shape {
 
 /// Requests of the form `'T' << 8 | n`, whose numbers carry neither direction nor size.
 const PLAIN: &[(u32, Shape)] = &[
-    (0x5410, Shape { input: Input::Memory(4), output: 0 }), // TIOCSPGRP's twin on other machines; harmless
-    (0x5411, Shape { input: Input::Value, output: 4 }),     // TIOCOUTQ
-    (0x5415, Shape { input: Input::Value, output: 4 }),     // TIOCMGET
-    (0x5419, Shape { input: Input::Value, output: 4 }),     // TIOCGSOFTCAR
-    (0x541a, Shape { input: Input::Memory(4), output: 0 }), // TIOCSSOFTCAR
-    (0x5412, Shape { input: Input::Memory(1), output: 0 }), // TIOCSTI
-    (0x5424, Shape { input: Input::Value, output: 4 }),     // TIOCGETD
-    (0x5423, Shape { input: Input::Memory(4), output: 0 }), // TIOCSETD
-    (0x5429, Shape { input: Input::Value, output: 4 }),     // TIOCGSID
-    (0x541b, Shape { input: Input::Value, output: 4 }),     // FIONREAD's twin
+    (
+        0x5410,
+        Shape {
+            input: Input::Memory(4),
+            output: 0,
+        },
+    ), // TIOCSPGRP's twin on other machines; harmless
+    (
+        0x5411,
+        Shape {
+            input: Input::Value,
+            output: 4,
+        },
+    ), // TIOCOUTQ
+    (
+        0x5415,
+        Shape {
+            input: Input::Value,
+            output: 4,
+        },
+    ), // TIOCMGET
+    (
+        0x5419,
+        Shape {
+            input: Input::Value,
+            output: 4,
+        },
+    ), // TIOCGSOFTCAR
+    (
+        0x541a,
+        Shape {
+            input: Input::Memory(4),
+            output: 0,
+        },
+    ), // TIOCSSOFTCAR
+    (
+        0x5412,
+        Shape {
+            input: Input::Memory(1),
+            output: 0,
+        },
+    ), // TIOCSTI
+    (
+        0x5424,
+        Shape {
+            input: Input::Value,
+            output: 4,
+        },
+    ), // TIOCGETD
+    (
+        0x5423,
+        Shape {
+            input: Input::Memory(4),
+            output: 0,
+        },
+    ), // TIOCSETD
+    (
+        0x5429,
+        Shape {
+            input: Input::Value,
+            output: 4,
+        },
+    ), // TIOCGSID
+    (
+        0x541b,
+        Shape {
+            input: Input::Value,
+            output: 4,
+        },
+    ), // FIONREAD's twin
 ];
 
 /// The shape of `request`.
@@ -46,8 +106,15 @@ pub fn shape(request: u32) -> Shape {
     let size = (request >> 16 & 0x1fff) as usize;
     let size = size.min(MOST);
     let direction = request >> 29;
-    let input = if direction & 4 != 0 && size > 0 { Input::Memory(size) } else { Input::Value };
-    Shape { input, output: if direction & 2 != 0 { size } else { 0 } }
+    let input = if direction & 4 != 0 && size > 0 {
+        Input::Memory(size)
+    } else {
+        Input::Value
+    };
+    Shape {
+        input,
+        output: if direction & 2 != 0 { size } else { 0 },
+    }
 }
 
 #[cfg(test)]
@@ -57,14 +124,62 @@ mod tests {
     #[test]
     fn terminal_requests() {
         // TCGETS, TCSETS, TIOCGWINSZ, TIOCSWINSZ, TIOCGPGRP, TIOCSPGRP, FIONREAD, TIOCSCTTY.
-        assert_eq!(shape(0x402c_7413), Shape { input: Input::Value, output: 44 });
-        assert_eq!(shape(0x802c_7414), Shape { input: Input::Memory(44), output: 0 });
-        assert_eq!(shape(0x4008_7468), Shape { input: Input::Value, output: 8 });
-        assert_eq!(shape(0x8008_7467), Shape { input: Input::Memory(8), output: 0 });
-        assert_eq!(shape(0x4004_7477), Shape { input: Input::Value, output: 4 });
-        assert_eq!(shape(0x8004_7476), Shape { input: Input::Memory(4), output: 0 });
-        assert_eq!(shape(0x4004_667f), Shape { input: Input::Value, output: 4 });
-        assert_eq!(shape(0x540e), Shape { input: Input::Value, output: 0 });
+        assert_eq!(
+            shape(0x402c_7413),
+            Shape {
+                input: Input::Value,
+                output: 44
+            }
+        );
+        assert_eq!(
+            shape(0x802c_7414),
+            Shape {
+                input: Input::Memory(44),
+                output: 0
+            }
+        );
+        assert_eq!(
+            shape(0x4008_7468),
+            Shape {
+                input: Input::Value,
+                output: 8
+            }
+        );
+        assert_eq!(
+            shape(0x8008_7467),
+            Shape {
+                input: Input::Memory(8),
+                output: 0
+            }
+        );
+        assert_eq!(
+            shape(0x4004_7477),
+            Shape {
+                input: Input::Value,
+                output: 4
+            }
+        );
+        assert_eq!(
+            shape(0x8004_7476),
+            Shape {
+                input: Input::Memory(4),
+                output: 0
+            }
+        );
+        assert_eq!(
+            shape(0x4004_667f),
+            Shape {
+                input: Input::Value,
+                output: 4
+            }
+        );
+        assert_eq!(
+            shape(0x540e),
+            Shape {
+                input: Input::Value,
+                output: 0
+            }
+        );
     }
 
     #[test]

@@ -36,10 +36,17 @@ impl<'a> Reader<'a> {
         Ok(first)
     }
     fn u32(&mut self) -> Result<u32> {
-        self.take(4)?.try_into().map(u32::from_le_bytes).map_err(|_| Error::BAD_MESSAGE)
+        self.take(4)?
+            .try_into()
+            .map(u32::from_le_bytes)
+            .map_err(|_| Error::BAD_MESSAGE)
     }
     fn text(&mut self) -> Result<&'a [u8]> {
-        let length = self.take(2)?.try_into().map(u16::from_le_bytes).map_err(|_| Error::BAD_MESSAGE)?;
+        let length = self
+            .take(2)?
+            .try_into()
+            .map(u16::from_le_bytes)
+            .map_err(|_| Error::BAD_MESSAGE)?;
         self.take(usize::from(length))
     }
 }
@@ -50,11 +57,19 @@ impl MountTable {
         let mut reader = Reader(bytes);
         let mut mounts = Vec::new();
         while !reader.0.is_empty() {
-            let (id, parent, server, flags) = (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
+            let (id, parent, server, flags) =
+                (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
             let (point, kind) = (reader.text()?, reader.text()?);
             let (_source, _options) = (reader.text()?, reader.text()?);
             mounts.try_reserve(1).map_err(|_| Error::ENOMEM)?;
-            mounts.push(Mount { id, parent, server: ProcessId(server), flags, point: point.to_vec(), kind: kind.to_vec() });
+            mounts.push(Mount {
+                id,
+                parent,
+                server: ProcessId(server),
+                flags,
+                point: point.to_vec(),
+                kind: kind.to_vec(),
+            });
         }
         Ok(Self { mounts })
     }
@@ -71,7 +86,10 @@ impl MountTable {
 
     /// The server that offers file systems of type `kind` already.
     pub fn server_of_kind(&self, kind: &[u8]) -> Option<ProcessId> {
-        self.mounts.iter().find(|m| m.kind == kind).map(|m| m.server)
+        self.mounts
+            .iter()
+            .find(|m| m.kind == kind)
+            .map(|m| m.server)
     }
 
     /// For an absolute path: the deepest mount whose mount point the path names literally, and how many
@@ -79,7 +97,11 @@ impl MountTable {
     /// link and no `..`.
     pub fn route(&self, path: &[u8]) -> Option<(&Mount, usize)> {
         let mut best: Option<(&Mount, usize)> = None;
-        for mount in self.mounts.iter().filter(|mount| mount.flags & PART_OF_PARENT == 0) {
+        for mount in self
+            .mounts
+            .iter()
+            .filter(|mount| mount.flags & PART_OF_PARENT == 0)
+        {
             if let Some(used) = prefix(path, &mount.point) {
                 // A later mount on the same point covers the earlier one.
                 if best.is_none_or(|(_, most)| used >= most) {
@@ -99,7 +121,10 @@ fn prefix(path: &[u8], point: &[u8]) -> Option<usize> {
             while path.get(at) == Some(&b'/') {
                 at += 1;
             }
-            let end = path[at..].iter().position(|&b| b == b'/').map_or(path.len(), |n| at + n);
+            let end = path[at..]
+                .iter()
+                .position(|&b| b == b'/')
+                .map_or(path.len(), |n| at + n);
             let component = &path[at..end];
             at = end;
             if component == b"." {
@@ -129,7 +154,11 @@ mod tests {
 
     fn entry(id: u32, server: u32, point: &str) -> Vec<u8> {
         let mut out = Vec::new();
-        let flags = if point.ends_with("/pts") { PART_OF_PARENT } else { 0 };
+        let flags = if point.ends_with("/pts") {
+            PART_OF_PARENT
+        } else {
+            0
+        };
         for word in [id, 0, server, flags] {
             out.extend_from_slice(&word.to_le_bytes());
         }
@@ -141,29 +170,51 @@ mod tests {
     }
 
     fn table() -> MountTable {
-        let bytes = [entry(0, 4, "/"), entry(1, 5, "/dev"), entry(2, 2, "/proc"), entry(3, 9, "/dev/shm"), entry(4, 5, "/dev/pts")].concat();
+        let bytes = [
+            entry(0, 4, "/"),
+            entry(1, 5, "/dev"),
+            entry(2, 2, "/proc"),
+            entry(3, 9, "/dev/shm"),
+            entry(4, 5, "/dev/pts"),
+        ]
+        .concat();
         MountTable::parse(&bytes).unwrap()
     }
 
     #[test]
     fn paths_go_to_the_deepest_mount() {
         let table = table();
-        let route = |path: &str| table.route(path.as_bytes()).map(|(m, used)| (m.id, path[used..].to_string()));
+        let route = |path: &str| {
+            table
+                .route(path.as_bytes())
+                .map(|(m, used)| (m.id, path[used..].to_string()))
+        };
         assert_eq!(route("/etc/passwd"), Some((0, "/etc/passwd".into())));
         assert_eq!(route("/dev"), Some((1, "".into())));
         assert_eq!(route("/dev/null"), Some((1, "/null".into())));
         assert_eq!(route("//./dev///null"), Some((1, "///null".into())));
-        assert_eq!(route("/dev/pts/0"), Some((1, "/pts/0".into())), "listed, but served as part of /dev");
+        assert_eq!(
+            route("/dev/pts/0"),
+            Some((1, "/pts/0".into())),
+            "listed, but served as part of /dev"
+        );
         assert_eq!(route("/device"), Some((0, "/device".into())));
         assert_eq!(route("/dev/shm/x"), Some((3, "/x".into())));
-        assert_eq!(route("/etc/../dev/null"), Some((0, "/etc/../dev/null".into())));
+        assert_eq!(
+            route("/etc/../dev/null"),
+            Some((0, "/etc/../dev/null".into()))
+        );
     }
 
     #[test]
     fn a_damaged_table_is_refused() {
         let bytes = entry(0, 4, "/");
         for cut in 1..bytes.len() {
-            assert_eq!(MountTable::parse(&bytes[..cut]), Err(Error::BAD_MESSAGE), "cut at {cut}");
+            assert_eq!(
+                MountTable::parse(&bytes[..cut]),
+                Err(Error::BAD_MESSAGE),
+                "cut at {cut}"
+            );
         }
     }
 

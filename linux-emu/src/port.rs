@@ -25,10 +25,10 @@ pub enum Forked {
 
 #[cfg(target_os = "none")]
 mod imp {
-    pub use k42_sched::fp::{FpState, load as load_vectors, save as save_vectors};
-    pub use k42_sched::{ThreadRef, block, block_until, current, now, unblock, yield_now};
     use k42_abi::info::KernelInfo;
     use k42_abi::{Result, layout};
+    pub use k42_sched::fp::{FpState, load as load_vectors, save as save_vectors};
+    pub use k42_sched::{ThreadRef, block, block_until, current, now, unblock, yield_now};
 
     pub use crate::arch::entry::{disturb, divert as disturb_in_upcall};
     pub use crate::start::start_thread;
@@ -46,8 +46,13 @@ mod imp {
     /// Makes a copy of the process.
     pub fn fork(flags: u32) -> super::Forked {
         match k42_sched::fork::fork_call(ask_for_copy, u64::from(flags)) {
-            None => super::Forked::Child { pid: k42_sched::page().library[0].load(core::sync::atomic::Ordering::Relaxed) as i32 },
-            Some(word) if word & FAILED != 0 => super::Forked::Parent(Err(k42_abi::Error::from_code(word as u16))),
+            None => super::Forked::Child {
+                pid: k42_sched::page().library[0].load(core::sync::atomic::Ordering::Relaxed)
+                    as i32,
+            },
+            Some(word) if word & FAILED != 0 => {
+                super::Forked::Parent(Err(k42_abi::Error::from_code(word as u16)))
+            }
             Some(pid) => super::Forked::Parent(Ok(pid as i32)),
         }
     }
@@ -78,9 +83,19 @@ mod imp {
 
     static TIME: AtomicU64 = AtomicU64::new(0);
     static INFO: KernelInfo = KernelInfo {
-        magic: k42_abi::info::MAGIC, cpus: 1, timebase_hz: 512_000_000, boot_timebase: 0, boot_seconds: 1_767_225_600,
-        trace_mask: 0, trace_bytes: 0, dcache_block: 128, icache_block: 128, memory_bytes: 1 << 28, consoles: 4,
-        hwcap: [0; 2], reserved: [0; 3],
+        magic: k42_abi::info::MAGIC,
+        cpus: 1,
+        timebase_hz: 512_000_000,
+        boot_timebase: 0,
+        boot_seconds: 1_767_225_600,
+        trace_mask: 0,
+        trace_bytes: 0,
+        dcache_block: 128,
+        icache_block: 128,
+        memory_bytes: 1 << 28,
+        consoles: 4,
+        hwcap: [0; 2],
+        reserved: [0; 3],
     };
 
     /// As the scheduler's, on K42.
@@ -98,7 +113,12 @@ mod imp {
     }
     impl FpState {
         /// What a new program begins with.
-        pub const ZERO: Self = Self { vsr: [[0; 2]; 64], fpscr: 0, vrsave: 0, vscr: [0; 2] };
+        pub const ZERO: Self = Self {
+            vsr: [[0; 2]; 64],
+            fpscr: 0,
+            vrsave: 0,
+            vscr: [0; 2],
+        };
     }
     /// The host's registers are the host's.
     pub fn save_vectors(_: &mut FpState) {}
@@ -187,5 +207,8 @@ pub fn at_monotonic_ns(ns: u64) -> u64 {
 
 /// Wall time in nanoseconds since 1970.
 pub fn wall_ns() -> u64 {
-    kernel_info().boot_seconds.saturating_mul(1_000_000_000).saturating_add(monotonic_ns())
+    kernel_info()
+        .boot_seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(monotonic_ns())
 }

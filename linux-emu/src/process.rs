@@ -90,12 +90,20 @@ pub const DEFAULT_FILES: usize = 1024;
 pub static PROCESS: Process = Process {
     pid: AtomicI32::new(1),
     files: Lock::new(FdTable::new(DEFAULT_FILES)),
-    directories: Lock::new(Directories { current: None, root: None }),
+    directories: Lock::new(Directories {
+        current: None,
+        root: None,
+    }),
     umask: AtomicU32::new(0o022),
     mounts: Lock::new(None),
     mounts_changed: AtomicBool::new(false),
     signals: Lock::new(SignalState::new()),
-    told: Lock::new(Told { ignored: 0, caught: 0, no_child_wait: false, no_child_stop: false }),
+    told: Lock::new(Told {
+        ignored: 0,
+        caught: 0,
+        no_child_wait: false,
+        no_child_stop: false,
+    }),
     fetch_signals: AtomicBool::new(false),
     futexes: FutexTable::new(),
     timers: Lock::new(crate::timer::Timers::new()),
@@ -151,7 +159,9 @@ impl Process {
     /// Notes a call that the library does not know; whether it is the first time.
     pub fn note_unknown(&self, number: u64) -> bool {
         let mut unknown = self.unknown.lock();
-        let Some(word) = unknown.get_mut((number / 64) as usize) else { return true };
+        let Some(word) = unknown.get_mut((number / 64) as usize) else {
+            return true;
+        };
         let bit = 1 << (number % 64);
         let first = *word & bit == 0;
         *word |= bit;
@@ -159,7 +169,11 @@ impl Process {
     }
     /// EPERM unless the effective user is root.
     pub fn require_root(&self) -> Result<()> {
-        if self.ids()?.euid == 0 { Ok(()) } else { Err(Error::EPERM) }
+        if self.ids()?.euid == 0 {
+            Ok(())
+        } else {
+            Err(Error::EPERM)
+        }
     }
 }
 
@@ -168,7 +182,9 @@ impl Process {
     /// by the process's pid.
     pub fn new_tid(&self) -> i32 {
         let n = self.next_tid.fetch_add(1, Ordering::Relaxed) - self.pid();
-        FIRST_THREAD_ID + (self.pid() & 0x3fff) * THREADS_PER_PROCESS + (n.max(0) + 1) % THREADS_PER_PROCESS
+        FIRST_THREAD_ID
+            + (self.pid() & 0x3fff) * THREADS_PER_PROCESS
+            + (n.max(0) + 1) % THREADS_PER_PROCESS
     }
 }
 

@@ -6,6 +6,7 @@
 //! the host.
 
 use crate::arch::entry;
+use crate::event;
 use crate::exec::load;
 use crate::exec::stack::Strings;
 use crate::file::{FileRef, flag};
@@ -15,7 +16,6 @@ use crate::process::{MEMORY, PROCESS};
 use crate::sys::path::open_path;
 use crate::thread::{Thread, big_buffer};
 use crate::walk::AT_FDCWD;
-use crate::event;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -81,13 +81,23 @@ extern "C" fn k42_emu_start(_: u64, page: &'static Page, toc: u64) -> ! {
             stack: heap::stack,
         });
         // Nobody calls a Linux process: no worker threads.
-        let config = Config { worker_stack: 0, first_worker: 0, workers: 0 };
-        let thread = ThreadConfig { stack: THREAD_STACK, ..ThreadConfig::default() };
-        let first = k42_sched::prepare_dispatcher(0, config).and_then(|()| k42_sched::create_first(thread, first_thread, 0));
+        let config = Config {
+            worker_stack: 0,
+            first_worker: 0,
+            workers: 0,
+        };
+        let thread = ThreadConfig {
+            stack: THREAD_STACK,
+            ..ThreadConfig::default()
+        };
+        let first = k42_sched::prepare_dispatcher(0, config)
+            .and_then(|()| k42_sched::create_first(thread, first_thread, 0));
         match first {
             Ok(thread) => k42_sched::start_dispatcher(toc, Some(thread)),
             Err(error) => {
-                say(format_args!("linux-emu: no memory for the first thread: {error}"));
+                say(format_args!(
+                    "linux-emu: no memory for the first thread: {error}"
+                ));
                 k42_sched::fatal::end()
             }
         }
@@ -97,7 +107,9 @@ extern "C" fn k42_emu_start(_: u64, page: &'static Page, toc: u64) -> ! {
 /// What comes unasked. Runs disabled, on the upcall stack.
 fn on_event(event: AsyncEvent) {
     match event {
-        AsyncEvent::Message(message) => event::arrived(CommId(message.sender).process(), &message.words),
+        AsyncEvent::Message(message) => {
+            event::arrived(CommId(message.sender).process(), &message.words)
+        }
         AsyncEvent::Overflow => event::overflow(),
         AsyncEvent::Console => {}
     }
@@ -116,7 +128,9 @@ extern "C" fn first_thread(_: u64) {
     match result {
         Ok(thread) => entry::leave(thread, crate::signal::deliver::Outcome::Frame),
         Err(error) => {
-            say(format_args!("linux-emu: the first program cannot be started: {error}"));
+            say(format_args!(
+                "linux-emu: the first program cannot be started: {error}"
+            ));
             crate::sys::process::end_process(127 << 8)
         }
     }
@@ -127,7 +141,9 @@ fn member(name: &str) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut piece = big_buffer(4096)?;
     loop {
-        let (length, got) = MEMORY.boot_member(name, out.len() as u64, &mut piece).map_err(|(error, _)| error)?;
+        let (length, got) = MEMORY
+            .boot_member(name, out.len() as u64, &mut piece)
+            .map_err(|(error, _)| error)?;
         out.try_reserve(got).map_err(|_| Error::ENOMEM)?;
         out.extend_from_slice(&piece[..got]);
         if got == 0 || out.len() as u64 >= length {
@@ -139,7 +155,11 @@ fn member(name: &str) -> Result<Vec<u8>> {
 fn strings(name: &str) -> Result<Strings> {
     let bytes = member(name)?;
     let mut out = Strings::new();
-    for text in bytes.strip_suffix(&[0]).unwrap_or(&bytes).split(|&b| b == 0) {
+    for text in bytes
+        .strip_suffix(&[0])
+        .unwrap_or(&bytes)
+        .split(|&b| b == 0)
+    {
         if !bytes.is_empty() {
             out.push(text)?;
         }
@@ -159,7 +179,11 @@ fn begin(thread: &'static Thread) -> Result<()> {
             PROCESS.add_file(terminal.clone(), false)?;
         }
     } else {
-        for (path, flags) in [(&b"/dev/null"[..], flag::O_RDONLY), (b"/dev/hostout", flag::O_WRONLY), (b"/dev/hosterr", flag::O_WRONLY)] {
+        for (path, flags) in [
+            (&b"/dev/null"[..], flag::O_RDONLY),
+            (b"/dev/hostout", flag::O_WRONLY),
+            (b"/dev/hosterr", flag::O_WRONLY),
+        ] {
             let file = open(path, flags)?;
             PROCESS.add_file(file, false)?;
         }
@@ -167,14 +191,22 @@ fn begin(thread: &'static Thread) -> Result<()> {
     let arguments = strings("init.args")?;
     let environment = strings("init.env")?;
     let path = arguments.iter().next().ok_or(Error::ENOENT)?.to_vec();
-    load::execute(thread, AT_FDCWD, &path, 0, arguments, &environment)
-        .inspect_err(|error| say(format_args!("linux-emu: cannot execute {}: {error}", path.escape_ascii())))
+    load::execute(thread, AT_FDCWD, &path, 0, arguments, &environment).inspect_err(|error| {
+        say(format_args!(
+            "linux-emu: cannot execute {}: {error}",
+            path.escape_ascii()
+        ))
+    })
 }
 
 fn open(path: &[u8], flags: u32) -> Result<FileRef> {
     let mut rest = big_buffer(4096 + 64)?;
-    open_path(AT_FDCWD, path, &mut rest, flags, 0)
-        .inspect_err(|error| say(format_args!("linux-emu: cannot open {}: {error}", path.escape_ascii())))
+    open_path(AT_FDCWD, path, &mut rest, flags, 0).inspect_err(|error| {
+        say(format_args!(
+            "linux-emu: cannot open {}: {error}",
+            path.escape_ascii()
+        ))
+    })
 }
 
 /// The life of a thread that clone(2) has made: straight to its program.
@@ -189,7 +221,10 @@ extern "C" fn cloned(thread: u64) {
 
 /// Starts a thread whose record holds its registers.
 pub fn start_thread(thread: &'static Thread) -> Result<()> {
-    let config = ThreadConfig { stack: THREAD_STACK, ..ThreadConfig::default() };
+    let config = ThreadConfig {
+        stack: THREAD_STACK,
+        ..ThreadConfig::default()
+    };
     k42_sched::spawn_with(config, cloned, core::ptr::from_ref(thread) as u64).map(|_| ())
 }
 
@@ -197,7 +232,13 @@ pub fn start_thread(thread: &'static Thread) -> Result<()> {
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut log = k42_sched::fatal::Log;
     let _ = match info.location() {
-        Some(at) => writeln!(log, "linux-emu: panic at {}:{}: {}", at.file(), at.line(), info.message()),
+        Some(at) => writeln!(
+            log,
+            "linux-emu: panic at {}:{}: {}",
+            at.file(),
+            at.line(),
+            info.message()
+        ),
         None => writeln!(log, "linux-emu: panic: {}", info.message()),
     };
     k42_sched::fatal::backtrace(0, k42_sched::fatal::stack_pointer());

@@ -23,7 +23,10 @@ impl Default for Line {
 impl Line {
     /// Empty.
     pub const fn new() -> Self {
-        Self { bytes: [0; 240], length: 0 }
+        Self {
+            bytes: [0; 240],
+            length: 0,
+        }
     }
     /// The text, with a newline at its end.
     pub fn finish(&mut self) -> &str {
@@ -78,7 +81,9 @@ fn argument(line: &mut Line, kind: Kind, word: u64) -> fmt::Result {
             Some(name) => line.write_str(name),
             None => write!(line, "SIGRT_{}", word as i32 - 32),
         },
-        Kind::Path | Kind::Input | Kind::Output | Kind::Address if word == 0 => line.write_str("NULL"),
+        Kind::Path | Kind::Input | Kind::Output | Kind::Address if word == 0 => {
+            line.write_str("NULL")
+        }
         Kind::Path => quoted(line, User(word)),
         Kind::Input | Kind::Output | Kind::Address => write!(line, "{word:#x}"),
     }
@@ -130,8 +135,14 @@ mod tests {
             show(286, [-100i64 as u64, at, 0, 0o644, 0, 0], Ok(3)),
             "[7] openat(AT_FDCWD, \"/etc/\\\"x\\\"\\n\", 0x0, 0o644) = 3\n"
         );
-        assert_eq!(show(6, [5, 0, 0, 0, 0, 0], Err(Error::EBADF)), "[7] close(5) = -1 EBADF (EBADF)\n");
-        assert_eq!(show(37, [1, 15, 0, 0, 0, 0], Ok(0)), "[7] kill(1, SIGTERM) = 0\n");
+        assert_eq!(
+            show(6, [5, 0, 0, 0, 0, 0], Err(Error::EBADF)),
+            "[7] close(5) = -1 EBADF (EBADF)\n"
+        );
+        assert_eq!(
+            show(37, [1, 15, 0, 0, 0, 0], Ok(0)),
+            "[7] kill(1, SIGTERM) = 0\n"
+        );
     }
 
     #[test]

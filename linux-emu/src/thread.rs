@@ -3,11 +3,11 @@
 //! The first part, [`EntryArea`], is shared with the entry and exit code in assembly, by offset. The
 //! rest is touched only by the thread itself (cells), except for what signals need (atomics, a lock).
 
+use crate::event::Source;
 use crate::port;
 use crate::port::FpState;
 use crate::signal::frame::AltStack;
 use crate::signal::{Info, Pending, SignalSet};
-use crate::event::Source;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell, UnsafeCell};
@@ -93,9 +93,18 @@ pub enum Restart {
     /// nanosleep and clock_nanosleep: sleep until that time (timebase), and where to put what remains.
     Sleep { until: u64, remaining: u64 },
     /// poll(2) with the time at which it ends.
-    Poll { fds: u64, count: u64, until: Option<u64> },
+    Poll {
+        fds: u64,
+        count: u64,
+        until: Option<u64>,
+    },
     /// FUTEX_WAIT with the time at which it ends.
-    Futex { address: u64, value: u32, bits: u32, until: u64 },
+    Futex {
+        address: u64,
+        value: u32,
+        bits: u32,
+        until: u64,
+    },
 }
 
 /// A thread of the program.
@@ -153,7 +162,11 @@ impl Thread {
     /// A record for a new thread: one that has been given up, or a new one. ENOMEM if there is no memory.
     pub fn new(tid: i32) -> Result<&'static Self> {
         for thread in all() {
-            if thread.alive.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            if thread
+                .alive
+                .compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
                 thread.reset(tid);
                 return Ok(thread);
             }
@@ -260,7 +273,11 @@ impl Thread {
     }
     /// EINTR-like error if a signal waits; for loops that block.
     pub fn interrupted(&self) -> Result<()> {
-        if self.has_attention() { Err(Error::RESTART) } else { Ok(()) }
+        if self.has_attention() {
+            Err(Error::RESTART)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -307,7 +324,11 @@ impl Waiting {
     /// What it waits for.
     pub fn get(&self) -> Source {
         let kind = self.kind.load(Ordering::Acquire);
-        Source::from_words(kind, self.server.load(Ordering::Relaxed), self.handle.load(Ordering::Relaxed))
+        Source::from_words(
+            kind,
+            self.server.load(Ordering::Relaxed),
+            self.handle.load(Ordering::Relaxed),
+        )
     }
 }
 

@@ -74,31 +74,51 @@ pub struct Timers {
     keeper: Option<port::ThreadRef>,
 }
 
-const IDLE: Timer =
-    Timer { clock: Clock::Monotonic, notify: Notify::Process { signal: SIGALRM }, value: 0, due: 0, interval: 0, overrun: 0 };
+const IDLE: Timer = Timer {
+    clock: Clock::Monotonic,
+    notify: Notify::Process { signal: SIGALRM },
+    value: 0,
+    due: 0,
+    interval: 0,
+    overrun: 0,
+};
 
 impl Timer {
     fn arm(&mut self, spec: Spec, now: u64) {
-        self.due = if spec.first == 0 { 0 } else { now.saturating_add(spec.first).max(1) };
+        self.due = if spec.first == 0 {
+            0
+        } else {
+            now.saturating_add(spec.first).max(1)
+        };
         self.interval = spec.interval;
         self.overrun = 0;
     }
     fn spec(&self, now: u64) -> Spec {
         // An armed timer never shows zero: that would say it is not armed.
-        let first = if self.due == 0 { 0 } else { self.due.saturating_sub(now).max(1) };
-        Spec { first, interval: self.interval }
+        let first = if self.due == 0 {
+            0
+        } else {
+            self.due.saturating_sub(now).max(1)
+        };
+        Spec {
+            first,
+            interval: self.interval,
+        }
     }
     /// Whether it is due; sets the next time.
     fn expire(&mut self, now: u64) -> bool {
         if self.due == 0 || self.due > now {
             return false;
         }
-        if self.interval == 0 {
-            self.due = 0;
-        } else {
-            let missed = (now - self.due) / self.interval;
-            self.overrun = u32::try_from(missed).unwrap_or(i32::MAX as u32).min(i32::MAX as u32);
-            self.due += (missed + 1) * self.interval;
+        // Without an interval it was the only time.
+        match (now - self.due).checked_div(self.interval) {
+            None => self.due = 0,
+            Some(missed) => {
+                self.overrun = u32::try_from(missed)
+                    .unwrap_or(i32::MAX as u32)
+                    .min(i32::MAX as u32);
+                self.due += (missed + 1) * self.interval;
+            }
         }
         true
     }
@@ -113,7 +133,11 @@ impl Default for Timers {
 impl Timers {
     /// None armed.
     pub const fn new() -> Self {
-        Self { intervals: [IDLE; 1], posix: Vec::new(), keeper: None }
+        Self {
+            intervals: [IDLE; 1],
+            posix: Vec::new(),
+            keeper: None,
+        }
     }
     /// In a forked child: no timer is inherited, and there is no keeper.
     pub fn clear(&mut self) {
@@ -142,7 +166,12 @@ impl Timers {
         if id >= MOST {
             return Err(Error::EAGAIN);
         }
-        let timer = Some(Timer { clock, notify, value: value.unwrap_or(id as u64), ..IDLE });
+        let timer = Some(Timer {
+            clock,
+            notify,
+            value: value.unwrap_or(id as u64),
+            ..IDLE
+        });
         if free.is_none() {
             self.posix.try_reserve(1).map_err(|_| Error::EAGAIN)?;
             self.posix.push(timer);
@@ -152,15 +181,28 @@ impl Timers {
         Ok(id as i32)
     }
     fn timer(&mut self, id: i32) -> Result<&mut Timer> {
-        self.posix.get_mut(usize::try_from(id).map_err(|_| Error::EINVAL)?).and_then(Option::as_mut).ok_or(Error::EINVAL)
+        self.posix
+            .get_mut(usize::try_from(id).map_err(|_| Error::EINVAL)?)
+            .and_then(Option::as_mut)
+            .ok_or(Error::EINVAL)
     }
     /// timer_settime; `boot` is the wall time at which the monotonic clock began.
-    pub fn set(&mut self, id: i32, spec: Spec, absolute: bool, now: u64, boot: u64) -> Result<Spec> {
+    pub fn set(
+        &mut self,
+        id: i32,
+        spec: Spec,
+        absolute: bool,
+        now: u64,
+        boot: u64,
+    ) -> Result<Spec> {
         let timer = self.timer(id)?;
         let old = timer.spec(now);
         let begin = if timer.clock == Clock::Wall { boot } else { 0 };
         let spec = if absolute && spec.first != 0 {
-            Spec { first: spec.first.saturating_sub(begin).saturating_sub(now).max(1), ..spec }
+            Spec {
+                first: spec.first.saturating_sub(begin).saturating_sub(now).max(1),
+                ..spec
+            }
         } else {
             spec
         };
@@ -184,13 +226,23 @@ impl Timers {
     /// When the next one is due.
     pub fn next_due(&self) -> Option<u64> {
         let posix = self.posix.iter().flatten();
-        self.intervals.iter().chain(posix).map(|t| t.due).filter(|&due| due != 0).min()
+        self.intervals
+            .iter()
+            .chain(posix)
+            .map(|t| t.due)
+            .filter(|&due| due != 0)
+            .min()
     }
     /// The next expiry that is due at `now`.
     pub fn expire(&mut self, now: u64) -> Option<Expiry> {
         for timer in &mut self.intervals {
             if timer.expire(now) {
-                return Some(Expiry { signal: SIGALRM, tid: None, timer: None, value: 0 });
+                return Some(Expiry {
+                    signal: SIGALRM,
+                    tid: None,
+                    timer: None,
+                    value: 0,
+                });
             }
         }
         for (id, timer) in self.posix.iter_mut().enumerate() {
@@ -201,7 +253,12 @@ impl Timers {
                     Notify::Thread { signal, tid } => (signal, Some(tid)),
                     Notify::Nobody => continue,
                 };
-                return Some(Expiry { signal, tid, timer: Some(id as i32), value: timer.value });
+                return Some(Expiry {
+                    signal,
+                    tid,
+                    timer: Some(id as i32),
+                    value: timer.value,
+                });
             }
         }
         None
@@ -253,23 +310,63 @@ mod tests {
     #[test]
     fn an_interval_goes_on_and_counts_what_it_missed() {
         let mut timers = Timers::new();
-        let id = timers.create(Clock::Monotonic, Notify::Process { signal: 10 }, None).unwrap();
-        timers.set(id, Spec { first: 100, interval: 10 }, false, 1000, 0).unwrap();
+        let id = timers
+            .create(Clock::Monotonic, Notify::Process { signal: 10 }, None)
+            .unwrap();
+        timers
+            .set(
+                id,
+                Spec {
+                    first: 100,
+                    interval: 10,
+                },
+                false,
+                1000,
+                0,
+            )
+            .unwrap();
         assert_eq!(timers.next_due(), Some(1100));
         assert_eq!(timers.expire(1099), None);
         assert_eq!(timers.expire(1135).map(|e| e.signal), Some(10));
         assert_eq!(timers.overrun(id), Ok(3));
         assert_eq!(timers.next_due(), Some(1140));
-        assert_eq!(timers.get(id, 1136).unwrap(), Spec { first: 4, interval: 10 });
+        assert_eq!(
+            timers.get(id, 1136).unwrap(),
+            Spec {
+                first: 4,
+                interval: 10
+            }
+        );
     }
 
     #[test]
     fn one_shot_and_absolute() {
         let mut timers = Timers::new();
-        let id = timers.create(Clock::Wall, Notify::Thread { signal: 12, tid: 7 }, Some(99)).unwrap();
-        timers.set(id, Spec { first: 5_500, interval: 0 }, true, 300, 5_000).unwrap();
+        let id = timers
+            .create(Clock::Wall, Notify::Thread { signal: 12, tid: 7 }, Some(99))
+            .unwrap();
+        timers
+            .set(
+                id,
+                Spec {
+                    first: 5_500,
+                    interval: 0,
+                },
+                true,
+                300,
+                5_000,
+            )
+            .unwrap();
         assert_eq!(timers.next_due(), Some(500));
-        assert_eq!(timers.expire(500), Some(Expiry { signal: 12, tid: Some(7), timer: Some(id), value: 99 }));
+        assert_eq!(
+            timers.expire(500),
+            Some(Expiry {
+                signal: 12,
+                tid: Some(7),
+                timer: Some(id),
+                value: 99
+            })
+        );
         assert_eq!((timers.expire(501), timers.next_due()), (None, None));
         timers.delete(id).unwrap();
         assert_eq!(timers.delete(id), Err(Error::EINVAL));
@@ -279,8 +376,24 @@ mod tests {
     #[test]
     fn alarms_replace_each_other() {
         let mut timers = Timers::new();
-        assert_eq!(timers.set_interval(0, Spec { first: 50, interval: 0 }, 0), Spec::default());
-        assert_eq!(timers.set_interval(0, Spec::default(), 20), Spec { first: 30, interval: 0 });
+        assert_eq!(
+            timers.set_interval(
+                0,
+                Spec {
+                    first: 50,
+                    interval: 0
+                },
+                0
+            ),
+            Spec::default()
+        );
+        assert_eq!(
+            timers.set_interval(0, Spec::default(), 20),
+            Spec {
+                first: 30,
+                interval: 0
+            }
+        );
         assert_eq!(timers.next_due(), None);
     }
 }

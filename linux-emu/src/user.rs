@@ -48,13 +48,21 @@ impl User {
 /// Copies from the program.
 pub fn copy_in(from: User, to: &mut [u8]) -> Result<()> {
     from.check(to.len())?;
-    if raw::copy_in(from.0, to) { Ok(()) } else { Err(Error::EFAULT) }
+    if raw::copy_in(from.0, to) {
+        Ok(())
+    } else {
+        Err(Error::EFAULT)
+    }
 }
 
 /// Copies to the program.
 pub fn copy_out(to: User, from: &[u8]) -> Result<()> {
     to.check(from.len())?;
-    if raw::copy_out(to.0, from) { Ok(()) } else { Err(Error::EFAULT) }
+    if raw::copy_out(to.0, from) {
+        Ok(())
+    } else {
+        Err(Error::EFAULT)
+    }
 }
 
 /// Zeroes memory of the program.
@@ -152,7 +160,10 @@ mod tests {
         let mut room = [0; 11];
         let at = User(text.as_ptr() as u64);
         assert_eq!(copy_string(at, &mut room, Error::ENAMETOOLONG), Ok(5));
-        assert_eq!(copy_string(at, &mut room[..3], Error::ENAMETOOLONG), Err(Error::ENAMETOOLONG));
+        assert_eq!(
+            copy_string(at, &mut room[..3], Error::ENAMETOOLONG),
+            Err(Error::ENAMETOOLONG)
+        );
     }
 
     #[test]

@@ -13,9 +13,9 @@ use crate::fd::FdTable;
 use crate::file::FileRef;
 use crate::port::{self, FpState};
 use crate::process::{Directories, PROCESS};
+use crate::signal::SignalState;
 use crate::signal::deliver::Outcome;
 use crate::signal::frame::AltStack;
-use crate::signal::SignalState;
 use crate::thread::{self, Thread};
 use alloc::boxed::Box;
 use core::sync::atomic::Ordering;
@@ -89,7 +89,9 @@ pub fn make_real(thread: &Thread) -> Result<()> {
     let answer = crate::sys::process::make_child(thread, 0);
     let suspended = PROCESS.suspended.lock().take();
     update_special();
-    let Some(mut suspended) = suspended else { return Ok(()) };
+    let Some(mut suspended) = suspended else {
+        return Ok(());
+    };
     if answer == Ok(0) {
         // The parent's view goes; what only it had open is closed here, in the child's own table of handles.
         drop(suspended);
@@ -116,7 +118,9 @@ pub fn make_real(thread: &Thread) -> Result<()> {
 
 /// On the way out after [`RESUMED`]: the parent's registers, and what vfork returns.
 pub fn resumed(thread: &Thread, frame: &mut RegisterFrame) -> Outcome {
-    let Some(suspended) = thread.resumed.borrow_mut().take() else { return Outcome::Failed(Error::EAGAIN) };
+    let Some(suspended) = thread.resumed.borrow_mut().take() else {
+        return Outcome::Failed(Error::EAGAIN);
+    };
     *frame = suspended.frame;
     port::load_vectors(&suspended.vectors);
     suspended.outcome
@@ -126,9 +130,57 @@ pub fn resumed(thread: &Thread, frame: &mut RegisterFrame) -> Outcome {
 pub fn is_local(number: u64) -> bool {
     matches!(
         number,
-        3 | 4 | 5 | 6 | 8 | 11 | 12 | 13 | 19 | 24 | 33 | 41 | 45 | 47 | 49 | 50 | 55 | 60 | 63 | 78 | 85 | 90 | 91 | 106 | 107 | 108
-            | 125 | 133 | 140 | 145 | 146 | 163 | 173 | 174 | 179 | 180 | 182 | 185 | 205 | 246 | 247 | 286 | 291 | 296 | 298
-            | 300 | 316 | 359 | 362 | 383 | 436 | 439
+        3 | 4
+            | 5
+            | 6
+            | 8
+            | 11
+            | 12
+            | 13
+            | 19
+            | 24
+            | 33
+            | 41
+            | 45
+            | 47
+            | 49
+            | 50
+            | 55
+            | 60
+            | 63
+            | 78
+            | 85
+            | 90
+            | 91
+            | 106
+            | 107
+            | 108
+            | 125
+            | 133
+            | 140
+            | 145
+            | 146
+            | 163
+            | 173
+            | 174
+            | 179
+            | 180
+            | 182
+            | 185
+            | 205
+            | 246
+            | 247
+            | 286
+            | 291
+            | 296
+            | 298
+            | 300
+            | 316
+            | 359
+            | 362
+            | 383
+            | 436
+            | 439
     )
 }
 
@@ -139,11 +191,34 @@ mod tests {
 
     #[test]
     fn only_calls_of_the_view_are_local() {
-        let names: Vec<_> = (0..472).filter(|&n| is_local(n)).map(|n| find(n).expect("known").name()).collect();
-        for name in ["execve", "close", "dup2", "openat", "rt_sigaction", "rt_sigprocmask", "fcntl"] {
+        let names: Vec<_> = (0..472)
+            .filter(|&n| is_local(n))
+            .map(|n| find(n).expect("known").name())
+            .collect();
+        for name in [
+            "execve",
+            "close",
+            "dup2",
+            "openat",
+            "rt_sigaction",
+            "rt_sigprocmask",
+            "fcntl",
+        ] {
             assert!(names.contains(&name), "{name}");
         }
-        for name in ["exit_group", "exit", "fork", "kill", "setsid", "setpgid", "wait4", "getpid", "setuid", "ioctl", "clone"] {
+        for name in [
+            "exit_group",
+            "exit",
+            "fork",
+            "kill",
+            "setsid",
+            "setpgid",
+            "wait4",
+            "getpid",
+            "setuid",
+            "ioctl",
+            "clone",
+        ] {
             assert!(!names.contains(&name), "{name}");
         }
     }

@@ -63,10 +63,10 @@ impl Stop {
 
 /// The mount table, from the cache if it is still right.
 pub fn mounts() -> Result<Arc<MountTable>> {
-    if !PROCESS.mounts_changed.swap(false, Ordering::AcqRel) {
-        if let Some(table) = PROCESS.mounts.lock().as_ref() {
-            return Ok(table.clone());
-        }
+    if !PROCESS.mounts_changed.swap(false, Ordering::AcqRel)
+        && let Some(table) = PROCESS.mounts.lock().as_ref()
+    {
+        return Ok(table.clone());
     }
     let mut bytes = big_buffer(8000)?;
     let (_version, length) = NAMES.mounts(&mut bytes).map_err(|(error, _)| error)?;
@@ -77,7 +77,8 @@ pub fn mounts() -> Result<Arc<MountTable>> {
 
 fn copy(path: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    out.try_reserve_exact(path.len()).map_err(|_| Error::ENOMEM)?;
+    out.try_reserve_exact(path.len())
+        .map_err(|_| Error::ENOMEM)?;
     out.extend_from_slice(path);
     Ok(out)
 }
@@ -116,7 +117,12 @@ impl Position {
             }
             base
         };
-        Ok(Self { server: base.server, directory: base.handle, path: copy(path)?, _keep: Some(base) })
+        Ok(Self {
+            server: base.server,
+            directory: base.handle,
+            path: copy(path)?,
+            _keep: Some(base),
+        })
     }
 
     /// From the process's root directory.
@@ -124,8 +130,17 @@ impl Position {
         let root = PROCESS.directories.lock().root.clone();
         if let Some(root) = root {
             let start = path.iter().position(|&b| b != b'/').unwrap_or(path.len());
-            let rest = if path[start..].is_empty() { b"." } else { &path[start..] };
-            return Ok(Self { server: root.server, directory: root.handle, path: copy(rest)?, _keep: Some(root) });
+            let rest = if path[start..].is_empty() {
+                b"."
+            } else {
+                &path[start..]
+            };
+            return Ok(Self {
+                server: root.server,
+                directory: root.handle,
+                path: copy(rest)?,
+                _keep: Some(root),
+            });
         }
         Self::from_true_root(path)
     }
@@ -133,11 +148,18 @@ impl Position {
     /// From the root of all file systems, by the mount table.
     fn from_true_root(path: &[u8]) -> Result<Self> {
         let table = mounts()?;
-        let (server, used) = table.route(path).map_or((ProcessId::KFS, 0), |(mount, used)| (mount.server, used));
+        let (server, used) = table
+            .route(path)
+            .map_or((ProcessId::KFS, 0), |(mount, used)| (mount.server, used));
         let rest = &path[used..];
         // A path that names the mount point itself names the root of the mount; a slash at its end stays.
         let rest = if rest.is_empty() { b"/" } else { rest };
-        Ok(Self { server, directory: Handle::ROOT, path: copy(rest)?, _keep: None })
+        Ok(Self {
+            server,
+            directory: Handle::ROOT,
+            path: copy(rest)?,
+            _keep: None,
+        })
     }
 
     /// The stub of the server.
@@ -153,7 +175,12 @@ impl Position {
             redirect::MOUNT => {
                 let table = mounts()?;
                 let mount = table.by_id(id).ok_or(Error::EIO)?;
-                Self { server: mount.server, directory: Handle::ROOT, path: join(b"", path)?, _keep: None }
+                Self {
+                    server: mount.server,
+                    directory: Handle::ROOT,
+                    path: join(b"", path)?,
+                    _keep: None,
+                }
             }
             redirect::PARENT => {
                 let table = mounts()?;
@@ -214,11 +241,20 @@ pub fn walk_two<R>(
         if from.server != to.server {
             return Err(Stop::Error(Error::EXDEV));
         }
-        match ask(from.client(), (from.directory, &from.path), (to.directory, &to.path), rest) {
+        match ask(
+            from.client(),
+            (from.directory, &from.path),
+            (to.directory, &to.path),
+            rest,
+        ) {
             Ok((answer, _)) => return Ok(answer),
             Err((Error::CROSS_MOUNT, length)) => {
                 let about_new = rest.first().is_some_and(|&kind| kind & 0x80 != 0);
-                if about_new { to.follow(&rest[..length])? } else { from.follow(&rest[..length])? }
+                if about_new {
+                    to.follow(&rest[..length])?
+                } else {
+                    from.follow(&rest[..length])?
+                }
             }
             Err((error, _)) => return Err(Stop::Error(error)),
         }

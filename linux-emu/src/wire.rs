@@ -47,8 +47,16 @@ pub const STAT: usize = 144;
 /// `struct stat`.
 pub fn stat(a: &Attributes) -> [u8; STAT] {
     let mut out = Layout::<STAT>::new();
-    out.u64(0, a.device).u64(8, a.inode).u64(16, u64::from(a.links)).u32(24, a.mode).u32(28, a.uid).u32(32, a.gid);
-    out.u64(40, a.rdev).u64(48, a.size).u64(56, u64::from(a.block_size)).u64(64, a.blocks);
+    out.u64(0, a.device)
+        .u64(8, a.inode)
+        .u64(16, u64::from(a.links))
+        .u32(24, a.mode)
+        .u32(28, a.uid)
+        .u32(32, a.gid);
+    out.u64(40, a.rdev)
+        .u64(48, a.size)
+        .u64(56, u64::from(a.block_size))
+        .u64(64, a.blocks);
     for (at, ns) in [(72, a.accessed), (88, a.modified), (104, a.changed)] {
         let (seconds, rest) = split_time(ns);
         out.u64(at, seconds as u64).u64(at + 8, rest as u64);
@@ -63,13 +71,26 @@ pub const STATX: usize = 256;
 pub fn statx(a: &Attributes) -> [u8; STATX] {
     const MASK: u32 = 0xfff;
     let mut out = Layout::<STATX>::new();
-    out.u32(0, MASK).u32(4, a.block_size).u32(16, a.links).u32(20, a.uid).u32(24, a.gid).u16(28, a.mode as u16);
+    out.u32(0, MASK)
+        .u32(4, a.block_size)
+        .u32(16, a.links)
+        .u32(20, a.uid)
+        .u32(24, a.gid)
+        .u16(28, a.mode as u16);
     out.u64(32, a.inode).u64(40, a.size).u64(48, a.blocks);
-    for (at, ns) in [(64, a.accessed), (80, a.created), (96, a.changed), (112, a.modified)] {
+    for (at, ns) in [
+        (64, a.accessed),
+        (80, a.created),
+        (96, a.changed),
+        (112, a.modified),
+    ] {
         let (seconds, rest) = split_time(ns);
         out.u64(at, seconds as u64).u32(at + 8, rest as u32);
     }
-    out.u32(128, major(a.rdev)).u32(132, minor(a.rdev)).u32(136, major(a.device)).u32(140, minor(a.device));
+    out.u32(128, major(a.rdev))
+        .u32(132, minor(a.rdev))
+        .u32(136, major(a.device))
+        .u32(140, minor(a.device));
     out.0
 }
 
@@ -88,8 +109,19 @@ pub const STATFS: usize = 120;
 /// `struct statfs`.
 pub fn statfs(info: &FileSystemInfo) -> [u8; STATFS] {
     let mut out = Layout::<STATFS>::new();
-    let fields = [info.kind, info.block_size, info.blocks, info.free, info.available, info.files, info.files_free, info.id,
-        info.name_length, info.block_size, info.flags | ST_VALID];
+    let fields = [
+        info.kind,
+        info.block_size,
+        info.blocks,
+        info.free,
+        info.available,
+        info.files,
+        info.files_free,
+        info.id,
+        info.name_length,
+        info.block_size,
+        info.flags | ST_VALID,
+    ];
     for (index, value) in fields.into_iter().enumerate() {
         if index == 7 {
             out.u32(56, value as u32).u32(60, (value >> 32) as u32);
@@ -109,7 +141,8 @@ pub const RUSAGE: usize = 144;
 pub fn rusage(user: u64, system: u64, resident: u64, faults: u64) -> [u8; RUSAGE] {
     let mut out = Layout::<RUSAGE>::new();
     for (at, ns) in [(0, user), (16, system)] {
-        out.u64(at, ns / 1_000_000_000).u64(at + 8, ns % 1_000_000_000 / 1000);
+        out.u64(at, ns / 1_000_000_000)
+            .u64(at + 8, ns % 1_000_000_000 / 1000);
     }
     out.u64(32, resident >> 10).u64(64, faults);
     out.0
@@ -123,13 +156,37 @@ mod check {
     const _: () = {
         assert!(size_of::<stat>() == super::STAT && size_of::<statx>() == super::STATX);
         assert!(size_of::<statfs64>() == super::STATFS && size_of::<rusage>() == super::RUSAGE);
-        assert!(offset_of!(stat, st_nlink) == 16 && offset_of!(stat, st_mode) == 24 && offset_of!(stat, st_gid) == 32);
-        assert!(offset_of!(stat, st_rdev) == 40 && offset_of!(stat, st_blksize) == 56 && offset_of!(stat, st_blocks) == 64);
+        assert!(
+            offset_of!(stat, st_nlink) == 16
+                && offset_of!(stat, st_mode) == 24
+                && offset_of!(stat, st_gid) == 32
+        );
+        assert!(
+            offset_of!(stat, st_rdev) == 40
+                && offset_of!(stat, st_blksize) == 56
+                && offset_of!(stat, st_blocks) == 64
+        );
         assert!(offset_of!(stat, st_atime) == 72 && offset_of!(stat, st_ctime) == 104);
-        assert!(offset_of!(statx, stx_nlink) == 16 && offset_of!(statx, stx_mode) == 28 && offset_of!(statx, stx_ino) == 32);
-        assert!(offset_of!(statx, stx_atime) == 64 && offset_of!(statx, stx_btime) == 80 && offset_of!(statx, stx_ctime) == 96);
-        assert!(offset_of!(statx, stx_mtime) == 112 && offset_of!(statx, stx_rdev_major) == 128 && offset_of!(statx, stx_dev_major) == 136);
-        assert!(offset_of!(statfs64, f_fsid) == 56 && offset_of!(statfs64, f_namelen) == 64 && offset_of!(statfs64, f_flags) == 80);
+        assert!(
+            offset_of!(statx, stx_nlink) == 16
+                && offset_of!(statx, stx_mode) == 28
+                && offset_of!(statx, stx_ino) == 32
+        );
+        assert!(
+            offset_of!(statx, stx_atime) == 64
+                && offset_of!(statx, stx_btime) == 80
+                && offset_of!(statx, stx_ctime) == 96
+        );
+        assert!(
+            offset_of!(statx, stx_mtime) == 112
+                && offset_of!(statx, stx_rdev_major) == 128
+                && offset_of!(statx, stx_dev_major) == 136
+        );
+        assert!(
+            offset_of!(statfs64, f_fsid) == 56
+                && offset_of!(statfs64, f_namelen) == 64
+                && offset_of!(statfs64, f_flags) == 80
+        );
         assert!(offset_of!(rusage, ru_maxrss) == 32 && offset_of!(rusage, ru_minflt) == 64);
     };
 }

@@ -168,9 +168,14 @@ pub fn prepare(thread: &Thread, sp: u64) {
     let scheduled = k42_sched::current();
     thread.entry.stack.store(stack, Ordering::Relaxed);
     thread.entry.toc.store(toc, Ordering::Relaxed);
-    thread.entry.scheduler.store(scheduled.to_word(), Ordering::Relaxed);
+    thread
+        .entry
+        .scheduler
+        .store(scheduled.to_word(), Ordering::Relaxed);
     thread.scheduled.set(Some(scheduled));
-    scheduled.get().set_extension(core::ptr::from_ref(thread).cast_mut().cast());
+    scheduled
+        .get()
+        .set_extension(core::ptr::from_ref(thread).cast_mut().cast());
 }
 
 /// Our record of a scheduler's thread; `None` for the library's own threads.
@@ -211,7 +216,11 @@ extern "C" fn k42_emu_slow(thread: &'static Thread, value: u64, way: u64) -> ! {
         way::ERROR => Outcome::Failed(Error::from_code(value as u16)),
         way::FULL => full_call(thread),
         _ if value == u64::from(RESUMED.code()) => vfork::resumed(thread, frame),
-        _ => Outcome::Failed(if value < 1024 { Error::from_code(value as u16) } else { error::RESTART }),
+        _ => Outcome::Failed(if value < 1024 {
+            Error::from_code(value as u16)
+        } else {
+            error::RESTART
+        }),
     };
     leave(thread, outcome)
 }
@@ -247,10 +256,14 @@ pub fn disturb(thread: &'static Thread) {
 /// In an event hook: if `thread` was interrupted in its program, it goes to the library next. Otherwise it will look at its
 /// attention word by itself.
 pub fn divert(thread: &'static Thread) {
-    let Some(scheduled) = thread.scheduled.get() else { return };
+    let Some(scheduled) = thread.scheduled.get() else {
+        return;
+    };
     // SAFETY: called from the event hook. The frame in our record is free: the thread is in its program.
     unsafe {
-        let Some(frame) = program::interrupted_frame(scheduled) else { return };
+        let Some(frame) = program::interrupted_frame(scheduled) else {
+            return;
+        };
         if !is_program(frame.nip) {
             return;
         }
@@ -270,7 +283,9 @@ extern "C" fn k42_emu_interrupted(thread: &'static Thread) -> ! {
 
 /// The trap hook: traps of the program become signals.
 pub fn trap(trap: &mut Trap<'_>) -> TrapAction {
-    let Some(thread) = trap.thread.and_then(record) else { return TrapAction::Die };
+    let Some(thread) = trap.thread.and_then(record) else {
+        return TrapAction::Die;
+    };
     if trap.was_disabled || !is_program(trap.frame.nip) {
         return TrapAction::Die;
     }
@@ -278,8 +293,16 @@ pub fn trap(trap: &mut Trap<'_>) -> TrapAction {
     unsafe { *thread.frame.get() = *trap.frame };
     // The place of an argument serves for the way to the library; there is no call.
     thread.entry.arguments[0].store(trap.status as u64, Ordering::Relaxed);
-    let entry = if trap.frame.vector & !0xff == 0xc00 { k42_emu_trapped_call } else { k42_emu_trapped };
-    TrapAction::Run { stack: thread.entry.stack.load(Ordering::Relaxed), entry, argument: core::ptr::from_ref(thread) as u64 }
+    let entry = if trap.frame.vector & !0xff == 0xc00 {
+        k42_emu_trapped_call
+    } else {
+        k42_emu_trapped
+    };
+    TrapAction::Run {
+        stack: thread.entry.stack.load(Ordering::Relaxed),
+        entry,
+        argument: core::ptr::from_ref(thread) as u64,
+    }
 }
 
 extern "C" fn k42_emu_trapped(thread: u64) -> ! {
@@ -334,7 +357,13 @@ fn fault_of(frame: &RegisterFrame, status: i64) -> Info {
         0x400 if refused == Some(Error::EIO) => (sig::SIGBUS, code::BUS_ADRERR, frame.nip),
         0x300 if refused == Some(Error::EACCES) => (sig::SIGSEGV, code::SEGV_ACCERR, frame.dar),
         0x400 if refused == Some(Error::EACCES) => (sig::SIGSEGV, code::SEGV_ACCERR, frame.nip),
-        0x300 if refused.is_none() && frame.dsisr & DSISR_PROTECTION != 0 && frame.dar < layout::LIBRARY_BASE => (sig::SIGSEGV, code::SEGV_ACCERR, frame.dar),
+        0x300
+            if refused.is_none()
+                && frame.dsisr & DSISR_PROTECTION != 0
+                && frame.dar < layout::LIBRARY_BASE =>
+        {
+            (sig::SIGSEGV, code::SEGV_ACCERR, frame.dar)
+        }
         0x300 | 0x380 => (sig::SIGSEGV, code::SEGV_MAPERR, frame.dar),
         0x400 | 0x480 => (sig::SIGSEGV, code::SEGV_MAPERR, frame.nip),
         0x600 => (sig::SIGBUS, code::BUS_ADRALN, frame.dar),
@@ -345,7 +374,13 @@ fn fault_of(frame: &RegisterFrame, status: i64) -> Info {
         0x200 => (sig::SIGBUS, code::BUS_ADRERR, frame.dar),
         _ => (sig::SIGILL, code::ILL_ILLOPC, frame.nip),
     };
-    Info { signal, code, address, forced: true, ..Info::default() }
+    Info {
+        signal,
+        code,
+        address,
+        forced: true,
+        ..Info::default()
+    }
 }
 
 /// si_code of a floating-point exception, from the exception bits that are set and enabled.

@@ -85,8 +85,16 @@ pub fn parse(buffer: &HeaderBuffer, length: usize) -> Result<Image> {
     let table = u64::from_ne_bytes(bytes[32..40].try_into().map_err(|_| Error::ENOEXEC)?);
     let entry_size = u16::from_ne_bytes([bytes[54], bytes[55]]);
     let count = u16::from_ne_bytes([bytes[56], bytes[57]]);
-    let table_end = table.checked_add(u64::from(count) * 56).ok_or(Error::ENOEXEC)?;
-    if bytes[4] != 2 || entry_size != 56 || table % 8 != 0 || count == 0 || count > MOST_HEADERS || table_end > length as u64 {
+    let table_end = table
+        .checked_add(u64::from(count) * 56)
+        .ok_or(Error::ENOEXEC)?;
+    if bytes[4] != 2
+        || entry_size != 56
+        || table % 8 != 0
+        || count == 0
+        || count > MOST_HEADERS
+        || table_end > length as u64
+    {
         return Err(Error::ENOEXEC);
     }
     let file = ElfFile::new(bytes).map_err(|_| Error::ENOEXEC)?;
@@ -118,12 +126,19 @@ pub fn parse(buffer: &HeaderBuffer, length: usize) -> Result<Image> {
         alignment: PAGE,
     };
     for index in 0..count {
-        let ProgramHeader::Ph64(segment) = file.program_header(index).map_err(|_| Error::ENOEXEC)? else {
+        let ProgramHeader::Ph64(segment) =
+            file.program_header(index).map_err(|_| Error::ENOEXEC)?
+        else {
             return Err(Error::ENOEXEC);
         };
         match segment.get_type() {
             Ok(SegmentType::Load) if segment.mem_size > 0 => {
-                let part = cut(segment.virtual_addr, segment.offset, segment.file_size, segment.mem_size)?;
+                let part = cut(
+                    segment.virtual_addr,
+                    segment.offset,
+                    segment.file_size,
+                    segment.mem_size,
+                )?;
                 let part = Segment {
                     read: segment.flags.is_read(),
                     write: segment.flags.is_write(),
@@ -149,7 +164,9 @@ pub fn parse(buffer: &HeaderBuffer, length: usize) -> Result<Image> {
                 }
                 image.interpreter = Some((segment.offset, length - 1));
             }
-            Ok(SegmentType::OsSpecific(GNU_STACK)) => image.executable_stack = segment.flags.is_execute(),
+            Ok(SegmentType::OsSpecific(GNU_STACK)) => {
+                image.executable_stack = segment.flags.is_execute()
+            }
             _ => {}
         }
     }
@@ -226,19 +243,32 @@ mod tests {
 
     #[test]
     fn a_static_program() {
-        let image = Maker::new(2, &[TEXT, DATA, [0x6474_e551, 6, 0, 0, 0, 0, 16]]).parse().unwrap();
+        let image = Maker::new(2, &[TEXT, DATA, [0x6474_e551, 6, 0, 0, 0, 0, 16]])
+            .parse()
+            .unwrap();
         assert!(!image.movable && !image.executable_stack);
         assert_eq!(image.headers, 0x1000_0040);
         assert_eq!((image.start(), image.end()), (0x1000_0000, 0x1001_6800));
         assert_eq!(image.segments[1].start, 0x1001_5000);
-        assert_eq!((image.segments[1].offset, image.segments[1].file_bytes), (0x5000, 0x1100));
+        assert_eq!(
+            (image.segments[1].offset, image.segments[1].file_bytes),
+            (0x5000, 0x1100)
+        );
         assert!(image.segments[0].execute && !image.segments[0].write);
         assert_eq!(image.alignment, 0x10000);
     }
 
     #[test]
     fn an_interpreter() {
-        let image = Maker::new(3, &[[3, 4, 0x238, 0x238, 15, 15, 1], [1, 5, 0, 0, 0x1000, 0x1000, 0x10000]]).parse().unwrap();
+        let image = Maker::new(
+            3,
+            &[
+                [3, 4, 0x238, 0x238, 15, 15, 1],
+                [1, 5, 0, 0, 0x1000, 0x1000, 0x10000],
+            ],
+        )
+        .parse()
+        .unwrap();
         assert!(image.movable);
         assert_eq!(image.interpreter, Some((0x238, 14)));
     }
@@ -253,7 +283,11 @@ mod tests {
             [1, 5, 0, LIMIT - 4096, 16, 8192, 0x1000],
         ];
         for case in cases {
-            assert_eq!(Maker::new(2, &[case]).parse(), Err(Error::ENOEXEC), "{case:x?}");
+            assert_eq!(
+                Maker::new(2, &[case]).parse(),
+                Err(Error::ENOEXEC),
+                "{case:x?}"
+            );
         }
         assert_eq!(Maker::new(2, &[DATA, TEXT]).parse(), Err(Error::ENOEXEC));
         assert_eq!(Maker::new(1, &[TEXT]).parse(), Err(Error::ENOEXEC));
@@ -267,7 +301,9 @@ mod tests {
         for _ in 0..20_000 {
             let mut bytes = Maker(good.0.clone());
             for _ in 0..3 {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 let at = (random >> 33) as usize % bytes.0.len();
                 bytes.0[at] = (random >> 20) as u8;
             }

@@ -85,7 +85,9 @@ fn open_executable(directory: i32, path: &[u8], flags: u32) -> Result<FileRef> {
         return Err(Error::EACCES);
     }
     let files = k42_api::files::FileSystemClient::root(file.server);
-    files.access(file.handle, b"", X_OK, path_flag::EMPTY, &mut rest).map_err(|(error, _)| error)?;
+    files
+        .access(file.handle, b"", X_OK, path_flag::EMPTY, &mut rest)
+        .map_err(|(error, _)| error)?;
     Ok(file)
 }
 
@@ -104,7 +106,13 @@ fn head(thread: &Thread, file: &FileRef) -> Result<(Box<HeaderBuffer>, usize)> {
 }
 
 /// Finds the program, through as many scripts as there are.
-fn resolve(thread: &Thread, directory: i32, path: &[u8], flags: u32, arguments: Strings) -> Result<Target> {
+fn resolve(
+    thread: &Thread,
+    directory: i32,
+    path: &[u8],
+    flags: u32,
+    arguments: Strings,
+) -> Result<Target> {
     let mut arguments = arguments;
     let mut file = open_executable(directory, path, flags)?;
     let mut name = path.to_vec();
@@ -113,7 +121,12 @@ fn resolve(thread: &Thread, directory: i32, path: &[u8], flags: u32, arguments: 
         let Some(script) = script::parse(&buffer.0[..length])? else {
             let image = elf::parse(&buffer, length)?;
             let interpreter = interpreter(thread, &file, &image)?;
-            return Ok(Target { program: Program { file, image }, interpreter, arguments, path: path.to_vec() });
+            return Ok(Target {
+                program: Program { file, image },
+                interpreter,
+                arguments,
+                path: path.to_vec(),
+            });
         };
         let mut all = Strings::new();
         all.push(script.interpreter)?;
@@ -133,7 +146,9 @@ fn resolve(thread: &Thread, directory: i32, path: &[u8], flags: u32, arguments: 
 
 /// Opens the interpreter that a program names.
 fn interpreter(thread: &Thread, file: &FileRef, image: &Image) -> Result<Option<Program>> {
-    let Some((offset, length)) = image.interpreter else { return Ok(None) };
+    let Some((offset, length)) = image.interpreter else {
+        return Ok(None);
+    };
     let mut path = big_buffer(length)?;
     let mut done = 0;
     while done < length {
@@ -152,20 +167,31 @@ fn interpreter(thread: &Thread, file: &FileRef, image: &Image) -> Result<Option<
 /// Maps an image; the bias that was added to its addresses.
 fn map(program: &Program, base: u64) -> Result<u64> {
     let image = &program.image;
-    let bias = if image.movable { base.next_multiple_of(image.alignment) - image.start() / image.alignment * image.alignment } else { 0 };
+    let bias = if image.movable {
+        base.next_multiple_of(image.alignment) - image.start() / image.alignment * image.alignment
+    } else {
+        0
+    };
     if image.end().checked_add(bias).is_none_or(|end| end > LIMIT) {
         return Err(Error::ENOMEM);
     }
     let wanted = MapOptions::READ | MapOptions::EXECUTE;
     let object = program.file.client().map_handle(wanted.bits())?;
-    let mapped = image.segments.iter().try_for_each(|segment| map_segment(segment, object, bias));
+    let mapped = image
+        .segments
+        .iter()
+        .try_for_each(|segment| map_segment(segment, object, bias));
     let _ = MEMORY.release(object);
     mapped.map(|()| bias)
 }
 
 fn map_segment(segment: &Segment, object: k42_abi::Handle, bias: u64) -> Result<()> {
     let mut options = MapOptions::FIXED;
-    for (have, option) in [(segment.read, MapOptions::READ), (segment.write, MapOptions::READ | MapOptions::WRITE), (segment.execute, MapOptions::READ | MapOptions::EXECUTE)] {
+    for (have, option) in [
+        (segment.read, MapOptions::READ),
+        (segment.write, MapOptions::READ | MapOptions::WRITE),
+        (segment.execute, MapOptions::READ | MapOptions::EXECUTE),
+    ] {
         if have {
             options |= option;
         }
@@ -197,7 +223,11 @@ fn auxiliary(target: &Target, bias: u64, interpreter_base: u64) -> Result<[(u64,
     let ids = PROCESS.ids()?;
     // SCV needs a vector that the kernel has not got, HTM registers that it does not switch.
     const HWCAP2_WITHOUT: u64 = 0x0010_0000 | 0x4000_0000 | 0x0100_0000 | 0x0080_0000;
-    let headers = if image.headers == 0 { 0 } else { image.headers + bias };
+    let headers = if image.headers == 0 {
+        0
+    } else {
+        image.headers + bias
+    };
     let block = info.dcache_block.max(1);
     Ok([
         (at::DCACHEBSIZE, block),
@@ -231,11 +261,21 @@ pub fn fresh_frame(entry: u64, pointer: u64) -> RegisterFrame {
 }
 
 /// execve(2) and execveat(2).
-pub fn execve(thread: &Thread, directory: i32, path: User, arguments: User, environment: User, flags: u32) -> Result<Full> {
+pub fn execve(
+    thread: &Thread,
+    directory: i32,
+    path: User,
+    arguments: User,
+    environment: User,
+    flags: u32,
+) -> Result<Full> {
     if flags & !(at_flag::EMPTY_PATH | at_flag::SYMLINK_NOFOLLOW) != 0 {
         return Err(Error::EINVAL);
     }
-    let path = with_path(thread, path, flags & at_flag::EMPTY_PATH != 0, |path, _| Ok(path.to_vec())).map_err(Stop::error)?;
+    let path = with_path(thread, path, flags & at_flag::EMPTY_PATH != 0, |path, _| {
+        Ok(path.to_vec())
+    })
+    .map_err(Stop::error)?;
     let mut arguments = strings(arguments)?;
     if arguments.count() == 0 {
         // As Linux since 5.18: there is always a name.
@@ -247,7 +287,14 @@ pub fn execve(thread: &Thread, directory: i32, path: User, arguments: User, envi
 }
 
 /// Replaces the program; the thread's frame holds the registers of the new one afterwards.
-pub fn execute(thread: &Thread, directory: i32, path: &[u8], flags: u32, arguments: Strings, environment: &Strings) -> Result<()> {
+pub fn execute(
+    thread: &Thread,
+    directory: i32,
+    path: &[u8],
+    flags: u32,
+    arguments: Strings,
+    environment: &Strings,
+) -> Result<()> {
     let target = resolve(thread, directory, path, flags, arguments)?;
     let total = target.arguments.bytes().len() + environment.bytes().len();
     if total > stack::MOST_TOTAL {
@@ -260,7 +307,10 @@ pub fn execute(thread: &Thread, directory: i32, path: &[u8], flags: u32, argumen
     // No way back from here.
     if let Err(error) = replace(thread, &target, environment) {
         let mut line = crate::strace::Line::new();
-        let _ = core::fmt::Write::write_fmt(&mut line, format_args!("[{}] exec failed half way: {error}", PROCESS.pid()));
+        let _ = core::fmt::Write::write_fmt(
+            &mut line,
+            format_args!("[{}] exec failed half way: {error}", PROCESS.pid()),
+        );
         port::log(line.finish());
         crate::sys::process::end_process(SIGKILL);
     }
@@ -276,25 +326,36 @@ fn replace(thread: &Thread, target: &Target, environment: &Strings) -> Result<()
     let (entry, interpreter_base) = match &target.interpreter {
         Some(interpreter) => {
             let bias = map(interpreter, INTERPRETER_BASE)?;
-            (interpreter.image.entry + bias, interpreter.image.start() + bias)
+            (
+                interpreter.image.entry + bias,
+                interpreter.image.start() + bias,
+            )
         }
         None => (image.entry + bias, 0),
     };
-    let mut options = MapOptions::READ | MapOptions::WRITE | MapOptions::FIXED | MapOptions::GROWS_DOWN;
+    let mut options =
+        MapOptions::READ | MapOptions::WRITE | MapOptions::FIXED | MapOptions::GROWS_DOWN;
     if image.executable_stack {
         options |= MapOptions::EXECUTE;
     }
     let mut random = [0; 16];
     crate::sys::system::random_bytes(thread, &mut random)?;
     let auxiliary = auxiliary(target, bias, interpreter_base)?;
-    let built = stack::build(STACK_TOP, &Contents {
-        arguments: &target.arguments,
-        environment,
-        path: &target.path,
-        platform: if cfg!(target_endian = "little") { b"power9" } else { b"ppc970" },
-        random,
-        auxiliary: &auxiliary,
-    })?;
+    let built = stack::build(
+        STACK_TOP,
+        &Contents {
+            arguments: &target.arguments,
+            environment,
+            path: &target.path,
+            platform: if cfg!(target_endian = "little") {
+                b"power9"
+            } else {
+                b"ppc970"
+            },
+            random,
+            auxiliary: &auxiliary,
+        },
+    )?;
     let bytes = (built.bytes.len() as u64).next_multiple_of(PAGE) + STACK_BYTES;
     MEMORY.map_anonymous(STACK_TOP - bytes, bytes, options.bits())?;
     user::copy_out(User(built.pointer), &built.bytes)?;
@@ -308,7 +369,10 @@ fn replace(thread: &Thread, target: &Target, environment: &Strings) -> Result<()
 /// What execve changes beside memory.
 fn settle(thread: &Thread, target: &Target, environment: &Strings) -> Result<()> {
     loop {
-        let next = PROCESS.files.lock().remove_first(0, |_, close_on_exec| close_on_exec);
+        let next = PROCESS
+            .files
+            .lock()
+            .remove_first(0, |_, close_on_exec| close_on_exec);
         let Some((_, file)) = next else { break };
         let _ = crate::sys::descriptor::finish(file);
     }
@@ -318,10 +382,16 @@ fn settle(thread: &Thread, target: &Target, environment: &Strings) -> Result<()>
     thread.restart.set(Restart::None);
     thread.robust.set((0, 0));
     thread.tid.store(PROCESS.pid(), Ordering::Relaxed);
-    let trace = environment.iter().any(|variable| variable == b"K42_STRACE=1");
+    let trace = environment
+        .iter()
+        .any(|variable| variable == b"K42_STRACE=1");
     PROCESS.trace.store(trace, Ordering::Relaxed);
     crate::vfork::update_special();
-    let name = target.path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    let name = target
+        .path
+        .rsplit(|&b| b == b'/')
+        .next()
+        .unwrap_or_default();
     let name = &name[..name.len().min(15)];
     let mut comm = [0; 16];
     comm[..name.len()].copy_from_slice(name);

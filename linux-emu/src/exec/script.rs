@@ -19,7 +19,9 @@ pub struct Script<'a> {
 /// Reads the line; `None` if the file does not begin with `#!`. ENOEXEC if there is no interpreter, or if
 /// its path does not end within the bytes looked at.
 pub fn parse(bytes: &[u8]) -> Result<Option<Script<'_>>> {
-    let Some(rest) = bytes.strip_prefix(b"#!") else { return Ok(None) };
+    let Some(rest) = bytes.strip_prefix(b"#!") else {
+        return Ok(None);
+    };
     let window = &rest[..rest.len().min(LINE_BYTES - 2)];
     let blank = |b: &u8| *b == b' ' || *b == b'\t';
     let newline = window.iter().position(|&b| b == b'\n' || b == 0);
@@ -33,8 +35,14 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Script<'_>>> {
     }
     let interpreter = &line[..end.unwrap_or(line.len())];
     let argument = line[interpreter.len()..].trim_ascii_start();
-    let argument = &argument[..argument.iter().rposition(|b| !blank(b)).map_or(0, |at| at + 1)];
-    Ok(Some(Script { interpreter, argument: (!argument.is_empty()).then_some(argument) }))
+    let argument = &argument[..argument
+        .iter()
+        .rposition(|b| !blank(b))
+        .map_or(0, |at| at + 1)];
+    Ok(Some(Script {
+        interpreter,
+        argument: (!argument.is_empty()).then_some(argument),
+    }))
 }
 
 #[cfg(test)]
@@ -43,14 +51,23 @@ mod tests {
 
     fn both(text: &str) -> Option<(String, Option<String>)> {
         let owned = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
-        parse(text.as_bytes()).ok().flatten().map(|s| (owned(s.interpreter), s.argument.map(owned)))
+        parse(text.as_bytes())
+            .ok()
+            .flatten()
+            .map(|s| (owned(s.interpreter), s.argument.map(owned)))
     }
 
     #[test]
     fn lines() {
         assert_eq!(both("#!/bin/sh\necho"), Some(("/bin/sh".into(), None)));
-        assert_eq!(both("#! /bin/sh -e  \necho"), Some(("/bin/sh".into(), Some("-e".into()))));
-        assert_eq!(both("#!/usr/bin/env python3 -u\n"), Some(("/usr/bin/env".into(), Some("python3 -u".into()))));
+        assert_eq!(
+            both("#! /bin/sh -e  \necho"),
+            Some(("/bin/sh".into(), Some("-e".into())))
+        );
+        assert_eq!(
+            both("#!/usr/bin/env python3 -u\n"),
+            Some(("/usr/bin/env".into(), Some("python3 -u".into())))
+        );
         assert_eq!(both("#!/bin/sh"), Some(("/bin/sh".into(), None)));
         assert_eq!(both("echo"), None);
         assert_eq!(parse(b"#!\n/bin/sh"), Err(Error::ENOEXEC));

@@ -55,14 +55,21 @@ pub struct Strings {
 impl Strings {
     /// None.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), count: 0 }
+        Self {
+            bytes: Vec::new(),
+            count: 0,
+        }
     }
     /// Adds one (without NUL). E2BIG beyond the limits.
     pub fn push(&mut self, text: &[u8]) -> Result<()> {
-        if text.len() >= MOST_STRING || self.bytes.len() + text.len() + 1 + 8 * (self.count + 1) > MOST_TOTAL {
+        if text.len() >= MOST_STRING
+            || self.bytes.len() + text.len() + 1 + 8 * (self.count + 1) > MOST_TOTAL
+        {
             return Err(Error::E2BIG);
         }
-        self.bytes.try_reserve(text.len() + 1).map_err(|_| Error::ENOMEM)?;
+        self.bytes
+            .try_reserve(text.len() + 1)
+            .map_err(|_| Error::ENOMEM)?;
         self.bytes.extend_from_slice(text);
         self.bytes.push(0);
         self.count += 1;
@@ -115,10 +122,18 @@ pub struct Built {
 
 /// Builds the stack that ends at `top` (16-byte aligned). E2BIG if it is larger than the program's strings may be.
 pub fn build(top: u64, contents: &Contents<'_>) -> Result<Built> {
-    let Contents { arguments, environment, path, platform, random, auxiliary } = contents;
-    let strings = arguments.bytes.len() + environment.bytes.len() + path.len() + 1 + platform.len() + 1 + 16;
+    let Contents {
+        arguments,
+        environment,
+        path,
+        platform,
+        random,
+        auxiliary,
+    } = contents;
+    let strings =
+        arguments.bytes.len() + environment.bytes.len() + path.len() + 1 + platform.len() + 1 + 16;
     let words = 1 + arguments.count + 1 + environment.count + 1 + 2 * (auxiliary.len() + 5);
-    let total = (strings + 15 & !15) + (words * 8 + 15 & !15);
+    let total = ((strings + 15) & !15) + ((words * 8 + 15) & !15);
     if total > MOST_TOTAL + MOST_STRING {
         return Err(Error::E2BIG);
     }
@@ -126,7 +141,7 @@ pub fn build(top: u64, contents: &Contents<'_>) -> Result<Built> {
     bytes.try_reserve_exact(total).map_err(|_| Error::ENOMEM)?;
     let base = top - total as u64;
     // Strings first, to know where they are: they lie at the end.
-    let strings_base = top - (strings + 15 & !15) as u64;
+    let strings_base = top - ((strings + 15) & !15) as u64;
     let arguments_at = strings_base;
     let environment_at = arguments_at + arguments.bytes.len() as u64;
     let path_at = environment_at + environment.bytes.len() as u64;
@@ -146,19 +161,39 @@ pub fn build(top: u64, contents: &Contents<'_>) -> Result<Built> {
         word(tag);
         word(value);
     }
-    for (tag, value) in [(at::EXECFN, path_at), (at::PLATFORM, platform_at), (at::BASE_PLATFORM, platform_at), (at::RANDOM, random_at), (at::NULL, 0)] {
+    for (tag, value) in [
+        (at::EXECFN, path_at),
+        (at::PLATFORM, platform_at),
+        (at::BASE_PLATFORM, platform_at),
+        (at::RANDOM, random_at),
+        (at::NULL, 0),
+    ] {
         word(tag);
         word(value);
     }
     bytes.resize((strings_base - base) as usize, 0);
-    for part in [arguments.bytes(), environment.bytes(), path, &[0], platform, &[0], random] {
+    for part in [
+        arguments.bytes(),
+        environment.bytes(),
+        path,
+        &[0],
+        platform,
+        &[0],
+        random,
+    ] {
         bytes.extend_from_slice(part);
     }
     bytes.resize(total, 0);
     let argv = base + 8;
     let envp = argv + 8 * (arguments.count as u64 + 1);
     let auxv = envp + 8 * (environment.count as u64 + 1);
-    Ok(Built { bytes, pointer: base, argv, envp, auxv })
+    Ok(Built {
+        bytes,
+        pointer: base,
+        argv,
+        envp,
+        auxv,
+    })
 }
 
 #[cfg(test)]
@@ -182,14 +217,24 @@ mod tests {
         }
         environment.push(b"HOME=/").unwrap();
         let top = 0x7000_0000_0000;
-        let built = build(top, &Contents {
-            arguments: &arguments, environment: &environment, path: b"/bin/ls", platform: b"power9", random: [7; 16],
-            auxiliary: &[(at::PAGESZ, 4096)],
-        }).unwrap();
+        let built = build(
+            top,
+            &Contents {
+                arguments: &arguments,
+                environment: &environment,
+                path: b"/bin/ls",
+                platform: b"power9",
+                random: [7; 16],
+                auxiliary: &[(at::PAGESZ, 4096)],
+            },
+        )
+        .unwrap();
         assert_eq!(built.pointer % 16, 0);
         assert_eq!(built.pointer + built.bytes.len() as u64, top);
         assert_eq!(word(&built, built.pointer), 3);
-        let argv: Vec<_> = (0..3).map(|i| text(&built, word(&built, built.argv + 8 * i))).collect();
+        let argv: Vec<_> = (0..3)
+            .map(|i| text(&built, word(&built, built.argv + 8 * i)))
+            .collect();
         assert_eq!(argv, ["ls", "", "-l"]);
         assert_eq!(word(&built, built.argv + 24), 0);
         assert_eq!(text(&built, word(&built, built.envp)), "HOME=/");

@@ -4,7 +4,9 @@
 //! cases all of the program's registers are in the thread's frame, no library code is half done, and no
 //! frame on the program's stack ever shows an address inside the library.
 
-use super::frame::{self, AltStack, CALLER_FRAME, Contents, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, VectorState};
+use super::frame::{
+    self, AltStack, CALLER_FRAME, Contents, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, VectorState,
+};
 use super::set::number::{SIGCONT, SIGKILL, SIGSEGV};
 use super::state::{Action, Verdict, flag, handler_mask};
 use super::{Info, SignalSet, code};
@@ -76,7 +78,15 @@ pub fn to_process(info: Info) {
 }
 
 fn from_wire(info: &SignalInfo) -> Info {
-    Info { signal: info.signal, code: info.code, errno: info.errno, pid: info.pid, uid: info.uid, value: info.value, ..Info::default() }
+    Info {
+        signal: info.signal,
+        code: info.code,
+        errno: info.errno,
+        pid: info.pid,
+        uid: info.uid,
+        value: info.value,
+        ..Info::default()
+    }
 }
 
 /// Takes over all signals that wait at the process server.
@@ -131,7 +141,10 @@ fn settle(thread: &Thread, frame: &mut RegisterFrame, outcome: Outcome, handler:
     if error::is_restart(failed) {
         let again = match handler {
             None => true,
-            Some(action) => failed == RESTART_ALWAYS || failed == RESTART && action.flags & flag::SA_RESTART != 0,
+            Some(action) => {
+                failed == RESTART_ALWAYS
+                    || failed == RESTART && action.flags & flag::SA_RESTART != 0
+            }
         };
         if again {
             frame.nip -= 4;
@@ -139,7 +152,11 @@ fn settle(thread: &Thread, frame: &mut RegisterFrame, outcome: Outcome, handler:
                 *register = argument.load(Ordering::Relaxed);
             }
             let number = thread.entry.number.load(Ordering::Relaxed);
-            frame.gpr[0] = if failed == RESTART_BLOCK { RESTART_SYSCALL } else { number };
+            frame.gpr[0] = if failed == RESTART_BLOCK {
+                RESTART_SYSCALL
+            } else {
+                number
+            };
             return;
         }
     }
@@ -161,7 +178,11 @@ pub fn settle_and_deliver(thread: &Thread, frame: &mut RegisterFrame, outcome: O
             fetch();
         }
         // A child that borrows the process leaves its parent's signals alone, but not its own faults.
-        let info = if borrowed { thread.fault.take() } else { next(thread) };
+        let info = if borrowed {
+            thread.fault.take()
+        } else {
+            next(thread)
+        };
         let Some(info) = info else { break };
         let verdict = PROCESS.signals.lock().judge(&info, thread.blocked());
         match verdict {
@@ -184,17 +205,20 @@ pub fn settle_and_deliver(thread: &Thread, frame: &mut RegisterFrame, outcome: O
                     if info.signal == SIGSEGV {
                         crate::sys::process::end_process(SIGSEGV);
                     }
-                    let fault = Info { signal: SIGSEGV, code: code::SI_KERNEL, forced: true, ..Info::default() };
+                    let fault = Info {
+                        signal: SIGSEGV,
+                        code: code::SI_KERNEL,
+                        forced: true,
+                        ..Info::default()
+                    };
                     thread.fault.set(Some(fault));
                 }
             }
         }
     }
     settle(thread, frame, outcome, None);
-    if !handled {
-        if let Some(mask) = thread.saved_mask.take() {
-            set_blocked(thread, mask);
-        }
+    if !handled && let Some(mask) = thread.saved_mask.take() {
+        set_blocked(thread, mask);
     }
 }
 
@@ -203,7 +227,11 @@ pub fn set_blocked(thread: &Thread, mask: SignalSet) {
     let mask = mask.without(SignalSet::UNBLOCKABLE);
     let old = SignalSet(thread.blocked.swap(mask.0, Ordering::Relaxed));
     if !old.without(mask).is_empty() {
-        let waiting = thread.pending.lock().set().with(PROCESS.signals.lock().shared.set());
+        let waiting = thread
+            .pending
+            .lock()
+            .set()
+            .with(PROCESS.signals.lock().shared.set());
         if !waiting.without(mask).is_empty() {
             thread.call_attention();
         }
@@ -220,13 +248,22 @@ pub fn alt_stack_now(thread: &Thread, sp: u64) -> AltStack {
     } else {
         0
     };
-    AltStack { flags: on | stack.flags & SS_AUTODISARM, ..stack }
+    AltStack {
+        flags: on | stack.flags & SS_AUTODISARM,
+        ..stack
+    }
 }
 
 /// Vector registers as a signal frame has them. The scheduler keeps the doublewords of a VMX register in
 /// register order; `stvx`, which frames follow, has them the other way round on little-endian.
 fn to_frame(state: &FpState, out: &mut VectorState) {
-    let turn = |[a, b]: [u64; 2]| if cfg!(target_endian = "little") { [b, a] } else { [a, b] };
+    let turn = |[a, b]: [u64; 2]| {
+        if cfg!(target_endian = "little") {
+            [b, a]
+        } else {
+            [a, b]
+        }
+    };
     for index in 0..32 {
         out.vsx[index] = state.vsr[index];
         out.vmx[index] = turn(state.vsr[32 + index]);
@@ -237,7 +274,13 @@ fn to_frame(state: &FpState, out: &mut VectorState) {
 }
 
 fn from_frame(frame: &VectorState, out: &mut FpState) {
-    let turn = |[a, b]: [u64; 2]| if cfg!(target_endian = "little") { [b, a] } else { [a, b] };
+    let turn = |[a, b]: [u64; 2]| {
+        if cfg!(target_endian = "little") {
+            [b, a]
+        } else {
+            [a, b]
+        }
+    };
     for index in 0..32 {
         out.vsr[index] = frame.vsx[index];
         out.vsr[32 + index] = turn(frame.vmx[index]);
@@ -248,11 +291,20 @@ fn from_frame(frame: &VectorState, out: &mut FpState) {
 }
 
 /// Makes the program run the handler of `action` next.
-fn push(thread: &Thread, registers: &mut RegisterFrame, info: &Info, action: &Action) -> Result<(), Error> {
+fn push(
+    thread: &Thread,
+    registers: &mut RegisterFrame,
+    info: &Info,
+    action: &Action,
+) -> Result<(), Error> {
     let sp = registers.gpr[1];
     let stack = thread.alt_stack.get();
     let usable = action.flags & flag::SA_ONSTACK != 0 && stack.flags & SS_DISABLE == 0;
-    let top = if usable && (stack.flags & SS_AUTODISARM != 0 || !stack.holds(sp)) { stack.base + stack.size } else { sp };
+    let top = if usable && (stack.flags & SS_AUTODISARM != 0 || !stack.holds(sp)) {
+        stack.base + stack.size
+    } else {
+        sp
+    };
     let base = frame::place(top);
     let new_sp = base.wrapping_sub(CALLER_FRAME);
     let mut state = FpState::ZERO;
@@ -261,16 +313,22 @@ fn push(thread: &Thread, registers: &mut RegisterFrame, info: &Info, action: &Ac
     to_frame(&state, &mut vectors);
     let mask = thread.saved_mask.get().unwrap_or(thread.blocked());
     let mut bulk = thread.scratch.bulk.borrow_mut();
-    let bytes: &mut frame::FrameBytes = (&mut bulk[..frame::at::END]).try_into().map_err(|_| Error::EFAULT)?;
-    frame::compose(bytes, base, &Contents {
-        registers,
-        vectors: &vectors,
-        original_r3: thread.entry.arguments[0].load(Ordering::Relaxed),
-        mask,
-        stack: alt_stack_now(thread, sp),
-        info,
-        handler: action.handler,
-    });
+    let bytes: &mut frame::FrameBytes = (&mut bulk[..frame::at::END])
+        .try_into()
+        .map_err(|_| Error::EFAULT)?;
+    frame::compose(
+        bytes,
+        base,
+        &Contents {
+            registers,
+            vectors: &vectors,
+            original_r3: thread.entry.arguments[0].load(Ordering::Relaxed),
+            mask,
+            stack: alt_stack_now(thread, sp),
+            info,
+            handler: action.handler,
+        },
+    );
     user::copy_out(User(base), bytes)?;
     user::put_u64(User(new_sp), sp)?;
     thread.saved_mask.set(None);
@@ -299,7 +357,9 @@ fn push(thread: &Thread, registers: &mut RegisterFrame, info: &Info, action: &Ac
 pub fn pop(thread: &Thread, registers: &mut RegisterFrame) -> Result<(), Error> {
     let base = registers.gpr[1];
     let mut bulk = thread.scratch.bulk.borrow_mut();
-    let bytes: &mut [u8; frame::at::UCONTEXT_END] = (&mut bulk[..frame::at::UCONTEXT_END]).try_into().map_err(|_| Error::EFAULT)?;
+    let bytes: &mut [u8; frame::at::UCONTEXT_END] = (&mut bulk[..frame::at::UCONTEXT_END])
+        .try_into()
+        .map_err(|_| Error::EFAULT)?;
     user::copy_in(User(base), bytes)?;
     let mut state = FpState::ZERO;
     port::save_vectors(&mut state);
@@ -311,7 +371,10 @@ pub fn pop(thread: &Thread, registers: &mut RegisterFrame) -> Result<(), Error> 
     // Errors about the stack are ignored, as Linux does.
     if restored.stack.flags & SS_ONSTACK == 0 || restored.stack.flags & SS_AUTODISARM != 0 {
         let flags = restored.stack.flags & (SS_DISABLE | SS_AUTODISARM);
-        thread.alt_stack.set(AltStack { flags, ..restored.stack });
+        thread.alt_stack.set(AltStack {
+            flags,
+            ..restored.stack
+        });
     }
     set_blocked(thread, restored.mask);
     thread.restart.set(thread::Restart::None);

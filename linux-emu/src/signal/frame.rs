@@ -36,7 +36,12 @@ pub struct VectorState {
 
 impl VectorState {
     /// What a new program starts with.
-    pub const ZERO: Self = Self { vsx: [[0; 2]; 32], vmx: [[0; 2]; 33], fpscr: 0, vrsave: 0 };
+    pub const ZERO: Self = Self {
+        vsx: [[0; 2]; 32],
+        vmx: [[0; 2]; 33],
+        fpscr: 0,
+        vrsave: 0,
+    };
 }
 
 /// `stack_t`.
@@ -52,7 +57,11 @@ pub struct AltStack {
 
 impl AltStack {
     /// There is none.
-    pub const NONE: Self = Self { base: 0, flags: SS_DISABLE, size: 0 };
+    pub const NONE: Self = Self {
+        base: 0,
+        flags: SS_DISABLE,
+        size: 0,
+    };
     /// Whether `sp` is on it.
     pub fn holds(&self, sp: u64) -> bool {
         self.flags & SS_DISABLE == 0 && sp > self.base && sp - self.base <= self.size
@@ -134,7 +143,9 @@ pub fn put_info(bytes: &mut [u8], info: &Info) {
     put32(bytes, 4, info.errno as u32);
     put32(bytes, 8, info.code as u32);
     match info.signal {
-        SIGSEGV | SIGBUS | SIGILL | SIGFPE | SIGTRAP if info.code > 0 && info.code < 0x80 => put(bytes, 16, info.address),
+        SIGSEGV | SIGBUS | SIGILL | SIGFPE | SIGTRAP if info.code > 0 && info.code < 0x80 => {
+            put(bytes, 16, info.address)
+        }
         signal => {
             put32(bytes, 16, info.pid as u32);
             put32(bytes, 20, info.uid);
@@ -172,7 +183,15 @@ pub struct Contents<'a> {
 
 /// Composes the frame that will lie at `base`.
 pub fn compose(bytes: &mut FrameBytes, base: u64, contents: &Contents<'_>) {
-    let Contents { registers, vectors, original_r3, mask, stack, info, handler } = contents;
+    let Contents {
+        registers,
+        vectors,
+        original_r3,
+        mask,
+        stack,
+        info,
+        handler,
+    } = contents;
     bytes.fill(0);
     put(bytes, at::UC_STACK, stack.base);
     put32(bytes, at::UC_STACK + 8, stack.flags as u32);
@@ -230,7 +249,12 @@ pub struct Restored {
 }
 
 /// Reads a ucontext that lies at `base`: registers and vectors. Of the machine state nothing is taken.
-pub fn restore(bytes: &[u8; at::UCONTEXT_END], base: u64, registers: &mut RegisterFrame, vectors: &mut VectorState) -> Restored {
+pub fn restore(
+    bytes: &[u8; at::UCONTEXT_END],
+    base: u64,
+    registers: &mut RegisterFrame,
+    vectors: &mut VectorState,
+) -> Restored {
     let gp = |index: usize| get(bytes, at::GP_REGS + index * 8);
     for (index, register) in registers.gpr.iter_mut().enumerate() {
         *register = gp(index);
@@ -250,16 +274,24 @@ pub fn restore(bytes: &[u8; at::UCONTEXT_END], base: u64, registers: &mut Regist
         for (index, register) in vectors.vmx.iter_mut().enumerate() {
             *register = [get(bytes, v + index * 16), get(bytes, v + index * 16 + 8)];
         }
-        let vrsave = bytes[v + 33 * 16..v + 33 * 16 + 4].try_into().map_or(0, u32::from_ne_bytes);
+        let vrsave = bytes[v + 33 * 16..v + 33 * 16 + 4]
+            .try_into()
+            .map_or(0, u32::from_ne_bytes);
         vectors.vrsave = u64::from(vrsave);
         for (index, register) in vectors.vsx.iter_mut().enumerate() {
             register[1] = get(bytes, v + 34 * 16 + index * 8);
         }
     }
-    let flags = bytes[at::UC_STACK + 8..at::UC_STACK + 12].try_into().map_or(0, i32::from_ne_bytes);
+    let flags = bytes[at::UC_STACK + 8..at::UC_STACK + 12]
+        .try_into()
+        .map_or(0, i32::from_ne_bytes);
     Restored {
         mask: SignalSet(get(bytes, at::UC_SIGMASK)).without(SignalSet::UNBLOCKABLE),
-        stack: AltStack { base: get(bytes, at::UC_STACK), flags, size: get(bytes, at::UC_STACK + 16) },
+        stack: AltStack {
+            base: get(bytes, at::UC_STACK),
+            flags,
+            size: get(bytes, at::UC_STACK + 16),
+        },
     }
 }
 
@@ -289,21 +321,46 @@ mod tests {
         let base = place(0x7fff_ffff_fff0);
         assert_eq!(base % 16, 0);
         assert!(base + at::END as u64 + RED_ZONE <= 0x7fff_ffff_fff0);
-        let stack = AltStack { base: 0x5000, flags: 0, size: 0x4000 };
-        let info = Info { signal: SIGSEGV, code: 1, address: 0xdead, ..Info::default() };
+        let stack = AltStack {
+            base: 0x5000,
+            flags: 0,
+            size: 0x4000,
+        };
+        let info = Info {
+            signal: SIGSEGV,
+            code: 1,
+            address: 0xdead,
+            ..Info::default()
+        };
         let mut bytes = [0; at::END];
-        compose(&mut bytes, base, &Contents {
-            registers: &registers, vectors: &vectors, original_r3: 3, mask: SignalSet(0xf0f), stack, info: &info, handler: 0x4444,
-        });
+        compose(
+            &mut bytes,
+            base,
+            &Contents {
+                registers: &registers,
+                vectors: &vectors,
+                original_r3: 3,
+                mask: SignalSet(0xf0f),
+                stack,
+                info: &info,
+                handler: 0x4444,
+            },
+        );
         let mut back = RegisterFrame::ZERO;
         let mut back_vectors = VectorState::ZERO;
         let uc: &[u8; at::UCONTEXT_END] = bytes[..at::UCONTEXT_END].try_into().unwrap();
         let restored = restore(uc, base, &mut back, &mut back_vectors);
         assert_eq!(back.gpr, registers.gpr);
-        assert_eq!((back.nip, back.lr, back.ctr, back.xer, back.cr), (0x1_0000, 7, 8, 9, 0x2400_0000));
+        assert_eq!(
+            (back.nip, back.lr, back.ctr, back.xer, back.cr),
+            (0x1_0000, 7, 8, 9, 0x2400_0000)
+        );
         assert_eq!(back_vectors.vsx, vectors.vsx);
         assert_eq!(back_vectors.vmx, vectors.vmx);
-        assert_eq!((back_vectors.fpscr, back_vectors.vrsave), (0xf8, 0xffff_ffff));
+        assert_eq!(
+            (back_vectors.fpscr, back_vectors.vrsave),
+            (0xf8, 0xffff_ffff)
+        );
         assert_eq!(restored.stack, stack);
         assert!(!restored.mask.has(9));
         assert_eq!(get(&bytes, at::INFO + 16), 0xdead);
@@ -324,7 +381,11 @@ mod tests {
 
     #[test]
     fn stack_bounds() {
-        let stack = AltStack { base: 0x1000, flags: 0, size: 0x1000 };
+        let stack = AltStack {
+            base: 0x1000,
+            flags: 0,
+            size: 0x1000,
+        };
         assert!(stack.holds(0x2000) && stack.holds(0x1001));
         assert!(!stack.holds(0x1000) && !stack.holds(0x2001));
         assert!(!AltStack::NONE.holds(1));

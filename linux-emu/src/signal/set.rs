@@ -37,13 +37,44 @@ pub mod number {
     pub const SIGRTMIN: u32 = 32;
     pub const SIGRTMAX: u32 = 64;
 }
-use number::*;
+use number::{
+    SIGABRT, SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGQUIT, SIGRTMAX, SIGSEGV,
+    SIGSTOP, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH, SIGXCPU, SIGXFSZ,
+};
 
 /// Names, for traces.
 pub const NAMES: [&str; 32] = [
-    "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1",
-    "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP",
-    "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR",
+    "0",
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
     "SIGSYS",
 ];
 
@@ -64,8 +95,9 @@ impl SignalSet {
     /// Signals whose default is to do nothing.
     pub const IGNORED_BY_DEFAULT: Self = Self::of(&[SIGCHLD, SIGURG, SIGWINCH, SIGCONT]);
     /// Signals whose default is to end the process with a core.
-    pub const WITH_CORE: Self =
-        Self::of(&[SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS]);
+    pub const WITH_CORE: Self = Self::of(&[
+        SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS,
+    ]);
 
     /// The set of the signals named.
     pub const fn of(signals: &[u32]) -> Self {
@@ -79,7 +111,11 @@ impl SignalSet {
     }
     /// The set of one signal; empty for a number out of range.
     pub const fn one(signal: u32) -> Self {
-        if signal >= 1 && signal <= SIGRTMAX { Self(1 << (signal - 1)) } else { Self(0) }
+        if signal >= 1 && signal <= SIGRTMAX {
+            Self(1 << (signal - 1))
+        } else {
+            Self(0)
+        }
     }
     /// Whether `signal` is in the set.
     pub const fn has(self, signal: u32) -> bool {
@@ -108,7 +144,11 @@ impl SignalSet {
     pub const fn first(self) -> Option<u32> {
         let urgent = self.0 & Self::SYNCHRONOUS.0;
         let from = if urgent != 0 { urgent } else { self.0 };
-        if from == 0 { None } else { Some(from.trailing_zeros() + 1) }
+        if from == 0 {
+            None
+        } else {
+            Some(from.trailing_zeros() + 1)
+        }
     }
 }
 

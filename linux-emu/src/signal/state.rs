@@ -23,8 +23,14 @@ pub mod flag {
     pub const SA_NODEFER: u64 = 0x4000_0000;
     pub const SA_RESETHAND: u64 = 0x8000_0000;
     /// Those that the library knows; others are cleared, as Linux does, so that programs can tell.
-    pub const KNOWN: u64 =
-        SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND | 0x0400_0000;
+    pub const KNOWN: u64 = SA_NOCLDSTOP
+        | SA_NOCLDWAIT
+        | SA_SIGINFO
+        | SA_ONSTACK
+        | SA_RESTART
+        | SA_NODEFER
+        | SA_RESETHAND
+        | 0x0400_0000;
 }
 
 /// What the program wants done about a signal.
@@ -53,7 +59,10 @@ pub struct Pending {
 impl Pending {
     /// None.
     pub const fn new() -> Self {
-        Self { set: SignalSet::EMPTY, queue: Vec::new() }
+        Self {
+            set: SignalSet::EMPTY,
+            queue: Vec::new(),
+        }
     }
     /// Which signals wait.
     pub fn set(&self) -> SignalSet {
@@ -122,8 +131,16 @@ impl Default for SignalState {
 impl SignalState {
     /// All defaults, nothing pending.
     pub const fn new() -> Self {
-        const DEFAULT: Action = Action { handler: SIG_DFL, flags: 0, restorer: 0, mask: SignalSet::EMPTY };
-        Self { actions: [DEFAULT; SIGRTMAX as usize + 1], shared: Pending::new() }
+        const DEFAULT: Action = Action {
+            handler: SIG_DFL,
+            flags: 0,
+            restorer: 0,
+            mask: SignalSet::EMPTY,
+        };
+        Self {
+            actions: [DEFAULT; SIGRTMAX as usize + 1],
+            shared: Pending::new(),
+        }
     }
 
     /// rt_sigaction(2): the old action, and the new one if there is one.
@@ -163,7 +180,9 @@ impl SignalState {
 
     /// All signals that would be thrown away.
     pub fn ignored(&self) -> SignalSet {
-        (1..=SIGRTMAX).filter(|&s| self.ignores(s)).fold(SignalSet::EMPTY, |set, s| set.with(SignalSet::one(s)))
+        (1..=SIGRTMAX)
+            .filter(|&s| self.ignores(s))
+            .fold(SignalSet::EMPTY, |set, s| set.with(SignalSet::one(s)))
     }
 
     /// All signals with a handler.
@@ -180,13 +199,19 @@ impl SignalState {
         let held = action.handler == SIG_IGN || blocked.has(signal);
         if info.forced && held {
             self.actions[signal as usize].handler = SIG_DFL;
-            return Verdict::Terminate { core: SignalSet::WITH_CORE.has(signal) };
+            return Verdict::Terminate {
+                core: SignalSet::WITH_CORE.has(signal),
+            };
         }
         match action.handler {
             SIG_IGN => Verdict::Ignore,
-            SIG_DFL if signal == SIGCONT || SignalSet::IGNORED_BY_DEFAULT.has(signal) => Verdict::Ignore,
+            SIG_DFL if signal == SIGCONT || SignalSet::IGNORED_BY_DEFAULT.has(signal) => {
+                Verdict::Ignore
+            }
             SIG_DFL if SignalSet::STOPPING.has(signal) => Verdict::Stop,
-            SIG_DFL => Verdict::Terminate { core: SignalSet::WITH_CORE.has(signal) },
+            SIG_DFL => Verdict::Terminate {
+                core: SignalSet::WITH_CORE.has(signal),
+            },
             _ => {
                 if action.flags & flag::SA_RESETHAND != 0 {
                     self.actions[signal as usize].handler = SIG_DFL;
@@ -199,8 +224,15 @@ impl SignalState {
     /// execve(2): handlers go back to the default, ignored signals stay ignored.
     pub fn reset_for_exec(&mut self) {
         for action in &mut self.actions {
-            let handler = if action.handler == SIG_IGN { SIG_IGN } else { SIG_DFL };
-            *action = Action { handler, ..Action::default() };
+            let handler = if action.handler == SIG_IGN {
+                SIG_IGN
+            } else {
+                SIG_DFL
+            };
+            *action = Action {
+                handler,
+                ..Action::default()
+            };
         }
     }
 }
@@ -208,7 +240,11 @@ impl SignalState {
 /// The mask in force while the handler of `action` runs.
 pub fn handler_mask(blocked: SignalSet, action: &Action, signal: u32) -> SignalSet {
     let mask = blocked.with(action.mask);
-    let mask = if action.flags & flag::SA_NODEFER == 0 { mask.with(SignalSet::one(signal)) } else { mask };
+    let mask = if action.flags & flag::SA_NODEFER == 0 {
+        mask.with(SignalSet::one(signal))
+    } else {
+        mask
+    };
     mask.without(SignalSet::UNBLOCKABLE)
 }
 
@@ -218,19 +254,37 @@ mod tests {
     use super::*;
 
     fn info(signal: u32) -> Info {
-        Info { signal, ..Info::default() }
+        Info {
+            signal,
+            ..Info::default()
+        }
     }
 
     #[test]
     fn standard_signals_merge_and_real_time_signals_queue() {
         let mut pending = Pending::new();
         for value in 0..3 {
-            pending.push(Info { value, ..info(SIGUSR1) }).unwrap();
+            pending
+                .push(Info {
+                    value,
+                    ..info(SIGUSR1)
+                })
+                .unwrap();
             pending.push(Info { value, ..info(40) }).unwrap();
         }
-        assert_eq!(pending.take(SignalSet(u64::MAX)).map(|i| (i.signal, i.value)), Some((SIGUSR1, 0)));
+        assert_eq!(
+            pending
+                .take(SignalSet(u64::MAX))
+                .map(|i| (i.signal, i.value)),
+            Some((SIGUSR1, 0))
+        );
         for value in 0..3 {
-            assert_eq!(pending.take(SignalSet(u64::MAX)).map(|i| (i.signal, i.value)), Some((40, value)));
+            assert_eq!(
+                pending
+                    .take(SignalSet(u64::MAX))
+                    .map(|i| (i.signal, i.value)),
+                Some((40, value))
+            );
         }
         assert_eq!(pending.take(SignalSet(u64::MAX)), None);
         assert!(pending.set().is_empty());
@@ -248,7 +302,10 @@ mod tests {
     #[test]
     fn kill_and_stop_keep_their_action() {
         let mut state = SignalState::new();
-        assert_eq!(state.set_action(SIGKILL, Some(Action::default())), Err(Error::EINVAL));
+        assert_eq!(
+            state.set_action(SIGKILL, Some(Action::default())),
+            Err(Error::EINVAL)
+        );
         assert!(state.set_action(SIGKILL, None).is_ok());
         assert_eq!(state.set_action(0, None), Err(Error::EINVAL));
         assert_eq!(state.set_action(65, None), Err(Error::EINVAL));
@@ -257,35 +314,82 @@ mod tests {
     #[test]
     fn a_one_shot_handler_is_reset() {
         let mut state = SignalState::new();
-        let action = Action { handler: 0x1000, flags: flag::SA_RESETHAND, ..Action::default() };
+        let action = Action {
+            handler: 0x1000,
+            flags: flag::SA_RESETHAND,
+            ..Action::default()
+        };
         state.set_action(SIGUSR1, Some(action)).unwrap();
-        assert_eq!(state.judge(&info(SIGUSR1), SignalSet::EMPTY), Verdict::Handle(action));
-        assert_eq!(state.judge(&info(SIGUSR1), SignalSet::EMPTY), Verdict::Terminate { core: false });
+        assert_eq!(
+            state.judge(&info(SIGUSR1), SignalSet::EMPTY),
+            Verdict::Handle(action)
+        );
+        assert_eq!(
+            state.judge(&info(SIGUSR1), SignalSet::EMPTY),
+            Verdict::Terminate { core: false }
+        );
     }
 
     #[test]
     fn a_fault_that_is_blocked_or_ignored_ends_the_process() {
         let mut state = SignalState::new();
-        let fault = Info { forced: true, ..info(SIGSEGV) };
-        let action = Action { handler: 0x1000, ..Action::default() };
+        let fault = Info {
+            forced: true,
+            ..info(SIGSEGV)
+        };
+        let action = Action {
+            handler: 0x1000,
+            ..Action::default()
+        };
         state.set_action(SIGSEGV, Some(action)).unwrap();
-        assert_eq!(state.judge(&fault, SignalSet::EMPTY), Verdict::Handle(action));
-        assert_eq!(state.judge(&fault, SignalSet::one(SIGSEGV)), Verdict::Terminate { core: true });
+        assert_eq!(
+            state.judge(&fault, SignalSet::EMPTY),
+            Verdict::Handle(action)
+        );
+        assert_eq!(
+            state.judge(&fault, SignalSet::one(SIGSEGV)),
+            Verdict::Terminate { core: true }
+        );
     }
 
     #[test]
     fn ignoring_drops_what_is_pending() {
         let mut state = SignalState::new();
         state.shared.push(info(SIGUSR1)).unwrap();
-        state.set_action(SIGUSR1, Some(Action { handler: SIG_IGN, ..Action::default() })).unwrap();
+        state
+            .set_action(
+                SIGUSR1,
+                Some(Action {
+                    handler: SIG_IGN,
+                    ..Action::default()
+                }),
+            )
+            .unwrap();
         assert!(state.shared.set().is_empty());
     }
 
     #[test]
     fn exec_keeps_only_what_is_ignored() {
         let mut state = SignalState::new();
-        state.set_action(SIGUSR1, Some(Action { handler: SIG_IGN, ..Action::default() })).unwrap();
-        state.set_action(SIGUSR2, Some(Action { handler: 0x1000, flags: flag::SA_RESTART, ..Action::default() })).unwrap();
+        state
+            .set_action(
+                SIGUSR1,
+                Some(Action {
+                    handler: SIG_IGN,
+                    ..Action::default()
+                }),
+            )
+            .unwrap();
+        state
+            .set_action(
+                SIGUSR2,
+                Some(Action {
+                    handler: 0x1000,
+                    flags: flag::SA_RESTART,
+                    ..Action::default()
+                }),
+            )
+            .unwrap();
         state.reset_for_exec();
         assert_eq!(state.action(SIGUSR1).handler, SIG_IGN);
         assert_eq!(state.action(SIGUSR2), Action::default());
@@ -293,10 +397,20 @@ mod tests {
 
     #[test]
     fn handlers_block_their_own_signal_unless_told_not_to() {
-        let action = Action { handler: 1, mask: SignalSet::of(&[SIGINT, SIGKILL]), ..Action::default() };
+        let action = Action {
+            handler: 1,
+            mask: SignalSet::of(&[SIGINT, SIGKILL]),
+            ..Action::default()
+        };
         let mask = handler_mask(SignalSet::EMPTY, &action, SIGUSR1);
         assert_eq!(mask, SignalSet::of(&[SIGINT, SIGUSR1]));
-        let action = Action { flags: flag::SA_NODEFER, ..action };
-        assert_eq!(handler_mask(SignalSet::EMPTY, &action, SIGUSR1), SignalSet::one(SIGINT));
+        let action = Action {
+            flags: flag::SA_NODEFER,
+            ..action
+        };
+        assert_eq!(
+            handler_mask(SignalSet::EMPTY, &action, SIGUSR1),
+            SignalSet::one(SIGINT)
+        );
     }
 }

@@ -107,14 +107,24 @@ pub fn dup3(_: &Thread, old: Fd, new: Fd, flags: Flags) -> Result<u64> {
 
 /// pipe2(2).
 pub fn pipe2(_: &Thread, ends: Out, flags: Flags) -> Result<u64> {
-    if flags.0 & !(flag::O_CLOEXEC | flag::O_NONBLOCK | flag::O_DIRECT) != 0 || flags.0 & flag::O_DIRECT != 0 {
+    if flags.0 & !(flag::O_CLOEXEC | flag::O_NONBLOCK | flag::O_DIRECT) != 0
+        || flags.0 & flag::O_DIRECT != 0
+    {
         return Err(Error::EINVAL);
     }
     const S_IFIFO: u32 = 0o010_600;
     ends.0.check(8)?;
     let status = flags.0 & flag::O_NONBLOCK;
     let [reading, writing] = ROOT_FILES.pipe(status)?;
-    let end = |handle, access| file::share(OpenFile::new(ROOT_FILES.target, Handle(handle), FileKind::Pipe, access | status, S_IFIFO));
+    let end = |handle, access| {
+        file::share(OpenFile::new(
+            ROOT_FILES.target,
+            Handle(handle),
+            FileKind::Pipe,
+            access | status,
+            S_IFIFO,
+        ))
+    };
     let (input, output) = (end(reading, flag::O_RDONLY)?, end(writing, flag::O_WRONLY)?);
     let close_on_exec = flags.0 & flag::O_CLOEXEC != 0;
     let first = PROCESS.add_file(input, close_on_exec)?;
@@ -150,7 +160,9 @@ fn seek(fd: i32, offset: i64, whence: u32) -> Result<u64> {
     if whence > SEEK_HOLE {
         return Err(Error::EINVAL);
     }
-    if !matches!(file.backing, Backing::Server) || matches!(file.kind, FileKind::Pipe | FileKind::Terminal) {
+    if !matches!(file.backing, Backing::Server)
+        || matches!(file.kind, FileKind::Pipe | FileKind::Terminal)
+    {
         return Err(Error::ESPIPE);
     }
     if file.kind == FileKind::Path {
@@ -165,20 +177,43 @@ pub fn lseek(_: &Thread, fd: Fd, offset: Long, whence: Flags) -> Result<u64> {
 }
 
 /// _llseek(2).
-pub fn llseek(_: &Thread, fd: Fd, high: Flags, low: Flags, result: Out, whence: Flags) -> Result<u64> {
-    let at = seek(fd.0, (u64::from(high.0) << 32 | u64::from(low.0)) as i64, whence.0)?;
+pub fn llseek(
+    _: &Thread,
+    fd: Fd,
+    high: Flags,
+    low: Flags,
+    result: Out,
+    whence: Flags,
+) -> Result<u64> {
+    let at = seek(
+        fd.0,
+        (u64::from(high.0) << 32 | u64::from(low.0)) as i64,
+        whence.0,
+    )?;
     user::put_u64(result.0, at).map(|()| 0)
 }
 
 /// fchmod(2).
 pub fn fchmod(_: &Thread, fd: Fd, mode: Mode) -> Result<u64> {
-    let new = SetAttributes { which: set::MODE, mode: mode.0 & 0o7777, ..NO_CHANGE };
-    PROCESS.file(fd.0)?.served()?.set_attributes(new).map(|()| 0)
+    let new = SetAttributes {
+        which: set::MODE,
+        mode: mode.0 & 0o7777,
+        ..NO_CHANGE
+    };
+    PROCESS
+        .file(fd.0)?
+        .served()?
+        .set_attributes(new)
+        .map(|()| 0)
 }
 
 /// fchown(2).
 pub fn fchown(_: &Thread, fd: Fd, uid: Flags, gid: Flags) -> Result<u64> {
-    PROCESS.file(fd.0)?.served()?.set_attributes(owner(uid.0, gid.0)).map(|()| 0)
+    PROCESS
+        .file(fd.0)?
+        .served()?
+        .set_attributes(owner(uid.0, gid.0))
+        .map(|()| 0)
 }
 
 /// ftruncate(2).
@@ -186,9 +221,19 @@ pub fn ftruncate(_: &Thread, fd: Fd, length: Long) -> Result<u64> {
     let size = u64::try_from(length.0).map_err(|_| Error::EINVAL)?;
     let file = PROCESS.file(fd.0)?;
     if file.kind != FileKind::Regular || file.check_writable().is_err() {
-        return Err(if file.kind == FileKind::Path { Error::EBADF } else { Error::EINVAL });
+        return Err(if file.kind == FileKind::Path {
+            Error::EBADF
+        } else {
+            Error::EINVAL
+        });
     }
-    file.client().set_attributes(SetAttributes { which: set::SIZE, size, ..NO_CHANGE }).map(|()| 0)
+    file.client()
+        .set_attributes(SetAttributes {
+            which: set::SIZE,
+            size,
+            ..NO_CHANGE
+        })
+        .map(|()| 0)
 }
 
 /// fallocate(2).
@@ -196,9 +241,15 @@ pub fn fallocate(_: &Thread, fd: Fd, mode: Int, offset: Long, length: Long) -> R
     let file = PROCESS.file(fd.0)?;
     file.check_writable()?;
     let offset = u64::try_from(offset.0).map_err(|_| Error::EINVAL)?;
-    let length = u64::try_from(length.0).ok().filter(|&l| l > 0).ok_or(Error::EINVAL)?;
+    let length = u64::try_from(length.0)
+        .ok()
+        .filter(|&l| l > 0)
+        .ok_or(Error::EINVAL)?;
     match file.kind {
-        FileKind::Regular => file.client().allocate(mode.0 as u32, offset, length).map(|()| 0),
+        FileKind::Regular => file
+            .client()
+            .allocate(mode.0 as u32, offset, length)
+            .map(|()| 0),
         FileKind::Pipe => Err(Error::ESPIPE),
         _ => Err(Error::ENODEV),
     }
@@ -232,7 +283,9 @@ pub fn sync(_: &Thread) -> Result<u64> {
 pub fn syncfs(_: &Thread, fd: Fd) -> Result<u64> {
     let file = PROCESS.file(fd.0)?;
     file.served()?;
-    k42_api::files::FileSystemClient::root(file.server).sync().map(|()| 0)
+    k42_api::files::FileSystemClient::root(file.server)
+        .sync()
+        .map(|()| 0)
 }
 
 /// fadvise64(2), readahead(2): everything is in memory, so advice changes nothing.
@@ -241,7 +294,11 @@ pub fn fadvise64(_: &Thread, fd: Fd, _offset: Long, length: Long, advice: Int) -
     if file.kind == FileKind::Pipe {
         return Err(Error::ESPIPE);
     }
-    if length.0 < 0 || !(0..=7).contains(&advice.0) { Err(Error::EINVAL) } else { Ok(0) }
+    if length.0 < 0 || !(0..=7).contains(&advice.0) {
+        Err(Error::EINVAL)
+    } else {
+        Ok(0)
+    }
 }
 
 const F_DUPFD: i32 = 0;
@@ -263,16 +320,29 @@ const FD_CLOEXEC: u64 = 1;
 pub fn fcntl(thread: &Thread, fd: Fd, command: Int, argument: Bits) -> Result<u64> {
     let file = PROCESS.file(fd.0)?;
     let path_only = file.kind == FileKind::Path && file.flags() & flag::O_PATH != 0;
-    if path_only && !matches!(command.0, F_DUPFD | F_DUPFD_CLOEXEC | F_GETFD | F_SETFD | F_GETFL) {
+    if path_only
+        && !matches!(
+            command.0,
+            F_DUPFD | F_DUPFD_CLOEXEC | F_GETFD | F_SETFD | F_GETFL
+        )
+    {
         return Err(Error::EBADF);
     }
     match command.0 {
         F_DUPFD | F_DUPFD_CLOEXEC => {
             let from = i32::try_from(argument.0).map_err(|_| Error::EINVAL)?;
-            PROCESS.files.lock().insert(file, from, command.0 == F_DUPFD_CLOEXEC).map(|fd| fd as u64)
+            PROCESS
+                .files
+                .lock()
+                .insert(file, from, command.0 == F_DUPFD_CLOEXEC)
+                .map(|fd| fd as u64)
         }
         F_GETFD => PROCESS.files.lock().close_on_exec(fd.0).map(u64::from),
-        F_SETFD => PROCESS.files.lock().set_close_on_exec(fd.0, argument.0 & FD_CLOEXEC != 0).map(|()| 0),
+        F_SETFD => PROCESS
+            .files
+            .lock()
+            .set_close_on_exec(fd.0, argument.0 & FD_CLOEXEC != 0)
+            .map(|()| 0),
         F_GETFL => Ok(u64::from(shared_flags(&file)?)),
         F_SETFL => set_flags(&file, argument.0 as u32).map(|()| 0),
         F_GETLK | F_SETLK | F_SETLKW => lock(thread, &file, command.0, User(argument.0)),
@@ -287,11 +357,12 @@ pub fn fcntl(thread: &Thread, fd: Fd, command: Int, argument: Bits) -> Result<u6
 
 /// The flags as the server has them: another process may have changed those that are shared.
 fn shared_flags(file: &FileRef) -> Result<u32> {
-    if file.server != ProcessId::NONE && file.kind != FileKind::Path {
-        if let Ok(now) = file.client().flags(0, 0) {
-            const SHARED: u32 = flag::O_APPEND | flag::O_NONBLOCK;
-            file.set_flags(file.flags() & flag::SETTABLE & !SHARED | now & SHARED);
-        }
+    if file.server != ProcessId::NONE
+        && file.kind != FileKind::Path
+        && let Ok(now) = file.client().flags(0, 0)
+    {
+        const SHARED: u32 = flag::O_APPEND | flag::O_NONBLOCK;
+        file.set_flags(file.flags() & flag::SETTABLE & !SHARED | now & SHARED);
     }
     Ok(file.flags())
 }
@@ -325,12 +396,17 @@ fn lock(thread: &Thread, file: &FileRef, command: i32, at: User) -> Result<u64> 
         _ => file.served()?.attributes()?.size as i64,
     };
     let start = base.checked_add(start).ok_or(Error::EOVERFLOW)?;
-    let (start, length) = if length < 0 { (start + length, -length) } else { (start, length) };
+    let (start, length) = if length < 0 {
+        (start + length, -length)
+    } else {
+        (start, length)
+    };
     let start = u64::try_from(start).map_err(|_| Error::EINVAL)?;
     let client = file.served()?;
     let source = Source::File(file.server, file.handle);
     if command == F_GETLK {
-        let [kind, start, length, pid] = client.lock(1, u32::from(kind), start, length as u64, false)?;
+        let [kind, start, length, pid] =
+            client.lock(1, u32::from(kind), start, length as u64, false)?;
         user::put_u16(at, kind as u16)?;
         if kind != u64::from(F_UNLCK) {
             user::put_u16(at.add(2), SEEK_SET as u16)?;
@@ -342,7 +418,10 @@ fn lock(thread: &Thread, file: &FileRef, command: i32, at: User) -> Result<u64> 
     }
     let wait = command == F_SETLKW;
     file.note_lock();
-    event::blocking(thread, source, !wait, || client.lock(0, u32::from(kind), start, length as u64, wait)).map(|_| 0)
+    event::blocking(thread, source, !wait, || {
+        client.lock(0, u32::from(kind), start, length as u64, wait)
+    })
+    .map(|_| 0)
 }
 
 /// flock(2).
@@ -355,7 +434,13 @@ pub fn flock(thread: &Thread, fd: Fd, operation: Int) -> Result<u64> {
     };
     let client = file.served()?;
     let wait = operation.0 & LOCK_NB == 0;
-    event::blocking(thread, Source::File(file.server, file.handle), !wait, || client.lock(2, kind, 0, 0, wait)).map(|_| 0)
+    event::blocking(
+        thread,
+        Source::File(file.server, file.handle),
+        !wait,
+        || client.lock(2, kind, 0, 0, wait),
+    )
+    .map(|_| 0)
 }
 
 const FIONCLEX: u32 = 0x2000_6602;
@@ -372,16 +457,26 @@ pub fn ioctl(thread: &Thread, fd: Fd, request: Flags, argument: Addr) -> Result<
     let at = User(argument.0);
     match request.0 {
         FIOCLEX | FIONCLEX => {
-            return PROCESS.files.lock().set_close_on_exec(fd.0, request.0 == FIOCLEX).map(|()| 0);
+            return PROCESS
+                .files
+                .lock()
+                .set_close_on_exec(fd.0, request.0 == FIOCLEX)
+                .map(|()| 0);
         }
         FIONBIO => {
             let on = user::get_i32(at)? != 0;
-            let flags = if on { file.flags() | flag::O_NONBLOCK } else { file.flags() & !flag::O_NONBLOCK };
+            let flags = if on {
+                file.flags() | flag::O_NONBLOCK
+            } else {
+                file.flags() & !flag::O_NONBLOCK
+            };
             return set_flags(&file, flags).map(|()| 0);
         }
         _ => {}
     }
-    let Ok(client) = file.served() else { return Err(Error::ENOTTY) };
+    let Ok(client) = file.served() else {
+        return Err(Error::ENOTTY);
+    };
     let shape = crate::ioctl::shape(request.0);
     let mut input = [0u8; crate::ioctl::MOST];
     let given = match shape.input {
@@ -397,7 +492,9 @@ pub fn ioctl(thread: &Thread, fd: Fd, request: Flags, argument: Addr) -> Result<
     let mut output = [0u8; crate::ioctl::MOST];
     let source = Source::File(file.server, file.handle);
     let (result, length) = event::blocking(thread, source, false, || {
-        client.ioctl(request.0, &input[..given], &mut output[..shape.output]).map_err(|(error, _)| error)
+        client
+            .ioctl(request.0, &input[..given], &mut output[..shape.output])
+            .map_err(|(error, _)| error)
     })?;
     if length > 0 {
         user::copy_out(at, &output[..length])?;

@@ -21,8 +21,17 @@ const S_IFREG: u32 = 0o100_000;
 /// Opens a directory to be current or root; ENOTDIR, EACCES if it cannot be searched.
 fn open_directory(path: &[u8], rest: &mut [u8]) -> Result<FileRef> {
     let flags = flag::O_PATH | flag::O_DIRECTORY | flag::O_CLOEXEC;
-    let (opened, server) = walk(AT_FDCWD, path, rest, |s, d, p, rest| s.open(d, p, flags, 0, rest)).map_err(Stop::error)?;
-    let file = file::share(OpenFile::new(server, opened.handle, FileKind::Path, flags, opened.mode))?;
+    let (opened, server) = walk(AT_FDCWD, path, rest, |s, d, p, rest| {
+        s.open(d, p, flags, 0, rest)
+    })
+    .map_err(Stop::error)?;
+    let file = file::share(OpenFile::new(
+        server,
+        opened.handle,
+        FileKind::Path,
+        flags,
+        opened.mode,
+    ))?;
     check_search(&file, rest)?;
     Ok(file)
 }
@@ -32,12 +41,18 @@ fn check_search(directory: &FileRef, rest: &mut [u8]) -> Result<()> {
         return Err(Error::ENOTDIR);
     }
     let files = k42_api::files::FileSystemClient::root(directory.server);
-    files.access(directory.handle, b"", X_OK, path_flag::EMPTY, rest).map(|_| ()).map_err(|(error, _)| error)
+    files
+        .access(directory.handle, b"", X_OK, path_flag::EMPTY, rest)
+        .map(|_| ())
+        .map_err(|(error, _)| error)
 }
 
 /// chdir(2).
 pub fn chdir(thread: &Thread, path: Path) -> Result<u64> {
-    let file = with_path(thread, path.0, false, |path, rest| open_directory(path, rest).map_err(Stop::Error)).map_err(Stop::error)?;
+    let file = with_path(thread, path.0, false, |path, rest| {
+        open_directory(path, rest).map_err(Stop::Error)
+    })
+    .map_err(Stop::error)?;
     let old = PROCESS.directories.lock().current.replace(file);
     drop(old);
     Ok(0)
@@ -54,7 +69,10 @@ pub fn fchdir(thread: &Thread, fd: Fd) -> Result<u64> {
 
 /// chroot(2).
 pub fn chroot(thread: &Thread, path: Path) -> Result<u64> {
-    let file = with_path(thread, path.0, false, |path, rest| open_directory(path, rest).map_err(Stop::Error)).map_err(Stop::error)?;
+    let file = with_path(thread, path.0, false, |path, rest| {
+        open_directory(path, rest).map_err(Stop::Error)
+    })
+    .map_err(Stop::error)?;
     PROCESS.require_root()?;
     let old = PROCESS.directories.lock().root.replace(file);
     drop(old);
@@ -64,12 +82,18 @@ pub fn chroot(thread: &Thread, path: Path) -> Result<u64> {
 /// Absolute path of an open file, mount point included; its length in `out`. ENOENT if it was unlinked.
 pub fn path_of(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
     let table: alloc::sync::Arc<MountTable> = mounts()?;
-    let point: &[u8] = table.by_server(file.server).map_or(b"", |mount| mount.point.strip_suffix(b"/").unwrap_or(&mount.point));
+    let point: &[u8] = table.by_server(file.server).map_or(b"", |mount| {
+        mount.point.strip_suffix(b"/").unwrap_or(&mount.point)
+    });
     let (head, tail) = out.split_at_mut_checked(point.len()).ok_or(Error::ERANGE)?;
     head.copy_from_slice(point);
     let (_, length) = file.served()?.path(tail).map_err(|(error, _)| error)?;
     // The root of a mount calls itself `/`.
-    let length = if length == 1 && !point.is_empty() { 0 } else { length };
+    let length = if length == 1 && !point.is_empty() {
+        0
+    } else {
+        length
+    };
     Ok(point.len() + length)
 }
 
@@ -101,22 +125,45 @@ fn current_path(out: &mut [u8]) -> Result<usize> {
 pub fn getdents64(thread: &Thread, fd: Fd, buffer: Out, size: Size) -> Result<u64> {
     let file = PROCESS.file(fd.0)?;
     if file.kind != FileKind::Directory {
-        return Err(if file.kind == FileKind::Path { Error::EBADF } else { Error::ENOTDIR });
+        return Err(if file.kind == FileKind::Path {
+            Error::EBADF
+        } else {
+            Error::ENOTDIR
+        });
     }
     let mut bulk = thread.scratch.bulk.borrow_mut();
     let room = (size.0 as usize).min(bulk.len() - 64);
-    let (_, length) = file.client().read_directory(&mut bulk[..room]).map_err(|(error, _)| error)?;
+    let (_, length) = file
+        .client()
+        .read_directory(&mut bulk[..room])
+        .map_err(|(error, _)| error)?;
     user::copy_out(buffer.0, &bulk[..length])?;
     Ok(length as u64)
 }
 
 /// mknodat(2).
-pub fn mknodat(thread: &Thread, directory: Dir, path: Path, mode: Mode, device: Flags) -> Result<u64> {
-    let kind = if mode.0 & S_IFMT == 0 { S_IFREG } else { mode.0 & S_IFMT };
+pub fn mknodat(
+    thread: &Thread,
+    directory: Dir,
+    path: Path,
+    mode: Mode,
+    device: Flags,
+) -> Result<u64> {
+    let kind = if mode.0 & S_IFMT == 0 {
+        S_IFREG
+    } else {
+        mode.0 & S_IFMT
+    };
     if kind == S_IFDIR {
         return Err(Error::EPERM);
     }
-    make(thread, directory.0, path, kind | mode.0 & 0o7777, u64::from(device.0))
+    make(
+        thread,
+        directory.0,
+        path,
+        kind | mode.0 & 0o7777,
+        u64::from(device.0),
+    )
 }
 
 /// mknod(2).
@@ -126,7 +173,10 @@ pub fn mknod(thread: &Thread, path: Path, mode: Mode, device: Flags) -> Result<u
 
 fn make(thread: &Thread, directory: i32, path: Path, mode: u32, device: u64) -> Result<u64> {
     let mode = mode & !PROCESS.umask.load(Ordering::Relaxed);
-    ask(thread, directory, path.0, false, |s, d, p, rest| s.make_node(d, p, mode, device, rest)).map_err(Stop::error)?;
+    ask(thread, directory, path.0, false, |s, d, p, rest| {
+        s.make_node(d, p, mode, device, rest)
+    })
+    .map_err(Stop::error)?;
     Ok(0)
 }
 
@@ -145,8 +195,15 @@ pub fn unlinkat(thread: &Thread, directory: Dir, path: Path, flags: Flags) -> Re
     if flags.0 & !at::REMOVEDIR != 0 {
         return Err(Error::EINVAL);
     }
-    let how = if flags.0 & at::REMOVEDIR != 0 { path_flag::DIRECTORY } else { 0 };
-    ask(thread, directory.0, path.0, false, |s, d, p, rest| s.unlink(d, p, how, rest)).map_err(Stop::error)?;
+    let how = if flags.0 & at::REMOVEDIR != 0 {
+        path_flag::DIRECTORY
+    } else {
+        0
+    };
+    ask(thread, directory.0, path.0, false, |s, d, p, rest| {
+        s.unlink(d, p, how, rest)
+    })
+    .map_err(Stop::error)?;
     Ok(0)
 }
 
@@ -180,19 +237,39 @@ fn with_two<R>(
 }
 
 /// linkat(2).
-pub fn linkat(thread: &Thread, old_directory: Dir, old: Path, new_directory: Dir, new: Path, flags: Flags) -> Result<u64> {
+pub fn linkat(
+    thread: &Thread,
+    old_directory: Dir,
+    old: Path,
+    new_directory: Dir,
+    new: Path,
+    flags: Flags,
+) -> Result<u64> {
     if flags.0 & !(at::SYMLINK_FOLLOW | at::EMPTY_PATH) != 0 {
         return Err(Error::EINVAL);
     }
-    let mut how = if flags.0 & at::SYMLINK_FOLLOW == 0 { path_flag::NO_FOLLOW } else { 0 };
+    let mut how = if flags.0 & at::SYMLINK_FOLLOW == 0 {
+        path_flag::NO_FOLLOW
+    } else {
+        0
+    };
     if flags.0 & at::EMPTY_PATH != 0 {
         how |= path_flag::EMPTY;
     }
-    with_two(thread, old, new, how & path_flag::EMPTY != 0, |old, new, rest| {
-        walk_two((old_directory.0, old), (new_directory.0, new), rest, |s, (od, op), (nd, np), rest| {
-            s.link(od, op, nd, np, how, rest)
-        })
-    })?;
+    with_two(
+        thread,
+        old,
+        new,
+        how & path_flag::EMPTY != 0,
+        |old, new, rest| {
+            walk_two(
+                (old_directory.0, old),
+                (new_directory.0, new),
+                rest,
+                |s, (od, op), (nd, np), rest| s.link(od, op, nd, np, how, rest),
+            )
+        },
+    )?;
     Ok(0)
 }
 
@@ -202,21 +279,37 @@ pub fn link(thread: &Thread, old: Path, new: Path) -> Result<u64> {
 }
 
 /// renameat2(2).
-pub fn renameat2(thread: &Thread, old_directory: Dir, old: Path, new_directory: Dir, new: Path, flags: Flags) -> Result<u64> {
+pub fn renameat2(
+    thread: &Thread,
+    old_directory: Dir,
+    old: Path,
+    new_directory: Dir,
+    new: Path,
+    flags: Flags,
+) -> Result<u64> {
     // RENAME_NOREPLACE, RENAME_EXCHANGE; both at once mean nothing.
     if flags.0 & !3 != 0 || flags.0 == 3 {
         return Err(Error::EINVAL);
     }
     with_two(thread, old, new, false, |old, new, rest| {
-        walk_two((old_directory.0, old), (new_directory.0, new), rest, |s, (od, op), (nd, np), rest| {
-            s.rename(od, op, nd, np, flags.0, rest)
-        })
+        walk_two(
+            (old_directory.0, old),
+            (new_directory.0, new),
+            rest,
+            |s, (od, op), (nd, np), rest| s.rename(od, op, nd, np, flags.0, rest),
+        )
     })?;
     Ok(0)
 }
 
 /// renameat(2).
-pub fn renameat(thread: &Thread, old_directory: Dir, old: Path, new_directory: Dir, new: Path) -> Result<u64> {
+pub fn renameat(
+    thread: &Thread,
+    old_directory: Dir,
+    old: Path,
+    new_directory: Dir,
+    new: Path,
+) -> Result<u64> {
     renameat2(thread, old_directory, old, new_directory, new, Flags(0))
 }
 
@@ -228,7 +321,10 @@ pub fn rename(thread: &Thread, old: Path, new: Path) -> Result<u64> {
 /// symlinkat(2).
 pub fn symlinkat(thread: &Thread, target: Path, directory: Dir, path: Path) -> Result<u64> {
     with_two(thread, target, path, false, |target, path, rest| {
-        walk(directory.0, path, rest, |s, d, p, rest| s.symlink(target, d, p, rest)).map(|_| ())
+        walk(directory.0, path, rest, |s, d, p, rest| {
+            s.symlink(target, d, p, rest)
+        })
+        .map(|_| ())
     })?;
     Ok(0)
 }
@@ -239,7 +335,13 @@ pub fn symlink(thread: &Thread, target: Path, path: Path) -> Result<u64> {
 }
 
 /// readlinkat(2).
-pub fn readlinkat(thread: &Thread, directory: Dir, path: Path, buffer: Out, size: Size) -> Result<u64> {
+pub fn readlinkat(
+    thread: &Thread,
+    directory: Dir,
+    path: Path,
+    buffer: Out,
+    size: Size,
+) -> Result<u64> {
     if size.0 as i32 <= 0 {
         return Err(Error::EINVAL);
     }
@@ -250,19 +352,24 @@ pub fn readlinkat(thread: &Thread, directory: Dir, path: Path, buffer: Out, size
         // The text comes back where a redirect would.
         let mut position_rest = big_buffer(PATH_MAX + 64)?;
         let mut length = 0;
-        let walked = walk(directory.0, path, &mut position_rest, |s, d, p, redirect| {
-            let answer = s.read_link(d, p, rest);
-            match answer {
-                Ok((value, filled)) => {
-                    length = filled;
-                    Ok((value, 0))
+        let walked = walk(
+            directory.0,
+            path,
+            &mut position_rest,
+            |s, d, p, redirect| {
+                let answer = s.read_link(d, p, rest);
+                match answer {
+                    Ok((value, filled)) => {
+                        length = filled;
+                        Ok((value, 0))
+                    }
+                    Err((error, filled)) => {
+                        redirect[..filled].copy_from_slice(&rest[..filled]);
+                        Err((error, filled))
+                    }
                 }
-                Err((error, filled)) => {
-                    redirect[..filled].copy_from_slice(&rest[..filled]);
-                    Err((error, filled))
-                }
-            }
-        });
+            },
+        );
         match walked {
             Ok(_) => {}
             Err(Stop::Descriptor(AT_FDCWD)) => length = current_path(rest)?,
@@ -287,7 +394,10 @@ fn describe(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
         (Backing::Epoll(_), _) => "anon_inode:[eventpoll]",
         (Backing::Counter(_), _) => "anon_inode:[eventfd]",
         (_, FileKind::Pipe) => {
-            let inode = file.client().attributes().map_or(0, |attributes| attributes.inode);
+            let inode = file
+                .client()
+                .attributes()
+                .map_or(0, |attributes| attributes.inode);
             let _ = write!(line, "pipe:[{inode}]");
             ""
         }
@@ -295,7 +405,9 @@ fn describe(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
     };
     let _ = line.write_str(kind);
     let text = line.finish().trim_ascii_end().as_bytes();
-    out.get_mut(..text.len()).ok_or(Error::ERANGE)?.copy_from_slice(text);
+    out.get_mut(..text.len())
+        .ok_or(Error::ERANGE)?
+        .copy_from_slice(text);
     Ok(text.len())
 }
 
@@ -305,20 +417,46 @@ pub fn readlink(thread: &Thread, path: Path, buffer: Out, size: Size) -> Result<
 }
 
 /// mount(2): what the name server offers; only file systems that a server is running for.
-pub fn mount(thread: &Thread, source: Path, target: Path, kind: Path, flags: Flags, _data: crate::table::In) -> Result<u64> {
+pub fn mount(
+    thread: &Thread,
+    source: Path,
+    target: Path,
+    kind: Path,
+    flags: Flags,
+    _data: crate::table::In,
+) -> Result<u64> {
     PROCESS.require_root()?;
     let text = |at: User| {
-        if at.is_null() { Ok(Vec::new()) } else { user::string(at, PATH_MAX, Error::ENAMETOOLONG) }
+        if at.is_null() {
+            Ok(Vec::new())
+        } else {
+            user::string(at, PATH_MAX, Error::ENAMETOOLONG)
+        }
     };
     let (source, kind) = (text(source.0)?, text(kind.0)?);
     let (source, kind) = (core::str::from_utf8(&source), core::str::from_utf8(&kind));
-    let (Ok(source), Ok(kind)) = (source, kind) else { return Err(Error::EINVAL) };
-    let server = mounts()?.server_of_kind(kind.as_bytes()).ok_or(Error::ENODEV)?;
-    let directory = with_path(thread, target.0, false, |path, rest| open_directory(path, rest).map_err(Stop::Error)).map_err(Stop::error)?;
+    let (Ok(source), Ok(kind)) = (source, kind) else {
+        return Err(Error::EINVAL);
+    };
+    let server = mounts()?
+        .server_of_kind(kind.as_bytes())
+        .ok_or(Error::ENODEV)?;
+    let directory = with_path(thread, target.0, false, |path, rest| {
+        open_directory(path, rest).map_err(Stop::Error)
+    })
+    .map_err(Stop::error)?;
     let mut path = big_buffer(PATH_MAX)?;
     let length = path_of(&directory, &mut path)?;
     let point = core::str::from_utf8(&path[..length]).map_err(|_| Error::EINVAL)?;
-    crate::process::NAMES.mount(server, kind, source, point, directory.server, directory.handle, flags.0)?;
+    crate::process::NAMES.mount(
+        server,
+        kind,
+        source,
+        point,
+        directory.server,
+        directory.handle,
+        flags.0,
+    )?;
     PROCESS.mounts_changed.store(true, Ordering::Release);
     Ok(0)
 }
@@ -328,7 +466,9 @@ pub fn umount2(thread: &Thread, target: Path, flags: Flags) -> Result<u64> {
     PROCESS.require_root()?;
     with_path(thread, target.0, false, |path, _| {
         let point = core::str::from_utf8(path).map_err(|_| Error::EINVAL)?;
-        crate::process::NAMES.unmount(point, flags.0).map_err(Stop::Error)
+        crate::process::NAMES
+            .unmount(point, flags.0)
+            .map_err(Stop::Error)
     })
     .map_err(Stop::error)?;
     PROCESS.mounts_changed.store(true, Ordering::Release);

@@ -34,13 +34,19 @@ fn put_three(at: [User; 3], ids: [u32; 3]) -> Result<u64> {
 /// getresuid(2).
 pub fn getresuid(_: &Thread, real: Out, effective: Out, saved: Out) -> Result<u64> {
     let ids = PROCESS.ids()?;
-    put_three([real.0, effective.0, saved.0], [ids.ruid, ids.euid, ids.suid])
+    put_three(
+        [real.0, effective.0, saved.0],
+        [ids.ruid, ids.euid, ids.suid],
+    )
 }
 
 /// getresgid(2).
 pub fn getresgid(_: &Thread, real: Out, effective: Out, saved: Out) -> Result<u64> {
     let ids = PROCESS.ids()?;
-    put_three([real.0, effective.0, saved.0], [ids.rgid, ids.egid, ids.sgid])
+    put_three(
+        [real.0, effective.0, saved.0],
+        [ids.rgid, ids.egid, ids.sgid],
+    )
 }
 
 fn set(which: u32, a: u32, b: u32, c: u32) -> Result<Ids> {
@@ -51,11 +57,19 @@ fn set(which: u32, a: u32, b: u32, c: u32) -> Result<Ids> {
 
 /// setuid(2).
 pub fn setuid(_: &Thread, id: Flags) -> Result<u64> {
-    if id.0 == KEEP_ID { Err(Error::EINVAL) } else { set(id_call::SETUID, id.0, KEEP_ID, KEEP_ID).map(|_| 0) }
+    if id.0 == KEEP_ID {
+        Err(Error::EINVAL)
+    } else {
+        set(id_call::SETUID, id.0, KEEP_ID, KEEP_ID).map(|_| 0)
+    }
 }
 /// setgid(2).
 pub fn setgid(_: &Thread, id: Flags) -> Result<u64> {
-    if id.0 == KEEP_ID { Err(Error::EINVAL) } else { set(id_call::SETGID, id.0, KEEP_ID, KEEP_ID).map(|_| 0) }
+    if id.0 == KEEP_ID {
+        Err(Error::EINVAL)
+    } else {
+        set(id_call::SETGID, id.0, KEEP_ID, KEEP_ID).map(|_| 0)
+    }
 }
 /// setreuid(2).
 pub fn setreuid(_: &Thread, real: Flags, effective: Flags) -> Result<u64> {
@@ -93,7 +107,9 @@ const MOST_GROUPS: usize = 1024;
 pub fn getgroups(thread: &Thread, size: Int, list: Out) -> Result<u64> {
     let room = usize::try_from(size.0).map_err(|_| Error::EINVAL)?;
     let mut bulk = thread.scratch.bulk.borrow_mut();
-    let (_, length) = SERVER.groups(&mut bulk[..MOST_GROUPS * 4]).map_err(|(error, _)| error)?;
+    let (_, length) = SERVER
+        .groups(&mut bulk[..MOST_GROUPS * 4])
+        .map_err(|(error, _)| error)?;
     let count = length / 4;
     if room == 0 {
         return Ok(count as u64);
@@ -110,7 +126,10 @@ pub fn getgroups(thread: &Thread, size: Int, list: Out) -> Result<u64> {
 
 /// setgroups(2).
 pub fn setgroups(thread: &Thread, size: Int, list: In) -> Result<u64> {
-    let count = usize::try_from(size.0).ok().filter(|&n| n <= MOST_GROUPS).ok_or(Error::EINVAL)?;
+    let count = usize::try_from(size.0)
+        .ok()
+        .filter(|&n| n <= MOST_GROUPS)
+        .ok_or(Error::EINVAL)?;
     let mut bulk = thread.scratch.bulk.borrow_mut();
     let bytes = &mut bulk[..count * 4];
     user::copy_in(list.0, bytes)?;
@@ -145,9 +164,13 @@ fn limit(pid: i32, resource: u32, new: Option<[u64; 2]>) -> Result<[u64; 2]> {
     if new.is_some() && own {
         use k42_api::memory::limit as kept;
         match resource {
-            RLIMIT_FSIZE => PROCESS.file_size_limit.store(soft, core::sync::atomic::Ordering::Relaxed),
+            RLIMIT_FSIZE => PROCESS
+                .file_size_limit
+                .store(soft, core::sync::atomic::Ordering::Relaxed),
             RLIMIT_NOFILE => PROCESS.files.lock().set_limit(soft as usize),
-            kept::DATA | kept::STACK | kept::ADDRESS_SPACE => crate::process::MEMORY.set_limit(resource, soft)?,
+            kept::DATA | kept::STACK | kept::ADDRESS_SPACE => {
+                crate::process::MEMORY.set_limit(resource, soft)?
+            }
             _ => {}
         }
     }
@@ -166,9 +189,17 @@ fn put_pair(at: User, [a, b]: [u64; 2]) -> Result<u64> {
 
 /// prlimit64(2).
 pub fn prlimit64(_: &Thread, pid: Int, resource: Flags, new: In, old: Out) -> Result<u64> {
-    let wanted = if new.0.is_null() { None } else { Some(get_pair(new.0)?) };
+    let wanted = if new.0.is_null() {
+        None
+    } else {
+        Some(get_pair(new.0)?)
+    };
     let before = limit(pid.0, resource.0, wanted)?;
-    if old.0.is_null() { Ok(0) } else { put_pair(old.0, before) }
+    if old.0.is_null() {
+        Ok(0)
+    } else {
+        put_pair(old.0, before)
+    }
 }
 
 /// getrlimit(2).
@@ -186,7 +217,9 @@ pub fn getpriority(_: &Thread, which: Int, who: Int) -> Result<u64> {
     if !(0..=2).contains(&which.0) {
         return Err(Error::EINVAL);
     }
-    SERVER.priority(which.0 as u32, who.0, false, 0).map(|value| value as u64)
+    SERVER
+        .priority(which.0 as u32, who.0, false, 0)
+        .map(|value| value as u64)
 }
 
 /// setpriority(2).
@@ -194,13 +227,17 @@ pub fn setpriority(_: &Thread, which: Int, who: Int, nice: Int) -> Result<u64> {
     if !(0..=2).contains(&which.0) {
         return Err(Error::EINVAL);
     }
-    SERVER.priority(which.0 as u32, who.0, true, nice.0.clamp(-20, 19)).map(|_| 0)
+    SERVER
+        .priority(which.0 as u32, who.0, true, nice.0.clamp(-20, 19))
+        .map(|_| 0)
 }
 
 /// nice(2).
 pub fn nice(_: &Thread, increment: Int) -> Result<u64> {
     let now = 20 - SERVER.priority(0, 0, false, 0)?;
-    let wanted = now.saturating_add(increment.0.clamp(-40, 40)).clamp(-20, 19);
+    let wanted = now
+        .saturating_add(increment.0.clamp(-40, 40))
+        .clamp(-20, 19);
     SERVER.priority(0, 0, true, wanted).map(|_| 0)
 }
 
@@ -211,13 +248,27 @@ pub fn capget(_: &Thread, header: In, data: Out) -> Result<u64> {
     let version = user::get_u32(header.0)?;
     if version != VERSION && version != 0x2007_1026 {
         user::put_u32(header.0, VERSION)?;
-        return if data.0.is_null() { Ok(0) } else { Err(Error::EINVAL) };
+        return if data.0.is_null() {
+            Ok(0)
+        } else {
+            Err(Error::EINVAL)
+        };
     }
     if data.0.is_null() {
         return Ok(0);
     }
     let have = if PROCESS.ids()?.euid == 0 { ALL } else { 0 };
-    for (word, bits) in [have as u32, have as u32, 0, (have >> 32) as u32, (have >> 32) as u32, 0].into_iter().enumerate() {
+    for (word, bits) in [
+        have as u32,
+        have as u32,
+        0,
+        (have >> 32) as u32,
+        (have >> 32) as u32,
+        0,
+    ]
+    .into_iter()
+    .enumerate()
+    {
         user::put_u32(data.0.add(word as u64 * 4), bits)?;
     }
     Ok(0)

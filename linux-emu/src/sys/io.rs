@@ -6,7 +6,10 @@
 use crate::event::{self, Source};
 use crate::file::{Backing, FileRef, OpenFile, flag};
 use crate::process::PROCESS;
-use crate::signal::{Info, code, set::number::{SIGPIPE, SIGXFSZ}};
+use crate::signal::{
+    Info, code,
+    set::number::{SIGPIPE, SIGXFSZ},
+};
 use crate::table::{Fd, In, Long, Out, Size};
 use crate::thread::Thread;
 use crate::user::{self, User};
@@ -21,20 +24,33 @@ pub const MOST: usize = 0x7fff_f000;
 
 /// Whether a file has no offsets: one chunk that has come is an answer.
 fn is_stream(file: &OpenFile) -> bool {
-    matches!(file.kind, FileKind::Pipe | FileKind::Terminal | FileKind::Device)
+    matches!(
+        file.kind,
+        FileKind::Pipe | FileKind::Terminal | FileKind::Device
+    )
 }
 
 /// Reads up to `count` bytes of `file` at `offset` to `to`.
-pub fn read_file(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64) -> Result<usize> {
+pub fn read_file(
+    thread: &Thread,
+    file: &FileRef,
+    to: User,
+    count: usize,
+    offset: u64,
+) -> Result<usize> {
     file.check_readable()?;
     let count = count.min(MOST);
     to.check(count)?;
     match (&file.backing, file.kind) {
         (Backing::Server, FileKind::Null) => return Ok(0),
-        (Backing::Server, FileKind::Zero | FileKind::Full) => return user::clear(to, count).map(|()| count),
+        (Backing::Server, FileKind::Zero | FileKind::Full) => {
+            return user::clear(to, count).map(|()| count);
+        }
         (Backing::Server, FileKind::Directory) => return Err(Error::EISDIR),
         (Backing::Server, _) => {}
-        (Backing::Counter(counter), _) => return super::poll::read_counter(thread, file, counter, to, count),
+        (Backing::Counter(counter), _) => {
+            return super::poll::read_counter(thread, file, counter, to, count);
+        }
         (Backing::Epoll(_), _) => return Err(Error::EINVAL),
     }
     if count == 0 {
@@ -46,10 +62,24 @@ pub fn read_file(thread: &Thread, file: &FileRef, to: User, count: usize, offset
     let mut done = 0;
     loop {
         let wanted = (count - done).min(CHUNK);
-        let at = if offset == CURRENT { CURRENT } else { offset + done as u64 };
-        let ask = || client.read(at, &mut buffer[..wanted]).map(|(_, length)| length).map_err(|(error, _)| error);
+        let at = if offset == CURRENT {
+            CURRENT
+        } else {
+            offset + done as u64
+        };
+        let ask = || {
+            client
+                .read(at, &mut buffer[..wanted])
+                .map(|(_, length)| length)
+                .map_err(|(error, _)| error)
+        };
         let got = if done == 0 {
-            event::blocking(thread, Source::File(file.server, file.handle), file.non_blocking(), ask)
+            event::blocking(
+                thread,
+                Source::File(file.server, file.handle),
+                file.non_blocking(),
+                ask,
+            )
         } else {
             let mut ask = ask;
             ask()
@@ -74,15 +104,29 @@ pub fn read_file(thread: &Thread, file: &FileRef, to: User, count: usize, offset
 }
 
 /// Writes `count` bytes from `from` to `file` at `offset`.
-pub fn write_file(thread: &Thread, file: &FileRef, from: User, count: usize, offset: u64) -> Result<usize> {
+pub fn write_file(
+    thread: &Thread,
+    file: &FileRef,
+    from: User,
+    count: usize,
+    offset: u64,
+) -> Result<usize> {
     file.check_writable()?;
     let count = count.min(MOST);
     from.check(count)?;
     match (&file.backing, file.kind) {
         (Backing::Server, FileKind::Null | FileKind::Zero) => return Ok(count),
-        (Backing::Server, FileKind::Full) => return if count == 0 { Ok(0) } else { Err(Error::ENOSPC) },
+        (Backing::Server, FileKind::Full) => {
+            return if count == 0 {
+                Ok(0)
+            } else {
+                Err(Error::ENOSPC)
+            };
+        }
         (Backing::Server, _) => {}
-        (Backing::Counter(counter), _) => return super::poll::write_counter(thread, file, counter, from, count),
+        (Backing::Counter(counter), _) => {
+            return super::poll::write_counter(thread, file, counter, from, count);
+        }
         (Backing::Epoll(_), _) => return Err(Error::EINVAL),
     }
     if count == 0 {
@@ -124,7 +168,12 @@ fn within_limit(thread: &Thread, file: &FileRef, count: usize, offset: u64) -> R
         offset
     };
     if at >= limit {
-        let info = Info { signal: SIGXFSZ, code: code::SI_USER, pid: PROCESS.pid(), ..Info::default() };
+        let info = Info {
+            signal: SIGXFSZ,
+            code: code::SI_USER,
+            pid: PROCESS.pid(),
+            ..Info::default()
+        };
         crate::signal::deliver::to_thread(thread, info);
         return Err(Error::EFBIG);
     }
@@ -132,15 +181,32 @@ fn within_limit(thread: &Thread, file: &FileRef, count: usize, offset: u64) -> R
 }
 
 /// Writes one message's worth; waits while the file can take nothing. `done` bytes went before.
-pub fn write_piece(thread: &Thread, file: &FileRef, piece: &[u8], offset: u64, done: usize) -> Result<usize> {
+pub fn write_piece(
+    thread: &Thread,
+    file: &FileRef,
+    piece: &[u8],
+    offset: u64,
+    done: usize,
+) -> Result<usize> {
     let client = file.client();
-    let at = if offset == CURRENT { CURRENT } else { offset + done as u64 };
+    let at = if offset == CURRENT {
+        CURRENT
+    } else {
+        offset + done as u64
+    };
     let source = Source::File(file.server, file.handle);
-    let sent = event::blocking(thread, source, file.non_blocking(), || client.write(at, piece));
+    let sent = event::blocking(thread, source, file.non_blocking(), || {
+        client.write(at, piece)
+    });
     match sent {
         Ok(sent) => Ok((sent as usize).min(piece.len())),
         Err(Error::EPIPE) => {
-            let info = Info { signal: SIGPIPE, code: code::SI_USER, pid: PROCESS.pid(), ..Info::default() };
+            let info = Info {
+                signal: SIGPIPE,
+                code: code::SI_USER,
+                pid: PROCESS.pid(),
+                ..Info::default()
+            };
             crate::signal::deliver::to_thread(thread, info);
             Err(Error::EPIPE)
         }
@@ -163,7 +229,9 @@ pub fn write(thread: &Thread, fd: Fd, buffer: In, count: Size) -> Result<u64> {
 /// EINVAL for a negative offset, ESPIPE for a file without offsets.
 pub fn check_offset(file: &OpenFile, offset: i64) -> Result<u64> {
     let offset = u64::try_from(offset).map_err(|_| Error::EINVAL)?;
-    if matches!(file.kind, FileKind::Pipe | FileKind::Terminal) || !matches!(file.backing, Backing::Server) {
+    if matches!(file.kind, FileKind::Pipe | FileKind::Terminal)
+        || !matches!(file.backing, Backing::Server)
+    {
         return Err(Error::ESPIPE);
     }
     Ok(offset)
@@ -196,9 +264,17 @@ pub fn read_own(thread: &Thread, file: &FileRef, to: &mut [u8], offset: u64) -> 
     }
     let client = file.served()?;
     let wanted = to.len().min(CHUNK);
-    event::blocking(thread, Source::File(file.server, file.handle), file.non_blocking(), || {
-        client.read(offset, &mut to[..wanted]).map(|(_, length)| length).map_err(|(error, _)| error)
-    })
+    event::blocking(
+        thread,
+        Source::File(file.server, file.handle),
+        file.non_blocking(),
+        || {
+            client
+                .read(offset, &mut to[..wanted])
+                .map(|(_, length)| length)
+                .map_err(|(error, _)| error)
+        },
+    )
 }
 
 /// Writes from the library's own memory, all of it unless an error comes between.
@@ -221,19 +297,38 @@ fn write_own(thread: &Thread, file: &FileRef, data: &[u8], offset: u64) -> Resul
 }
 
 /// Copies up to `count` bytes between files; offsets of [`CURRENT`] move with the files.
-fn transfer(thread: &Thread, input: &FileRef, output: &FileRef, mut from: u64, mut to: u64, count: usize) -> Result<usize> {
+fn transfer(
+    thread: &Thread,
+    input: &FileRef,
+    output: &FileRef,
+    mut from: u64,
+    mut to: u64,
+    count: usize,
+) -> Result<usize> {
     input.check_readable()?;
     output.check_writable()?;
     let mut buffer = thread.scratch.bulk.borrow_mut();
     let mut done = 0;
     while done < count {
         let wanted = (count - done).min(CHUNK);
-        let step = read_own(thread, input, &mut buffer[..wanted], from)
-            .and_then(|got| Ok((got, if got == 0 { 0 } else { write_own(thread, output, &buffer[..got], to)? })));
+        let step = read_own(thread, input, &mut buffer[..wanted], from).and_then(|got| {
+            Ok((
+                got,
+                if got == 0 {
+                    0
+                } else {
+                    write_own(thread, output, &buffer[..got], to)?
+                },
+            ))
+        });
         match step {
             Ok((got, sent)) => {
                 done += sent;
-                from = if from == CURRENT { from } else { from + sent as u64 };
+                from = if from == CURRENT {
+                    from
+                } else {
+                    from + sent as u64
+                };
                 to = if to == CURRENT { to } else { to + sent as u64 };
                 if sent < got && from == CURRENT {
                     // Take back what was read but could not be written.
@@ -256,7 +351,10 @@ pub fn sendfile(thread: &Thread, out: Fd, input: Fd, offset: Out, count: Size) -
     if output.flags() & flag::O_APPEND != 0 && !matches!(output.kind, FileKind::Null) {
         return Err(Error::EINVAL);
     }
-    if matches!(input.kind, FileKind::Pipe | FileKind::Terminal | FileKind::Directory) {
+    if matches!(
+        input.kind,
+        FileKind::Pipe | FileKind::Terminal | FileKind::Directory
+    ) {
         return Err(Error::EINVAL);
     }
     let count = (count.0 as usize).min(MOST);
@@ -270,7 +368,15 @@ pub fn sendfile(thread: &Thread, out: Fd, input: Fd, offset: Out, count: Size) -
 }
 
 /// copy_file_range(2).
-pub fn copy_file_range(thread: &Thread, input: Fd, in_offset: Out, output: Fd, out_offset: Out, count: Size, flags: crate::table::Flags) -> Result<u64> {
+pub fn copy_file_range(
+    thread: &Thread,
+    input: Fd,
+    in_offset: Out,
+    output: Fd,
+    out_offset: Out,
+    count: Size,
+    flags: crate::table::Flags,
+) -> Result<u64> {
     if flags.0 != 0 {
         return Err(Error::EINVAL);
     }
@@ -285,9 +391,22 @@ pub fn copy_file_range(thread: &Thread, input: Fd, in_offset: Out, output: Fd, o
     if output.flags() & flag::O_APPEND != 0 {
         return Err(Error::EBADF);
     }
-    let start = |file: &OpenFile, at: User| if at.is_null() { Ok(CURRENT) } else { check_offset(file, user::get_i64(at)?) };
+    let start = |file: &OpenFile, at: User| {
+        if at.is_null() {
+            Ok(CURRENT)
+        } else {
+            check_offset(file, user::get_i64(at)?)
+        }
+    };
     let (from, to) = (start(&input, in_offset.0)?, start(&output, out_offset.0)?);
-    let done = transfer(thread, &input, &output, from, to, (count.0 as usize).min(MOST))?;
+    let done = transfer(
+        thread,
+        &input,
+        &output,
+        from,
+        to,
+        (count.0 as usize).min(MOST),
+    )?;
     for (at, offset) in [(in_offset.0, from), (out_offset.0, to)] {
         if !at.is_null() {
             user::put_u64(at, offset + done as u64)?;

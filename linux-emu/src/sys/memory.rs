@@ -57,16 +57,28 @@ fn pages(bytes: u64, error: Error) -> Result<u64> {
 
 /// EINVAL unless page-aligned; ENOMEM if the range leaves the program's part.
 fn range(address: u64, bytes: u64) -> Result<u64> {
-    if address % PAGE != 0 {
+    if !address.is_multiple_of(PAGE) {
         return Err(Error::EINVAL);
     }
     let bytes = pages(bytes, Error::ENOMEM)?;
-    if address.checked_add(bytes).is_none_or(|end| end > LIMIT) { Err(Error::ENOMEM) } else { Ok(bytes) }
+    if address.checked_add(bytes).is_none_or(|end| end > LIMIT) {
+        Err(Error::ENOMEM)
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// mmap(2).
-pub fn mmap(_: &Thread, address: Addr, length: Size, protection: Flags, flags: Flags, fd: Fd, offset: Size) -> Result<u64> {
-    if length.0 == 0 || offset.0 % PAGE != 0 {
+pub fn mmap(
+    _: &Thread,
+    address: Addr,
+    length: Size,
+    protection: Flags,
+    flags: Flags,
+    fd: Fd,
+    offset: Size,
+) -> Result<u64> {
+    if length.0 == 0 || !offset.0.is_multiple_of(PAGE) {
         return Err(Error::EINVAL);
     }
     let bytes = pages(length.0, Error::ENOMEM)?;
@@ -81,7 +93,10 @@ pub fn mmap(_: &Thread, address: Addr, length: Size, protection: Flags, flags: F
     }
     for (bit, option) in [
         (map::FIXED, MapOptions::FIXED),
-        (map::FIXED_NOREPLACE, MapOptions::FIXED | MapOptions::NO_REPLACE),
+        (
+            map::FIXED_NOREPLACE,
+            MapOptions::FIXED | MapOptions::NO_REPLACE,
+        ),
         (map::GROWSDOWN, MapOptions::GROWS_DOWN),
         (map::NORESERVE, MapOptions::NO_RESERVE),
         (map::POPULATE, MapOptions::EAGER),
@@ -94,7 +109,7 @@ pub fn mmap(_: &Thread, address: Addr, length: Size, protection: Flags, flags: F
         options |= MapOptions::SHARED;
     }
     let fixed = options.contains(MapOptions::FIXED);
-    if fixed && address.0 % PAGE != 0 {
+    if fixed && !address.0.is_multiple_of(PAGE) {
         return Err(Error::EINVAL);
     }
     if fixed && address.0.checked_add(bytes).is_none_or(|end| end > LIMIT) {
@@ -115,11 +130,16 @@ pub fn mmap(_: &Thread, address: Addr, length: Size, protection: Flags, flags: F
         _ => return Err(Error::ENODEV),
     }
     file.check_readable().map_err(|_| Error::EACCES)?;
-    if shared && options.contains(MapOptions::WRITE) && file.flags() & flag::O_ACCMODE != flag::O_RDWR {
+    if shared
+        && options.contains(MapOptions::WRITE)
+        && file.flags() & flag::O_ACCMODE != flag::O_RDWR
+    {
         return Err(Error::EACCES);
     }
     // Later mprotect may ask for more than the mapping starts with.
-    let mut wanted = options & (MapOptions::READ | MapOptions::WRITE | MapOptions::EXECUTE | MapOptions::SHARED) | MapOptions::READ;
+    let mut wanted = options
+        & (MapOptions::READ | MapOptions::WRITE | MapOptions::EXECUTE | MapOptions::SHARED)
+        | MapOptions::READ;
     if shared && file.flags() & flag::O_ACCMODE == flag::O_RDWR {
         wanted |= MapOptions::WRITE;
     }
@@ -154,13 +174,20 @@ pub fn mprotect(_: &Thread, address: Addr, length: Size, protection: Flags) -> R
 }
 
 /// mremap(2).
-pub fn mremap(_: &Thread, address: Addr, old: Size, new: Size, flags: Flags, new_address: Addr) -> Result<u64> {
+pub fn mremap(
+    _: &Thread,
+    address: Addr,
+    old: Size,
+    new: Size,
+    flags: Flags,
+    new_address: Addr,
+) -> Result<u64> {
     const MAYMOVE: u32 = 1;
     const FIXED: u32 = 2;
-    if flags.0 & !(MAYMOVE | FIXED) != 0 || address.0 % PAGE != 0 || new.0 == 0 {
+    if flags.0 & !(MAYMOVE | FIXED) != 0 || !address.0.is_multiple_of(PAGE) || new.0 == 0 {
         return Err(Error::EINVAL);
     }
-    if flags.0 & FIXED != 0 && (flags.0 & MAYMOVE == 0 || new_address.0 % PAGE != 0) {
+    if flags.0 & FIXED != 0 && (flags.0 & MAYMOVE == 0 || !new_address.0.is_multiple_of(PAGE)) {
         return Err(Error::EINVAL);
     }
     let (old, new) = (pages(old.0, Error::EINVAL)?, pages(new.0, Error::ENOMEM)?);
@@ -210,12 +237,20 @@ pub fn mlock(_: &Thread, address: Addr, length: Size) -> Result<u64> {
 
 /// mlock2(2).
 pub fn mlock2(thread: &Thread, address: Addr, length: Size, flags: Flags) -> Result<u64> {
-    if flags.0 & !1 != 0 { Err(Error::EINVAL) } else { mlock(thread, address, length) }
+    if flags.0 & !1 != 0 {
+        Err(Error::EINVAL)
+    } else {
+        mlock(thread, address, length)
+    }
 }
 
 /// mlockall(2).
 pub fn mlockall(_: &Thread, flags: Flags) -> Result<u64> {
-    if flags.0 == 0 || flags.0 & !7 != 0 || flags.0 == 4 { Err(Error::EINVAL) } else { Ok(0) }
+    if flags.0 == 0 || flags.0 & !7 != 0 || flags.0 == 4 {
+        Err(Error::EINVAL)
+    } else {
+        Ok(0)
+    }
 }
 
 /// munlockall(2).
@@ -231,7 +266,9 @@ pub fn mincore(thread: &Thread, address: Addr, length: Size, vector: Out) -> Res
     while at < end {
         let now = (end - at).min(4096 * PAGE);
         let count = (now / PAGE) as usize;
-        let (_, got) = MEMORY.resident(at, now, &mut bulk[..count]).map_err(|(error, _)| error)?;
+        let (_, got) = MEMORY
+            .resident(at, now, &mut bulk[..count])
+            .map_err(|(error, _)| error)?;
         user::copy_out(to, &bulk[..got])?;
         to = to.add(count as u64);
         at += now;

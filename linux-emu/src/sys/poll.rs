@@ -23,17 +23,33 @@ use k42_api::files::{FileKind, poll as bits};
 pub fn readiness(file: &OpenFile, events: u32, notify: bool) -> u32 {
     match (&file.backing, file.kind) {
         (Backing::Epoll(epoll), _) => {
-            if epoll.lock().any_ready(notify) { events & (bits::IN | bits::RDNORM) } else { 0 }
+            if epoll.lock().any_ready(notify) {
+                events & (bits::IN | bits::RDNORM)
+            } else {
+                0
+            }
         }
         (Backing::Counter(counter), _) => {
             let value = counter.lock().value;
-            let readable = if value > 0 { bits::IN | bits::RDNORM } else { 0 };
-            events & (readable | if value < u64::MAX - 1 { bits::OUT | bits::WRNORM } else { 0 })
+            let readable = if value > 0 {
+                bits::IN | bits::RDNORM
+            } else {
+                0
+            };
+            events
+                & (readable
+                    | if value < u64::MAX - 1 {
+                        bits::OUT | bits::WRNORM
+                    } else {
+                        0
+                    })
         }
         (Backing::Server, FileKind::Pipe | FileKind::Terminal | FileKind::Device) => {
             let asked = events | bits::ERR | bits::HUP;
             // A server that has gone is an error on the file.
-            file.client().poll(asked, notify).map_or(bits::ERR, |found| found & asked)
+            file.client()
+                .poll(asked, notify)
+                .map_or(bits::ERR, |found| found & asked)
         }
         (Backing::Server, FileKind::Path) => bits::NVAL,
         _ => events & (bits::IN | bits::OUT | bits::RDNORM | bits::WRNORM),
@@ -41,7 +57,11 @@ pub fn readiness(file: &OpenFile, events: u32, notify: bool) -> u32 {
 }
 
 /// Repeats `look` until it finds something, or `deadline` (`Some(None)`: do not wait at all is a deadline in the past).
-fn until<R>(thread: &Thread, deadline: Option<u64>, mut look: impl FnMut(bool) -> Result<Option<R>>) -> Result<Option<R>> {
+fn until<R>(
+    thread: &Thread,
+    deadline: Option<u64>,
+    mut look: impl FnMut(bool) -> Result<Option<R>>,
+) -> Result<Option<R>> {
     loop {
         let since = event::seen();
         let over = deadline.is_some_and(|deadline| port::now() >= deadline);
@@ -61,7 +81,11 @@ fn until<R>(thread: &Thread, deadline: Option<u64>, mut look: impl FnMut(bool) -
 /// Most descriptors of a poll.
 fn check_count(count: u64) -> Result<usize> {
     let most = PROCESS.files.lock().limit() as u64;
-    if count > most { Err(Error::EINVAL) } else { Ok(count as usize) }
+    if count > most {
+        Err(Error::EINVAL)
+    } else {
+        Ok(count as usize)
+    }
 }
 
 /// poll(2) until a timebase value; goes on after signals without handlers.
@@ -69,7 +93,11 @@ pub fn poll_until(thread: &Thread, fds: User, count: u64, deadline: Option<u64>)
     let result = poll_files(thread, fds, check_count(count)?, deadline);
     match result {
         Err(RESTART) => {
-            thread.restart.set(Restart::Poll { fds: fds.0, count, until: deadline });
+            thread.restart.set(Restart::Poll {
+                fds: fds.0,
+                count,
+                until: deadline,
+            });
             Err(RESTART_BLOCK)
         }
         other => other,
@@ -107,19 +135,32 @@ fn poll_files(thread: &Thread, fds: User, count: usize, deadline: Option<u64>) -
 
 /// poll(2).
 pub fn poll(thread: &Thread, fds: Out, count: Size, timeout: Int) -> Result<u64> {
-    let deadline = if timeout.0 < 0 { None } else { Some(port::after_ns(timeout.0 as u64 * 1_000_000)) };
+    let deadline = if timeout.0 < 0 {
+        None
+    } else {
+        Some(port::after_ns(timeout.0 as u64 * 1_000_000))
+    };
     poll_until(thread, fds.0, count.0, deadline)
 }
 
 /// Runs a wait with another signal mask; the time that is left goes back to `timeout`.
-fn with_mask(thread: &Thread, mask: Option<SignalSet>, timeout: User, deadline: Option<u64>, wait: impl FnOnce() -> Result<u64>) -> Result<u64> {
+fn with_mask(
+    thread: &Thread,
+    mask: Option<SignalSet>,
+    timeout: User,
+    deadline: Option<u64>,
+    wait: impl FnOnce() -> Result<u64>,
+) -> Result<u64> {
     if let Some(mask) = mask {
         borrow_mask(thread, mask);
     }
     let result = wait();
     if let (Some(deadline), false) = (deadline, timeout.is_null()) {
         // As Linux: a failure to write the rest does not change the result.
-        let _ = put_timespec(timeout, port::ticks_to_ns(deadline.saturating_sub(port::now())));
+        let _ = put_timespec(
+            timeout,
+            port::ticks_to_ns(deadline.saturating_sub(port::now())),
+        );
     }
     match result {
         // The mask stays borrowed until the handler's frame has noted the old one.
@@ -142,15 +183,28 @@ fn get_mask(at: User, size: u64) -> Result<Option<SignalSet>> {
 }
 
 fn get_deadline(timeout: User) -> Result<Option<u64>> {
-    if timeout.is_null() { Ok(None) } else { get_timespec(timeout).map(|ns| Some(port::after_ns(ns))) }
+    if timeout.is_null() {
+        Ok(None)
+    } else {
+        get_timespec(timeout).map(|ns| Some(port::after_ns(ns)))
+    }
 }
 
 /// ppoll(2).
-pub fn ppoll(thread: &Thread, fds: Out, count: Size, timeout: In, mask: In, size: Size) -> Result<u64> {
+pub fn ppoll(
+    thread: &Thread,
+    fds: Out,
+    count: Size,
+    timeout: In,
+    mask: In,
+    size: Size,
+) -> Result<u64> {
     let deadline = get_deadline(timeout.0)?;
     let mask = get_mask(mask.0, size.0)?;
     let count = check_count(count.0)?;
-    with_mask(thread, mask, timeout.0, deadline, || poll_files(thread, fds.0, count, deadline))
+    with_mask(thread, mask, timeout.0, deadline, || {
+        poll_files(thread, fds.0, count, deadline)
+    })
 }
 
 /// What each of the three sets of select asks for.
@@ -160,8 +214,15 @@ const SELECT: [u32; 3] = [
     bits::PRI,
 ];
 
-fn select_files(thread: &Thread, count: i32, sets: [User; 3], deadline: Option<u64>) -> Result<u64> {
-    let count = usize::try_from(count).map_err(|_| Error::EINVAL)?.min(PROCESS.files.lock().room());
+fn select_files(
+    thread: &Thread,
+    count: i32,
+    sets: [User; 3],
+    deadline: Option<u64>,
+) -> Result<u64> {
+    let count = usize::try_from(count)
+        .map_err(|_| Error::EINVAL)?
+        .min(PROCESS.files.lock().room());
     let bytes = count.div_ceil(64) * 8;
     let mut asked: [Vec<u8>; 3] = [Vec::new(), Vec::new(), Vec::new()];
     for (set, at) in asked.iter_mut().zip(sets) {
@@ -171,13 +232,14 @@ fn select_files(thread: &Thread, count: i32, sets: [User; 3], deadline: Option<u
     }
     let has = |set: &[u8], fd: usize| {
         // Sets are arrays of longs: bit n is in long n / 64.
-        set.get(fd / 64 * 8..fd / 64 * 8 + 8).is_some_and(|word| {
-            word.try_into().map_or(0, u64::from_ne_bytes) >> (fd % 64) & 1 != 0
-        })
+        set.get(fd / 64 * 8..fd / 64 * 8 + 8)
+            .is_some_and(|word| word.try_into().map_or(0, u64::from_ne_bytes) >> (fd % 64) & 1 != 0)
     };
     let mut files = Vec::new();
     for fd in 0..count {
-        let events = (0..3).filter(|&n| has(&asked[n], fd)).fold(0, |events, n| events | SELECT[n]);
+        let events = (0..3)
+            .filter(|&n| has(&asked[n], fd))
+            .fold(0, |events, n| events | SELECT[n]);
         if events != 0 {
             files.try_reserve(1).map_err(|_| Error::ENOMEM)?;
             files.push((fd, events, PROCESS.file(fd as i32)?));
@@ -192,7 +254,10 @@ fn select_files(thread: &Thread, count: i32, sets: [User; 3], deadline: Option<u
             for n in 0..3 {
                 if has(&asked[n], *fd) && now & SELECT[n] != 0 {
                     let at = fd / 64 * 8;
-                    let word = results[n][at..at + 8].try_into().map_or(0, u64::from_ne_bytes) | 1 << (fd % 64);
+                    let word = results[n][at..at + 8]
+                        .try_into()
+                        .map_or(0, u64::from_ne_bytes)
+                        | 1 << (fd % 64);
                     results[n][at..at + 8].copy_from_slice(&word.to_ne_bytes());
                     ready += 1;
                 }
@@ -210,23 +275,54 @@ fn select_files(thread: &Thread, count: i32, sets: [User; 3], deadline: Option<u
 }
 
 /// select(2).
-pub fn select(thread: &Thread, count: Int, read: Out, write: Out, except: Out, timeout: Out) -> Result<u64> {
-    let deadline = if timeout.0.is_null() { None } else { Some(port::after_ns(get_timeval(timeout.0)?)) };
+pub fn select(
+    thread: &Thread,
+    count: Int,
+    read: Out,
+    write: Out,
+    except: Out,
+    timeout: Out,
+) -> Result<u64> {
+    let deadline = if timeout.0.is_null() {
+        None
+    } else {
+        Some(port::after_ns(get_timeval(timeout.0)?))
+    };
     let result = select_files(thread, count.0, [read.0, write.0, except.0], deadline);
     if let (Some(deadline), false) = (deadline, timeout.0.is_null()) {
         let rest = port::ticks_to_ns(deadline.saturating_sub(port::now()));
         let _ = user::put_u64(timeout.0, rest / 1_000_000_000);
         let _ = user::put_u64(timeout.0.add(8), rest % 1_000_000_000 / 1000);
     }
-    result.map_err(|error| if error == RESTART { RESTART_NO_HANDLER } else { error })
+    result.map_err(|error| {
+        if error == RESTART {
+            RESTART_NO_HANDLER
+        } else {
+            error
+        }
+    })
 }
 
 /// pselect6(2).
-pub fn pselect6(thread: &Thread, count: Int, read: Out, write: Out, except: Out, timeout: In, mask: In) -> Result<u64> {
+pub fn pselect6(
+    thread: &Thread,
+    count: Int,
+    read: Out,
+    write: Out,
+    except: Out,
+    timeout: In,
+    mask: In,
+) -> Result<u64> {
     let deadline = get_deadline(timeout.0)?;
-    let mask = if mask.0.is_null() { None } else { get_mask(User(user::get_u64(mask.0)?), user::get_u64(mask.0.add(8))?)? };
+    let mask = if mask.0.is_null() {
+        None
+    } else {
+        get_mask(User(user::get_u64(mask.0)?), user::get_u64(mask.0.add(8))?)?
+    };
     let sets = [read.0, write.0, except.0];
-    with_mask(thread, mask, timeout.0, deadline, || select_files(thread, count.0, sets, deadline))
+    with_mask(thread, mask, timeout.0, deadline, || {
+        select_files(thread, count.0, sets, deadline)
+    })
 }
 
 /// epoll_create1(2).
@@ -235,30 +331,43 @@ pub fn epoll_create1(_: &Thread, flags: Flags) -> Result<u64> {
         return Err(Error::EINVAL);
     }
     let epoll = OpenFile::local(Backing::Epoll(port::Lock::new(Epoll::new())), flag::O_RDWR);
-    PROCESS.add_file(file::share(epoll)?, flags.0 & flag::O_CLOEXEC != 0).map(|fd| fd as u64)
+    PROCESS
+        .add_file(file::share(epoll)?, flags.0 & flag::O_CLOEXEC != 0)
+        .map(|fd| fd as u64)
 }
 
 /// epoll_create(2).
 pub fn epoll_create(thread: &Thread, size: Int) -> Result<u64> {
-    if size.0 <= 0 { Err(Error::EINVAL) } else { epoll_create1(thread, Flags(0)) }
+    if size.0 <= 0 {
+        Err(Error::EINVAL)
+    } else {
+        epoll_create1(thread, Flags(0))
+    }
 }
 
 /// epoll_ctl(2).
 pub fn epoll_ctl(_: &Thread, epoll: Fd, operation: Int, fd: Fd, event: In) -> Result<u64> {
     let (instance, file) = (PROCESS.file(epoll.0)?, PROCESS.file(fd.0)?);
-    let Backing::Epoll(list) = &instance.backing else { return Err(Error::EINVAL) };
+    let Backing::Epoll(list) = &instance.backing else {
+        return Err(Error::EINVAL);
+    };
     if epoll == fd || matches!(file.backing, Backing::Epoll(_)) {
         // Nested instances would need a check for loops; none of the programs known does it.
         return Err(Error::EINVAL);
     }
-    if matches!(file.kind, FileKind::Regular | FileKind::Directory) && matches!(file.backing, Backing::Server) {
+    if matches!(file.kind, FileKind::Regular | FileKind::Directory)
+        && matches!(file.backing, Backing::Server)
+    {
         return Err(Error::EPERM);
     }
     let interest = if operation.0 == 2 {
         Interest::default()
     } else {
         // Packed on x86 only: events at 0, data at 8.
-        Interest { events: user::get_u32(event.0)?, data: user::get_u64(event.0.add(8))? }
+        Interest {
+            events: user::get_u32(event.0)?,
+            data: user::get_u64(event.0.add(8))?,
+        }
     };
     let mut list = list.lock();
     match operation.0 {
@@ -273,10 +382,21 @@ pub fn epoll_ctl(_: &Thread, epoll: Fd, operation: Int, fd: Fd, event: In) -> Re
     Ok(0)
 }
 
-fn epoll_until(thread: &Thread, epoll: i32, events: User, most: i32, deadline: Option<u64>) -> Result<u64> {
-    let most = usize::try_from(most).ok().filter(|&n| n > 0 && n <= i32::MAX as usize / 16).ok_or(Error::EINVAL)?;
+fn epoll_until(
+    thread: &Thread,
+    epoll: i32,
+    events: User,
+    most: i32,
+    deadline: Option<u64>,
+) -> Result<u64> {
+    let most = usize::try_from(most)
+        .ok()
+        .filter(|&n| n > 0 && n <= i32::MAX as usize / 16)
+        .ok_or(Error::EINVAL)?;
     let instance = PROCESS.file(epoll)?;
-    let Backing::Epoll(list) = &instance.backing else { return Err(Error::EINVAL) };
+    let Backing::Epoll(list) = &instance.backing else {
+        return Err(Error::EINVAL);
+    };
     let most = most.min(256);
     let mut out = Vec::new();
     out.try_reserve_exact(most).map_err(|_| Error::ENOMEM)?;
@@ -293,7 +413,11 @@ fn epoll_until(thread: &Thread, epoll: i32, events: User, most: i32, deadline: O
 }
 
 fn milliseconds(timeout: i32) -> Option<u64> {
-    if timeout < 0 { None } else { Some(port::after_ns(timeout as u64 * 1_000_000)) }
+    if timeout < 0 {
+        None
+    } else {
+        Some(port::after_ns(timeout as u64 * 1_000_000))
+    }
 }
 
 /// epoll_wait(2).
@@ -303,21 +427,45 @@ pub fn epoll_wait(thread: &Thread, epoll: Fd, events: Out, most: Int, timeout: I
 
 /// epoll_wait is never made again after a signal.
 fn interrupted(error: Error) -> Error {
-    if error == RESTART { RESTART_NO_HANDLER } else { error }
+    if error == RESTART {
+        RESTART_NO_HANDLER
+    } else {
+        error
+    }
 }
 
 /// epoll_pwait(2).
-pub fn epoll_pwait(thread: &Thread, epoll: Fd, events: Out, most: Int, timeout: Int, mask: In, size: Size) -> Result<u64> {
+pub fn epoll_pwait(
+    thread: &Thread,
+    epoll: Fd,
+    events: Out,
+    most: Int,
+    timeout: Int,
+    mask: In,
+    size: Size,
+) -> Result<u64> {
     let deadline = milliseconds(timeout.0);
     let mask = get_mask(mask.0, size.0)?;
-    with_mask(thread, mask, User::NULL, deadline, || epoll_until(thread, epoll.0, events.0, most.0, deadline))
+    with_mask(thread, mask, User::NULL, deadline, || {
+        epoll_until(thread, epoll.0, events.0, most.0, deadline)
+    })
 }
 
 /// epoll_pwait2(2).
-pub fn epoll_pwait2(thread: &Thread, epoll: Fd, events: Out, most: Int, timeout: In, mask: In, size: Size) -> Result<u64> {
+pub fn epoll_pwait2(
+    thread: &Thread,
+    epoll: Fd,
+    events: Out,
+    most: Int,
+    timeout: In,
+    mask: In,
+    size: Size,
+) -> Result<u64> {
     let deadline = get_deadline(timeout.0)?;
     let mask = get_mask(mask.0, size.0)?;
-    with_mask(thread, mask, User::NULL, deadline, || epoll_until(thread, epoll.0, events.0, most.0, deadline))
+    with_mask(thread, mask, User::NULL, deadline, || {
+        epoll_until(thread, epoll.0, events.0, most.0, deadline)
+    })
 }
 
 /// eventfd2(2).
@@ -326,9 +474,17 @@ pub fn eventfd2(_: &Thread, initial: Flags, flags: Flags) -> Result<u64> {
     if flags.0 & !(EFD_SEMAPHORE | flag::O_CLOEXEC | flag::O_NONBLOCK) != 0 {
         return Err(Error::EINVAL);
     }
-    let counter = Counter { value: u64::from(initial.0), semaphore: flags.0 & EFD_SEMAPHORE != 0 };
-    let file = OpenFile::local(Backing::Counter(port::Lock::new(counter)), flag::O_RDWR | flags.0 & flag::O_NONBLOCK);
-    PROCESS.add_file(file::share(file)?, flags.0 & flag::O_CLOEXEC != 0).map(|fd| fd as u64)
+    let counter = Counter {
+        value: u64::from(initial.0),
+        semaphore: flags.0 & EFD_SEMAPHORE != 0,
+    };
+    let file = OpenFile::local(
+        Backing::Counter(port::Lock::new(counter)),
+        flag::O_RDWR | flags.0 & flag::O_NONBLOCK,
+    );
+    PROCESS
+        .add_file(file::share(file)?, flags.0 & flag::O_CLOEXEC != 0)
+        .map(|fd| fd as u64)
 }
 
 /// eventfd(2).
@@ -337,7 +493,13 @@ pub fn eventfd(thread: &Thread, initial: Flags) -> Result<u64> {
 }
 
 /// read(2) of an event counter.
-pub fn read_counter(thread: &Thread, file: &FileRef, counter: &port::Lock<Counter>, to: User, count: usize) -> Result<usize> {
+pub fn read_counter(
+    thread: &Thread,
+    file: &FileRef,
+    counter: &port::Lock<Counter>,
+    to: User,
+    count: usize,
+) -> Result<usize> {
     if count < 8 {
         return Err(Error::EINVAL);
     }
@@ -361,7 +523,13 @@ pub fn read_counter(thread: &Thread, file: &FileRef, counter: &port::Lock<Counte
 }
 
 /// write(2) to an event counter.
-pub fn write_counter(thread: &Thread, file: &FileRef, counter: &port::Lock<Counter>, from: User, count: usize) -> Result<usize> {
+pub fn write_counter(
+    thread: &Thread,
+    file: &FileRef,
+    counter: &port::Lock<Counter>,
+    from: User,
+    count: usize,
+) -> Result<usize> {
     if count < 8 {
         return Err(Error::EINVAL);
     }

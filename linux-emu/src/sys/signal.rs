@@ -21,11 +21,18 @@ const SET_BYTES: u64 = 8;
 const MINSIGSTKSZ: u64 = 4096;
 
 fn check_size(size: Size) -> Result<()> {
-    if size.0 == SET_BYTES { Ok(()) } else { Err(Error::EINVAL) }
+    if size.0 == SET_BYTES {
+        Ok(())
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 fn number(signal: i32) -> Result<u32> {
-    u32::try_from(signal).ok().filter(|s| (1..=64).contains(s)).ok_or(Error::EINVAL)
+    u32::try_from(signal)
+        .ok()
+        .filter(|s| (1..=64).contains(s))
+        .ok_or(Error::EINVAL)
 }
 
 /// Tells the process server what has become of the signals, if it is something that concerns it. Libraries block all
@@ -36,7 +43,11 @@ fn tell(thread: &Thread) {
         return;
     }
     let blocked = thread.blocked();
-    let blocked = if blocked.0 | SignalSet::UNBLOCKABLE.0 == u64::MAX { SignalSet::EMPTY } else { blocked };
+    let blocked = if blocked.0 | SignalSet::UNBLOCKABLE.0 == u64::MAX {
+        SignalSet::EMPTY
+    } else {
+        blocked
+    };
     let told = {
         let signals = PROCESS.signals.lock();
         let child = signals.action(SIGCHLD);
@@ -49,12 +60,21 @@ fn tell(thread: &Thread) {
         };
         let mut last = PROCESS.told.lock();
         // Which ones are caught only shows in /proc; it goes along with the next change that matters.
-        let same = Told { caught: last.caught, ..now } == *last;
+        let same = Told {
+            caught: last.caught,
+            ..now
+        } == *last;
         *last = now;
         if same { None } else { Some(now) }
     };
     if let Some(now) = told {
-        let _ = SERVER.signal_masks(now.ignored, thread.blocked().0, now.caught, now.no_child_wait, now.no_child_stop);
+        let _ = SERVER.signal_masks(
+            now.ignored,
+            thread.blocked().0,
+            now.caught,
+            now.no_child_wait,
+            now.no_child_stop,
+        );
     }
 }
 
@@ -73,8 +93,17 @@ pub fn rt_sigaction(thread: &Thread, signal: Sig, new: In, old: Out, size: Size)
     } else {
         let mut bytes = [0u8; 32];
         user::copy_in(new.0, &mut bytes)?;
-        let word = |n: usize| bytes[n * 8..n * 8 + 8].try_into().map_or(0, u64::from_ne_bytes);
-        Some(Action { handler: word(0), flags: word(1), restorer: word(2), mask: SignalSet(word(3)) })
+        let word = |n: usize| {
+            bytes[n * 8..n * 8 + 8]
+                .try_into()
+                .map_or(0, u64::from_ne_bytes)
+        };
+        Some(Action {
+            handler: word(0),
+            flags: word(1),
+            restorer: word(2),
+            mask: SignalSet(word(3)),
+        })
     };
     let (before, ignored) = {
         let mut signals = PROCESS.signals.lock();
@@ -82,13 +111,17 @@ pub fn rt_sigaction(thread: &Thread, signal: Sig, new: In, old: Out, size: Size)
     };
     if action.is_some() {
         if ignored {
-            thread::living().for_each(|thread| thread.pending.lock().drop_set(SignalSet::one(signal)));
+            thread::living()
+                .for_each(|thread| thread.pending.lock().drop_set(SignalSet::one(signal)));
         }
         tell(thread);
     }
     if !old.0.is_null() {
         let mut bytes = [0u8; 32];
-        for (index, word) in [before.handler, before.flags, before.restorer, before.mask.0].into_iter().enumerate() {
+        for (index, word) in [before.handler, before.flags, before.restorer, before.mask.0]
+            .into_iter()
+            .enumerate()
+        {
             bytes[index * 8..index * 8 + 8].copy_from_slice(&word.to_ne_bytes());
         }
         user::copy_out(old.0, &bytes)?;
@@ -163,10 +196,20 @@ fn wait_for_signal(thread: &Thread) -> Result<u64> {
 }
 
 /// rt_sigtimedwait(2).
-pub fn rt_sigtimedwait(thread: &Thread, set: In, info: Out, timeout: In, size: Size) -> Result<u64> {
+pub fn rt_sigtimedwait(
+    thread: &Thread,
+    set: In,
+    info: Out,
+    timeout: In,
+    size: Size,
+) -> Result<u64> {
     check_size(size)?;
     let wanted = SignalSet(user::get_u64(set.0)?).without(SignalSet::UNBLOCKABLE);
-    let deadline = if timeout.0.is_null() { None } else { Some(port::after_ns(super::time::get_timespec(timeout.0)?)) };
+    let deadline = if timeout.0.is_null() {
+        None
+    } else {
+        Some(port::after_ns(super::time::get_timespec(timeout.0)?))
+    };
     // While it waits, the signals wanted are not blocked for those who send, so that they wake it.
     let blocked = thread.blocked();
     thread.wanted.store(wanted.0, Ordering::Release);
@@ -177,7 +220,11 @@ pub fn rt_sigtimedwait(thread: &Thread, set: In, info: Out, timeout: In, size: S
             break Ok(found);
         }
         let others = SignalSet(u64::MAX).without(blocked).without(wanted);
-        let waiting = thread.pending.lock().set().with(PROCESS.signals.lock().shared.set());
+        let waiting = thread
+            .pending
+            .lock()
+            .set()
+            .with(PROCESS.signals.lock().shared.set());
         if !waiting.and(others).is_empty() {
             break Err(Error::EINTR);
         }
@@ -207,14 +254,25 @@ pub fn sigaltstack(thread: &Thread, new: In, old: Out) -> Result<u64> {
     let sp = thread.entry.r1.load(Ordering::Relaxed);
     let before = deliver::alt_stack_now(thread, sp);
     if !new.0.is_null() {
-        let stack = AltStack { base: user::get_u64(new.0)?, flags: user::get_i32(new.0.add(8))?, size: user::get_u64(new.0.add(16))? };
+        let stack = AltStack {
+            base: user::get_u64(new.0)?,
+            flags: user::get_i32(new.0.add(8))?,
+            size: user::get_u64(new.0.add(16))?,
+        };
         if before.flags & SS_ONSTACK != 0 {
             return Err(Error::EPERM);
         }
         match stack.flags & !SS_AUTODISARM {
-            SS_DISABLE => thread.alt_stack.set(AltStack { base: 0, size: 0, ..stack }),
+            SS_DISABLE => thread.alt_stack.set(AltStack {
+                base: 0,
+                size: 0,
+                ..stack
+            }),
             0 | SS_ONSTACK if stack.size < MINSIGSTKSZ => return Err(Error::ENOMEM),
-            0 | SS_ONSTACK => thread.alt_stack.set(AltStack { flags: stack.flags & SS_AUTODISARM, ..stack }),
+            0 | SS_ONSTACK => thread.alt_stack.set(AltStack {
+                flags: stack.flags & SS_AUTODISARM,
+                ..stack
+            }),
             _ => return Err(Error::EINVAL),
         }
     }
@@ -231,7 +289,12 @@ pub fn rt_sigreturn(thread: &Thread) -> Result<Full> {
     // SAFETY: the thread's own frame, in a call with all registers.
     let registers = unsafe { &mut *thread.frame.get() };
     if deliver::pop(thread, registers).is_err() {
-        let fault = Info { signal: 11, code: code::SI_KERNEL, forced: true, ..Info::default() };
+        let fault = Info {
+            signal: 11,
+            code: code::SI_KERNEL,
+            forced: true,
+            ..Info::default()
+        };
         thread.fault.set(Some(fault));
         thread.call_attention();
     }
@@ -249,7 +312,13 @@ fn to_own_thread(tid: i32, signal: u32, info: Info) -> Result<u64> {
 
 fn sender(signal: u32, code: i32) -> Result<Info> {
     let uid = PROCESS.ids()?.ruid;
-    Ok(Info { signal, code, pid: PROCESS.pid(), uid, ..Info::default() })
+    Ok(Info {
+        signal,
+        code,
+        pid: PROCESS.pid(),
+        uid,
+        ..Info::default()
+    })
 }
 
 /// kill(2).
@@ -278,7 +347,9 @@ pub fn tgkill(_: &Thread, group: Int, tid: Int, signal: Sig) -> Result<u64> {
     if group.0 == PROCESS.pid() && !SignalSet::UNBLOCKABLE.has(signal) {
         return to_own_thread(tid.0, signal, sender(signal, code::SI_TKILL)?);
     }
-    SERVER.kill(group.0, tid.0, signal, code::SI_TKILL, 0).map(|()| 0)
+    SERVER
+        .kill(group.0, tid.0, signal, code::SI_TKILL, 0)
+        .map(|()| 0)
 }
 
 /// tkill(2).
@@ -290,7 +361,9 @@ pub fn tkill(_: &Thread, tid: Int, signal: Sig) -> Result<u64> {
     if thread::by_tid(tid.0).is_some() && !SignalSet::UNBLOCKABLE.has(signal) {
         return to_own_thread(tid.0, signal, sender(signal, code::SI_TKILL)?);
     }
-    SERVER.kill(tid.0, tid.0, signal, code::SI_TKILL, 0).map(|()| 0)
+    SERVER
+        .kill(tid.0, tid.0, signal, code::SI_TKILL, 0)
+        .map(|()| 0)
 }
 
 /// The siginfo that a program supplies: code and value.
@@ -299,7 +372,15 @@ fn queued(at: User, signal: u32) -> Result<Info> {
     user::copy_in(at, &mut bytes)?;
     let word = |n: usize| bytes[n..n + 4].try_into().map_or(0, i32::from_ne_bytes);
     let value = bytes[24..32].try_into().map_or(0, u64::from_ne_bytes);
-    Ok(Info { signal, code: word(8), errno: word(4), pid: word(16), uid: word(20) as u32, value, ..Info::default() })
+    Ok(Info {
+        signal,
+        code: word(8),
+        errno: word(4),
+        pid: word(16),
+        uid: word(20) as u32,
+        value,
+        ..Info::default()
+    })
 }
 
 /// rt_sigqueueinfo(2).
@@ -314,7 +395,9 @@ pub fn rt_sigqueueinfo(_: &Thread, pid: Int, signal: Sig, info: In) -> Result<u6
         deliver::to_process(info);
         return Ok(0);
     }
-    SERVER.kill(pid.0, 0, signal, info.code, info.value).map(|()| 0)
+    SERVER
+        .kill(pid.0, 0, signal, info.code, info.value)
+        .map(|()| 0)
 }
 
 /// rt_tgsigqueueinfo(2).
@@ -327,5 +410,7 @@ pub fn rt_tgsigqueueinfo(_: &Thread, group: Int, tid: Int, signal: Sig, info: In
     if info.code >= 0 || info.code == code::SI_TKILL {
         return Err(Error::EPERM);
     }
-    SERVER.kill(group.0, tid.0, signal, info.code, info.value).map(|()| 0)
+    SERVER
+        .kill(group.0, tid.0, signal, info.code, info.value)
+        .map(|()| 0)
 }

@@ -12,16 +12,32 @@ use k42_abi::{Error, Result};
 const UTS_FIELD: usize = 65;
 
 /// What machine uname tells.
-pub const MACHINE: &[u8] = if cfg!(target_endian = "little") { b"ppc64le" } else { b"ppc64" };
+pub const MACHINE: &[u8] = if cfg!(target_endian = "little") {
+    b"ppc64le"
+} else {
+    b"ppc64"
+};
 
 /// uname(2).
 pub fn uname(_: &Thread, buffer: Out) -> Result<u64> {
     let mut out = [0u8; 6 * UTS_FIELD];
     let mut node = [0u8; 64];
-    let (_, length) = SERVER.host_name(false, &[], &mut node).map_err(|(error, _)| error)?;
+    let (_, length) = SERVER
+        .host_name(false, &[], &mut node)
+        .map_err(|(error, _)| error)?;
     let domain: &[u8] = b"(none)";
     let version: &[u8] = b"#1 SMP K42";
-    for (index, text) in [b"Linux", &node[..length], b"6.1.0", version, MACHINE, domain].into_iter().enumerate() {
+    for (index, text) in [
+        b"Linux",
+        &node[..length],
+        b"6.1.0",
+        version,
+        MACHINE,
+        domain,
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let text = &text[..text.len().min(UTS_FIELD - 1)];
         out[index * UTS_FIELD..][..text.len()].copy_from_slice(text);
     }
@@ -34,7 +50,10 @@ pub fn sethostname(_: &Thread, name: In, length: Size) -> Result<u64> {
         return Err(Error::EINVAL);
     }
     let name = user::bytes(name.0, length.0 as usize)?;
-    SERVER.host_name(true, &name, &mut []).map(|_| 0).map_err(|(error, _)| error)
+    SERVER
+        .host_name(true, &name, &mut [])
+        .map(|_| 0)
+        .map_err(|(error, _)| error)
 }
 
 /// sysinfo(2).
@@ -42,8 +61,14 @@ pub fn sysinfo(_: &Thread, buffer: Out) -> Result<u64> {
     let totals = MEMORY.totals()?;
     let [processes, load1, load5, load15] = SERVER.load()?;
     let mut out = Layout::<112>::new();
-    out.u64(0, port::monotonic_ns() / 1_000_000_000).u64(8, load1).u64(16, load5).u64(24, load15);
-    out.u64(32, totals.total).u64(40, totals.free).u64(48, totals.shared).u64(56, 0);
+    out.u64(0, port::monotonic_ns() / 1_000_000_000)
+        .u64(8, load1)
+        .u64(16, load5)
+        .u64(24, load15);
+    out.u64(32, totals.total)
+        .u64(40, totals.free)
+        .u64(48, totals.shared)
+        .u64(56, 0);
     out.u16(80, processes as u16).u32(104, 1);
     user::copy_out(buffer.0, &out.0).map(|()| 0)
 }
@@ -104,10 +129,14 @@ pub fn getcpu(_: &Thread, cpu: Out, node: Out) -> Result<u64> {
 /// sched_getaffinity(2): all CPUs that run.
 pub fn sched_getaffinity(_: &Thread, _pid: Int, size: Size, mask: Out) -> Result<u64> {
     let cpus = port::kernel_info().cpus.clamp(1, 64);
-    if size.0 % 8 != 0 || size.0 < 8 {
+    if !size.0.is_multiple_of(8) || size.0 < 8 {
         return Err(Error::EINVAL);
     }
-    let bits = if cpus == 64 { u64::MAX } else { (1 << cpus) - 1 };
+    let bits = if cpus == 64 {
+        u64::MAX
+    } else {
+        (1 << cpus) - 1
+    };
     user::put_u64(mask.0, bits)?;
     Ok(8)
 }
@@ -118,8 +147,16 @@ pub fn sched_setaffinity(_: &Thread, _pid: Int, size: Size, mask: In) -> Result<
     let mut word = [0u8; 8];
     user::copy_in(mask.0, &mut word[..bytes])?;
     let cpus = port::kernel_info().cpus.clamp(1, 64);
-    let running = if cpus == 64 { u64::MAX } else { (1 << cpus) - 1 };
-    if u64::from_ne_bytes(word) & running == 0 { Err(Error::EINVAL) } else { Ok(0) }
+    let running = if cpus == 64 {
+        u64::MAX
+    } else {
+        (1 << cpus) - 1
+    };
+    if u64::from_ne_bytes(word) & running == 0 {
+        Err(Error::EINVAL)
+    } else {
+        Ok(0)
+    }
 }
 
 /// sched_yield(2).
@@ -146,12 +183,20 @@ pub fn sched_setscheduler(_: &Thread, pid: Int, policy: Int, parameter: In) -> R
 
 /// sched_getparam(2).
 pub fn sched_getparam(_: &Thread, pid: Int, parameter: Out) -> Result<u64> {
-    if pid.0 < 0 { Err(Error::EINVAL) } else { user::put_i32(parameter.0, 0).map(|()| 0) }
+    if pid.0 < 0 {
+        Err(Error::EINVAL)
+    } else {
+        user::put_i32(parameter.0, 0).map(|()| 0)
+    }
 }
 
 /// sched_setparam(2).
 pub fn sched_setparam(_: &Thread, pid: Int, parameter: In) -> Result<u64> {
-    if user::get_i32(parameter.0)? == 0 && pid.0 >= 0 { Ok(0) } else { Err(Error::EINVAL) }
+    if user::get_i32(parameter.0)? == 0 && pid.0 >= 0 {
+        Ok(0)
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 /// sched_get_priority_max(2).
@@ -182,13 +227,22 @@ pub fn sched_rr_get_interval(_: &Thread, pid: Int, interval: Out) -> Result<u64>
 
 /// personality(2): plain Linux, and nothing else.
 pub fn personality(_: &Thread, persona: Flags) -> Result<u64> {
-    if persona.0 == u32::MAX || persona.0 == 0 { Ok(0) } else { Err(Error::EINVAL) }
+    if persona.0 == u32::MAX || persona.0 == 0 {
+        Ok(0)
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 /// reboot(2).
 pub fn reboot(_: &Thread, magic: Flags, magic2: Flags, command: Flags) -> Result<u64> {
     PROCESS.require_root()?;
-    if magic.0 != 0xfee1_dead || !matches!(magic2.0, 672_274_793 | 85_072_278 | 369_367_448 | 537_993_216) {
+    if magic.0 != 0xfee1_dead
+        || !matches!(
+            magic2.0,
+            672_274_793 | 85_072_278 | 369_367_448 | 537_993_216
+        )
+    {
         return Err(Error::EINVAL);
     }
     match command.0 {
@@ -222,7 +276,14 @@ pub const UMASK: u32 = 0x4b42_0001;
 const NAME_TAIL: u32 = 0x4b42_0002;
 
 /// prctl(2).
-pub fn prctl(_: &Thread, option: Flags, second: Addr, _third: Addr, _fourth: Addr, _fifth: Addr) -> Result<u64> {
+pub fn prctl(
+    _: &Thread,
+    option: Flags,
+    second: Addr,
+    _third: Addr,
+    _fourth: Addr,
+    _fifth: Addr,
+) -> Result<u64> {
     let at = User(second.0);
     match option.0 {
         PR_SET_NAME => {
@@ -233,7 +294,8 @@ pub fn prctl(_: &Thread, option: Flags, second: Addr, _third: Addr, _fourth: Add
                     break;
                 }
             }
-            let [low, high] = [&name[..8], &name[8..]].map(|half| half.try_into().map_or(0, u64::from_le_bytes));
+            let [low, high] =
+                [&name[..8], &name[8..]].map(|half| half.try_into().map_or(0, u64::from_le_bytes));
             SERVER.set_option(NAME_TAIL, high)?;
             SERVER.set_option(PR_SET_NAME, low)?;
             *PROCESS.name.lock() = name;

@@ -28,9 +28,11 @@ mod clone_flag {
     pub const CHILD_SETTID: u64 = 0x100_0000;
     /// What every thread of a POSIX library has.
     pub const THREAD_WANTS: u64 = VM | FS | FILES | SIGHAND | THREAD;
-    pub const THREAD_KNOWN: u64 = THREAD_WANTS | SYSVSEM | SETTLS | PARENT_SETTID | CHILD_CLEARTID | CHILD_SETTID | DETACHED;
+    pub const THREAD_KNOWN: u64 =
+        THREAD_WANTS | SYSVSEM | SETTLS | PARENT_SETTID | CHILD_CLEARTID | CHILD_SETTID | DETACHED;
     /// What a new process may ask for. VM goes with VFORK only: the child has a copy then.
-    pub const PROCESS_KNOWN: u64 = VM | VFORK | SETTLS | PARENT_SETTID | CHILD_CLEARTID | CHILD_SETTID;
+    pub const PROCESS_KNOWN: u64 =
+        VM | VFORK | SETTLS | PARENT_SETTID | CHILD_CLEARTID | CHILD_SETTID;
 }
 
 /// What clone(2) and clone3(2) have in common.
@@ -44,10 +46,26 @@ struct Request {
 }
 
 /// clone(2), with the order of arguments that Power has.
-pub fn clone(thread: &Thread, flags: Bits, stack: Addr, parent_tid: Out, tls: Addr, child_tid: Addr) -> Result<Full> {
+pub fn clone(
+    thread: &Thread,
+    flags: Bits,
+    stack: Addr,
+    parent_tid: Out,
+    tls: Addr,
+    child_tid: Addr,
+) -> Result<Full> {
     // The low byte is the signal at the child's end: it is always SIGCHLD here.
     let flags = flags.0 & !0xff;
-    make(thread, &Request { flags, stack: stack.0, parent_tid: parent_tid.0, child_tid: child_tid.0, tls: tls.0 })
+    make(
+        thread,
+        &Request {
+            flags,
+            stack: stack.0,
+            parent_tid: parent_tid.0,
+            child_tid: child_tid.0,
+            tls: tls.0,
+        },
+    )
 }
 
 /// clone3(2).
@@ -60,7 +78,13 @@ pub fn clone3(thread: &Thread, arguments: In, size: Size) -> Result<Full> {
     if (stack == 0) != (stack_size == 0) {
         return Err(Error::EINVAL);
     }
-    let request = Request { flags: word(0)?, stack: stack.wrapping_add(stack_size), parent_tid: User(word(3)?), child_tid: word(2)?, tls: word(7)? };
+    let request = Request {
+        flags: word(0)?,
+        stack: stack.wrapping_add(stack_size),
+        parent_tid: User(word(3)?),
+        child_tid: word(2)?,
+        tls: word(7)?,
+    };
     if word(4)? & !0x7f != 0 {
         return Err(Error::EINVAL);
     }
@@ -72,10 +96,14 @@ fn make(thread: &Thread, request: &Request) -> Result<Full> {
         return make_thread(thread, request).map(|tid| Full::Value(tid as u64));
     }
     let flags = request.flags;
-    if flags & !clone_flag::PROCESS_KNOWN != 0 || flags & clone_flag::VM != 0 && flags & clone_flag::VFORK == 0 {
+    if flags & !clone_flag::PROCESS_KNOWN != 0
+        || flags & clone_flag::VM != 0 && flags & clone_flag::VFORK == 0
+    {
         return Err(Error::EINVAL);
     }
-    let borrows = flags & clone_flag::VM != 0 && flags & !(clone_flag::VM | clone_flag::VFORK) == 0 && crate::vfork::begin(thread)?;
+    let borrows = flags & clone_flag::VM != 0
+        && flags & !(clone_flag::VM | clone_flag::VFORK) == 0
+        && crate::vfork::begin(thread)?;
     let pid = if borrows { 0 } else { make_child(thread, 0)? };
     if pid != 0 {
         if flags & clone_flag::PARENT_SETTID != 0 {
@@ -95,13 +123,21 @@ fn make(thread: &Thread, request: &Request) -> Result<Full> {
         let _ = user::put_u32(User(request.child_tid), thread.tid() as u32);
     }
     // (A child that borrows its parent's memory has asked for none of these.)
-    thread.clear_tid.set(if flags & clone_flag::CHILD_CLEARTID != 0 { request.child_tid } else { 0 });
+    thread
+        .clear_tid
+        .set(if flags & clone_flag::CHILD_CLEARTID != 0 {
+            request.child_tid
+        } else {
+            0
+        });
     Ok(Full::Value(0))
 }
 
 fn make_thread(thread: &Thread, request: &Request) -> Result<i32> {
     let flags = request.flags;
-    if flags & clone_flag::THREAD_WANTS != clone_flag::THREAD_WANTS || flags & !clone_flag::THREAD_KNOWN != 0 {
+    if flags & clone_flag::THREAD_WANTS != clone_flag::THREAD_WANTS
+        || flags & !clone_flag::THREAD_KNOWN != 0
+    {
         return Err(Error::EINVAL);
     }
     let tid = PROCESS.new_tid();
@@ -120,7 +156,8 @@ fn make_thread(thread: &Thread, request: &Request) -> Result<i32> {
         frame.cr &= !0x1000_0000;
         port::save_vectors(&mut *new.vector_area.get());
     }
-    new.blocked.store(thread.blocked.load(Ordering::Relaxed), Ordering::Relaxed);
+    new.blocked
+        .store(thread.blocked.load(Ordering::Relaxed), Ordering::Relaxed);
     if flags & clone_flag::CHILD_CLEARTID != 0 {
         new.clear_tid.set(request.child_tid);
     }
@@ -154,7 +191,10 @@ pub fn get_robust_list(thread: &Thread, tid: Int, head: Out, length: Out) -> Res
     let (address, bytes) = if tid.0 == 0 || tid.0 == thread.tid() {
         thread.robust.get()
     } else {
-        crate::thread::by_tid(tid.0).ok_or(Error::ESRCH)?.robust.get()
+        crate::thread::by_tid(tid.0)
+            .ok_or(Error::ESRCH)?
+            .robust
+            .get()
     };
     user::put_u64(head.0, address)?;
     user::put_u64(length.0, bytes).map(|()| 0)
@@ -199,7 +239,7 @@ fn release_robust(thread: &Thread, head: User) -> Result<()> {
 }
 
 fn owner_died(thread: &Thread, address: u64) {
-    if address % 4 != 0 || User(address).check(4).is_err() {
+    if !address.is_multiple_of(4) || User(address).check(4).is_err() {
         return;
     }
     while let Some(value) = load_word(address) {
@@ -232,8 +272,19 @@ fn load(address: u64) -> Result<u32> {
 }
 
 /// futex(2).
-pub fn futex(thread: &Thread, address: Addr, operation: Int, value: Flags, timeout: Addr, second: Addr, third: Flags) -> Result<u64> {
-    let (address, command) = (address.0, operation.0 & !(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME));
+pub fn futex(
+    thread: &Thread,
+    address: Addr,
+    operation: Int,
+    value: Flags,
+    timeout: Addr,
+    second: Addr,
+    third: Flags,
+) -> Result<u64> {
+    let (address, command) = (
+        address.0,
+        operation.0 & !(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME),
+    );
     if address % 4 != 0 {
         return Err(Error::EINVAL);
     }
@@ -241,7 +292,11 @@ pub fn futex(thread: &Thread, address: Addr, operation: Int, value: Flags, timeo
     let count = (value.0 as i32).max(0) as usize;
     match command {
         FUTEX_WAIT | FUTEX_WAIT_BITSET => {
-            let bits = if command == FUTEX_WAIT { u32::MAX } else { third.0 };
+            let bits = if command == FUTEX_WAIT {
+                u32::MAX
+            } else {
+                third.0
+            };
             if bits == 0 {
                 return Err(Error::EINVAL);
             }
@@ -252,16 +307,29 @@ pub fn futex(thread: &Thread, address: Addr, operation: Int, value: Flags, timeo
                 Some(match (command, operation.0 & FUTEX_CLOCK_REALTIME) {
                     (FUTEX_WAIT, _) => port::after_ns(ns),
                     (_, 0) => port::at_monotonic_ns(ns),
-                    _ => port::at_monotonic_ns(ns.saturating_sub(port::kernel_info().boot_seconds.saturating_mul(1_000_000_000))),
+                    _ => port::at_monotonic_ns(
+                        ns.saturating_sub(
+                            port::kernel_info()
+                                .boot_seconds
+                                .saturating_mul(1_000_000_000),
+                        ),
+                    ),
                 })
             };
-            wait(thread, address, value.0, bits, deadline, operation.0 & FUTEX_PRIVATE == 0)
+            wait(
+                thread,
+                address,
+                value.0,
+                bits,
+                deadline,
+                operation.0 & FUTEX_PRIVATE == 0,
+            )
         }
         FUTEX_WAKE => Ok(PROCESS.futexes.wake(address, count.max(1), u32::MAX) as u64),
         FUTEX_WAKE_BITSET if third.0 == 0 => Err(Error::EINVAL),
         FUTEX_WAKE_BITSET => Ok(PROCESS.futexes.wake(address, count.max(1), third.0) as u64),
         FUTEX_REQUEUE | FUTEX_CMP_REQUEUE => {
-            if second.0 % 4 != 0 {
+            if !second.0.is_multiple_of(4) {
                 return Err(Error::EINVAL);
             }
             User(second.0).check(4)?;
@@ -270,10 +338,15 @@ pub fn futex(thread: &Thread, address: Addr, operation: Int, value: Flags, timeo
             }
             let most = (timeout.0 as i32).max(0) as usize;
             let (woken, moved) = PROCESS.futexes.requeue(address, second.0, count, most);
-            Ok((woken + if command == FUTEX_CMP_REQUEUE { moved } else { 0 }) as u64)
+            Ok((woken
+                + if command == FUTEX_CMP_REQUEUE {
+                    moved
+                } else {
+                    0
+                }) as u64)
         }
         FUTEX_WAKE_OP => {
-            if second.0 % 4 != 0 {
+            if !second.0.is_multiple_of(4) {
                 return Err(Error::EINVAL);
             }
             let op = WakeOp(third.0);
@@ -286,7 +359,10 @@ pub fn futex(thread: &Thread, address: Addr, operation: Int, value: Flags, timeo
             };
             let mut woken = PROCESS.futexes.wake(address, count, u32::MAX);
             if op.compare(old)? {
-                woken += PROCESS.futexes.wake(second.0, (timeout.0 as i32).max(0) as usize, u32::MAX);
+                woken +=
+                    PROCESS
+                        .futexes
+                        .wake(second.0, (timeout.0 as i32).max(0) as usize, u32::MAX);
             }
             Ok(woken as u64)
         }
@@ -299,7 +375,14 @@ const FIRST_LOOK_NS: u64 = 50_000;
 /// The same after many looks in vain.
 const LAST_LOOK_NS: u64 = 10_000_000;
 
-fn wait(thread: &Thread, address: u64, value: u32, bits: u32, deadline: Option<u64>, shared: bool) -> Result<u64> {
+fn wait(
+    thread: &Thread,
+    address: u64,
+    value: u32,
+    bits: u32,
+    deadline: Option<u64>,
+    shared: bool,
+) -> Result<u64> {
     let me = thread.forever();
     PROCESS.futexes.enter(address, bits, me)?;
     let now = match load(address) {
@@ -332,8 +415,15 @@ fn wait(thread: &Thread, address: u64, value: u32, bits: u32, deadline: Option<u
             if over {
                 return Err(Error::ETIMEDOUT);
             }
-            let Some(until) = deadline else { return Err(RESTART) };
-            thread.restart.set(Restart::Futex { address, value, bits, until });
+            let Some(until) = deadline else {
+                return Err(RESTART);
+            };
+            thread.restart.set(Restart::Futex {
+                address,
+                value,
+                bits,
+                until,
+            });
             return Err(RESTART_BLOCK);
         }
         if shared {
@@ -351,8 +441,15 @@ pub fn restart_syscall(thread: &Thread) -> Result<u64> {
     match thread.restart.replace(Restart::None) {
         Restart::None => Err(Error::EINTR),
         Restart::Sleep { until, remaining } => super::time::sleep(thread, until, User(remaining)),
-        Restart::Poll { fds, count, until } => super::poll::poll_until(thread, User(fds), count, until),
-        Restart::Futex { address, value, bits, until } => wait(thread, address, value, bits, Some(until), true),
+        Restart::Poll { fds, count, until } => {
+            super::poll::poll_until(thread, User(fds), count, until)
+        }
+        Restart::Futex {
+            address,
+            value,
+            bits,
+            until,
+        } => wait(thread, address, value, bits, Some(until), true),
     }
 }
 

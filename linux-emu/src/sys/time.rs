@@ -33,7 +33,9 @@ pub fn get_timeval(at: User) -> Result<u64> {
     if seconds < 0 || us >= 1_000_000 {
         return Err(Error::EINVAL);
     }
-    Ok((seconds as u64).saturating_mul(SECOND).saturating_add(us * 1000))
+    Ok((seconds as u64)
+        .saturating_mul(SECOND)
+        .saturating_add(us * 1000))
 }
 
 fn put_timeval(at: User, ns: u64) -> Result<()> {
@@ -57,22 +59,29 @@ mod clock {
 }
 
 fn is_wall(id: i32) -> bool {
-    matches!(id, clock::REALTIME | clock::REALTIME_COARSE | clock::REALTIME_ALARM | clock::TAI)
+    matches!(
+        id,
+        clock::REALTIME | clock::REALTIME_COARSE | clock::REALTIME_ALARM | clock::TAI
+    )
 }
 
 /// What a clock shows.
 pub fn read_clock(id: i32) -> Result<u64> {
     Ok(match id {
         id if is_wall(id) => port::wall_ns(),
-        clock::MONOTONIC | clock::MONOTONIC_RAW | clock::MONOTONIC_COARSE | clock::BOOTTIME | clock::BOOTTIME_ALARM => {
-            port::monotonic_ns()
-        }
+        clock::MONOTONIC
+        | clock::MONOTONIC_RAW
+        | clock::MONOTONIC_COARSE
+        | clock::BOOTTIME
+        | clock::BOOTTIME_ALARM => port::monotonic_ns(),
         clock::PROCESS_CPU | clock::THREAD_CPU => {
             let times = SERVER.times()?;
             times.user + times.system
         }
         // Clocks of other processes and threads, which only the process itself may read here.
-        id if id < 0 && matches!(id & 7, 2 | 6) && matches!(!(id >> 3), 0) => read_clock(clock::PROCESS_CPU)?,
+        id if id < 0 && matches!(id & 7, 2 | 6) && matches!(!(id >> 3), 0) => {
+            read_clock(clock::PROCESS_CPU)?
+        }
         _ => return Err(Error::EINVAL),
     })
 }
@@ -88,13 +97,21 @@ pub fn clock_getres(_: &Thread, id: Int, resolution: Out) -> Result<u64> {
         clock::REALTIME_COARSE | clock::MONOTONIC_COARSE => 4_000_000,
         id => read_clock(id).map(|_| 1)?,
     };
-    if resolution.0.is_null() { Ok(0) } else { put_timespec(resolution.0, ns).map(|()| 0) }
+    if resolution.0.is_null() {
+        Ok(0)
+    } else {
+        put_timespec(resolution.0, ns).map(|()| 0)
+    }
 }
 
 /// clock_settime(2): the clock is the machine's; nobody may set it yet.
 pub fn clock_settime(_: &Thread, id: Int, time: In) -> Result<u64> {
     get_timespec(time.0)?;
-    if is_wall(id.0) { Err(Error::EPERM) } else { Err(Error::EINVAL) }
+    if is_wall(id.0) {
+        Err(Error::EPERM)
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 /// gettimeofday(2).
@@ -132,9 +149,15 @@ pub fn sleep(thread: &Thread, until: u64, remaining: User) -> Result<u64> {
             Err(Error::ETIMEDOUT) => return Ok(0),
             Err(_) => {
                 if !remaining.is_null() {
-                    put_timespec(remaining, port::ticks_to_ns(until.saturating_sub(port::now())))?;
+                    put_timespec(
+                        remaining,
+                        port::ticks_to_ns(until.saturating_sub(port::now())),
+                    )?;
                 }
-                thread.restart.set(Restart::Sleep { until, remaining: remaining.0 });
+                thread.restart.set(Restart::Sleep {
+                    until,
+                    remaining: remaining.0,
+                });
                 return Err(RESTART_BLOCK);
             }
             Ok(()) if port::now() >= until => return Ok(0),
@@ -150,7 +173,13 @@ pub fn nanosleep(thread: &Thread, time: In, remaining: Out) -> Result<u64> {
 }
 
 /// clock_nanosleep(2).
-pub fn clock_nanosleep(thread: &Thread, id: Int, flags: Flags, time: In, remaining: Out) -> Result<u64> {
+pub fn clock_nanosleep(
+    thread: &Thread,
+    id: Int,
+    flags: Flags,
+    time: In,
+    remaining: Out,
+) -> Result<u64> {
     const TIMER_ABSTIME: u32 = 1;
     let ns = get_timespec(time.0)?;
     match id.0 {
@@ -162,22 +191,41 @@ pub fn clock_nanosleep(thread: &Thread, id: Int, flags: Flags, time: In, remaini
     if flags.0 & TIMER_ABSTIME == 0 {
         return sleep(thread, port::after_ns(ns), remaining.0);
     }
-    let ns = if is_wall(id.0) { ns.saturating_sub(port::kernel_info().boot_seconds.saturating_mul(SECOND)) } else { ns };
+    let ns = if is_wall(id.0) {
+        ns.saturating_sub(port::kernel_info().boot_seconds.saturating_mul(SECOND))
+    } else {
+        ns
+    };
     let until = port::at_monotonic_ns(ns);
     // An absolute sleep is made again as it was.
-    sleep(thread, until, User::NULL).map_err(|error| if error == RESTART_BLOCK { crate::error::RESTART_NO_HANDLER } else { error })
+    sleep(thread, until, User::NULL).map_err(|error| {
+        if error == RESTART_BLOCK {
+            crate::error::RESTART_NO_HANDLER
+        } else {
+            error
+        }
+    })
 }
 
 /// alarm(2): seconds that were left.
 pub fn alarm(_: &Thread, seconds: Flags) -> Result<u64> {
-    let spec = Spec { first: u64::from(seconds.0) * SECOND, interval: 0 };
-    let old = PROCESS.timers.lock().set_interval(0, spec, port::monotonic_ns());
+    let spec = Spec {
+        first: u64::from(seconds.0) * SECOND,
+        interval: 0,
+    };
+    let old = PROCESS
+        .timers
+        .lock()
+        .set_interval(0, spec, port::monotonic_ns());
     crate::timer::wake_keeper()?;
     Ok(old.first.div_ceil(SECOND))
 }
 
 fn get_interval(at: User) -> Result<Spec> {
-    Ok(Spec { interval: get_timeval(at)?, first: get_timeval(at.add(16))? })
+    Ok(Spec {
+        interval: get_timeval(at)?,
+        first: get_timeval(at.add(16))?,
+    })
 }
 
 fn put_interval(at: User, spec: Spec) -> Result<u64> {
@@ -196,11 +244,22 @@ fn check_which(which: i32) -> Result<usize> {
 
 /// setitimer(2).
 pub fn setitimer(_: &Thread, which: Int, new: In, old: Out) -> Result<u64> {
-    let spec = if new.0.is_null() { Spec::default() } else { get_interval(new.0)? };
+    let spec = if new.0.is_null() {
+        Spec::default()
+    } else {
+        get_interval(new.0)?
+    };
     let which = check_which(which.0)?;
-    let before = PROCESS.timers.lock().set_interval(which, spec, port::monotonic_ns());
+    let before = PROCESS
+        .timers
+        .lock()
+        .set_interval(which, spec, port::monotonic_ns());
     crate::timer::wake_keeper()?;
-    if old.0.is_null() { Ok(0) } else { put_interval(old.0, before) }
+    if old.0.is_null() {
+        Ok(0)
+    } else {
+        put_interval(old.0, before)
+    }
 }
 
 /// getitimer(2).
@@ -225,9 +284,14 @@ pub fn timer_create(_: &Thread, id: Int, event: In, timer: Out) -> Result<u64> {
         let kind = user::get_i32(event.0.add(12))?;
         let valid = (1..=64).contains(&signal);
         notify = match kind {
-            0 if valid => Notify::Process { signal: signal as u32 },
+            0 if valid => Notify::Process {
+                signal: signal as u32,
+            },
             1 => Notify::Nobody,
-            4 if valid => Notify::Thread { signal: signal as u32, tid: user::get_i32(event.0.add(16))? },
+            4 if valid => Notify::Thread {
+                signal: signal as u32,
+                tid: user::get_i32(event.0.add(16))?,
+            },
             _ => return Err(Error::EINVAL),
         };
         if let Notify::Thread { tid, .. } = notify {
@@ -243,10 +307,16 @@ pub fn timer_create(_: &Thread, id: Int, event: In, timer: Out) -> Result<u64> {
 
 /// timer_settime(2).
 pub fn timer_settime(_: &Thread, timer: Int, flags: Flags, new: In, old: Out) -> Result<u64> {
-    let spec = Spec { interval: get_timespec(new.0)?, first: get_timespec(new.0.add(16))? };
+    let spec = Spec {
+        interval: get_timespec(new.0)?,
+        first: get_timespec(new.0.add(16))?,
+    };
     let absolute = flags.0 & 1 != 0;
     let boot = port::kernel_info().boot_seconds.saturating_mul(SECOND);
-    let before = PROCESS.timers.lock().set(timer.0, spec, absolute, port::monotonic_ns(), boot)?;
+    let before = PROCESS
+        .timers
+        .lock()
+        .set(timer.0, spec, absolute, port::monotonic_ns(), boot)?;
     crate::timer::wake_keeper()?;
     if old.0.is_null() {
         return Ok(0);
@@ -277,7 +347,11 @@ pub fn expire(expiry: &Expiry) {
     use crate::signal::{Info, code, deliver};
     let info = Info {
         signal: expiry.signal,
-        code: if expiry.timer.is_some() { code::SI_TIMER } else { code::SI_KERNEL },
+        code: if expiry.timer.is_some() {
+            code::SI_TIMER
+        } else {
+            code::SI_KERNEL
+        },
         pid: expiry.timer.unwrap_or(0),
         value: expiry.value,
         ..Info::default()

@@ -23,7 +23,8 @@ fn buffers(at: User, count: i32) -> Result<Vec<(User, usize)>> {
     }
     let bytes = user::bytes(at, count as usize * 16)?;
     let mut out = Vec::new();
-    out.try_reserve_exact(count as usize).map_err(|_| Error::ENOMEM)?;
+    out.try_reserve_exact(count as usize)
+        .map_err(|_| Error::ENOMEM)?;
     let mut total = 0usize;
     let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
     for entry in bytes.chunks_exact(16) {
@@ -39,14 +40,23 @@ fn buffers(at: User, count: i32) -> Result<Vec<(User, usize)>> {
     Ok(out)
 }
 
-fn read_all(thread: &Thread, file: &FileRef, buffers: &[(User, usize)], offset: u64) -> Result<u64> {
+fn read_all(
+    thread: &Thread,
+    file: &FileRef,
+    buffers: &[(User, usize)],
+    offset: u64,
+) -> Result<u64> {
     file.check_readable()?;
     let mut done = 0u64;
     for &(base, length) in buffers {
         if length == 0 {
             continue;
         }
-        let at = if offset == CURRENT { CURRENT } else { offset + done };
+        let at = if offset == CURRENT {
+            CURRENT
+        } else {
+            offset + done
+        };
         match read_file(thread, file, base, length, at) {
             Ok(got) => {
                 done += got as u64;
@@ -65,10 +75,16 @@ fn read_all(thread: &Thread, file: &FileRef, buffers: &[(User, usize)], offset: 
     Ok(done)
 }
 
-fn write_all(thread: &Thread, file: &FileRef, buffers: &[(User, usize)], offset: u64) -> Result<u64> {
+fn write_all(
+    thread: &Thread,
+    file: &FileRef,
+    buffers: &[(User, usize)],
+    offset: u64,
+) -> Result<u64> {
     file.check_writable()?;
     let total: usize = buffers.iter().map(|(_, length)| length).sum();
-    let plain = matches!(file.backing, Backing::Server) && !matches!(file.kind, FileKind::Null | FileKind::Zero | FileKind::Full);
+    let plain = matches!(file.backing, Backing::Server)
+        && !matches!(file.kind, FileKind::Null | FileKind::Zero | FileKind::Full);
     if plain && total > 0 && total <= CHUNK {
         let mut gathered = thread.scratch.bulk.borrow_mut();
         let mut at = 0;
@@ -91,7 +107,11 @@ fn write_all(thread: &Thread, file: &FileRef, buffers: &[(User, usize)], offset:
         if length == 0 {
             continue;
         }
-        let at = if offset == CURRENT { CURRENT } else { offset + done };
+        let at = if offset == CURRENT {
+            CURRENT
+        } else {
+            offset + done
+        };
         match write_file(thread, file, base, length, at) {
             Ok(sent) => {
                 done += sent as u64;
@@ -137,18 +157,38 @@ fn second(file: &FileRef, offset: i64, flags: u32) -> Result<u64> {
     if flags != 0 {
         return Err(Error::EOPNOTSUPP);
     }
-    if offset == -1 { Ok(CURRENT) } else { check_offset(file, offset) }
+    if offset == -1 {
+        Ok(CURRENT)
+    } else {
+        check_offset(file, offset)
+    }
 }
 
 /// preadv2(2).
-pub fn preadv2(thread: &Thread, fd: Fd, vector: In, count: Int, offset: Long, _high: Long, flags: crate::table::Flags) -> Result<u64> {
+pub fn preadv2(
+    thread: &Thread,
+    fd: Fd,
+    vector: In,
+    count: Int,
+    offset: Long,
+    _high: Long,
+    flags: crate::table::Flags,
+) -> Result<u64> {
     let file = PROCESS.file(fd.0)?;
     let offset = second(&file, offset.0, flags.0)?;
     read_all(thread, &file, &buffers(vector.0, count.0)?, offset)
 }
 
 /// pwritev2(2).
-pub fn pwritev2(thread: &Thread, fd: Fd, vector: In, count: Int, offset: Long, _high: Long, flags: crate::table::Flags) -> Result<u64> {
+pub fn pwritev2(
+    thread: &Thread,
+    fd: Fd,
+    vector: In,
+    count: Int,
+    offset: Long,
+    _high: Long,
+    flags: crate::table::Flags,
+) -> Result<u64> {
     let file = PROCESS.file(fd.0)?;
     let offset = second(&file, offset.0, flags.0)?;
     write_all(thread, &file, &buffers(vector.0, count.0)?, offset)

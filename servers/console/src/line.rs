@@ -133,10 +133,8 @@ impl Line {
         self.termios = new;
         if was && !self.canonical() {
             self.ends.clear();
-        } else if !was && self.canonical() {
-            if !self.ready.is_empty() {
-                self.ends.push_back(self.ready.len());
-            }
+        } else if !was && self.canonical() && !self.ready.is_empty() {
+            self.ends.push_back(self.ready.len());
         }
         if !self.termios.local(local::IEXTEN) {
             self.literal = false;
