@@ -80,8 +80,8 @@ fn backtrace(first: u64, mut pointer: u64) {
         if next <= pointer {
             break;
         }
-        // SAFETY: as above: the caller's frame holds the return address into it.
         let link = if link == 0 {
+            // SAFETY: the caller's frame, which holds the return address into it, is within the same stack.
             unsafe {
                 core::ptr::with_exposed_provenance::<u64>(next as usize)
                     .add(2)

@@ -14,9 +14,11 @@ use k42_api::process::WaitResult;
 
 /// Ends the process with a wait status. Comes back never, whatever the server says.
 pub fn end_process(status: u32) -> ! {
-    PROCESS.ending.store(u64::from(status) + 1, Ordering::Release);
+    PROCESS
+        .ending
+        .store(u64::from(status) + 1, Ordering::Release);
     // Robust locks that other processes share are marked, whichever thread holds them.
-    thread::living().for_each(|thread| super::task::release(thread));
+    thread::living().for_each(super::task::release);
     loop {
         let _ = SERVER.exit(status);
         // The server could not do it now; there is nothing better than to ask again.
@@ -73,7 +75,11 @@ pub fn fork(thread: &Thread) -> Result<u64> {
 
 /// vfork(2).
 pub fn vfork(thread: &Thread) -> Result<Full> {
-    if crate::vfork::begin(thread)? { Ok(Full::Value(0)) } else { make_child(thread, 0).map(Full::Value) }
+    if crate::vfork::begin(thread)? {
+        Ok(Full::Value(0))
+    } else {
+        make_child(thread, 0).map(Full::Value)
+    }
 }
 
 /// Makes a copy of the process. In the child it returns zero, on the same stack, as its only thread.
@@ -123,8 +129,15 @@ fn become_child(thread: &Thread, pid: i32) {
     // A message about a signal may have come before the child could hear it: it asks.
     PROCESS.fetch_signals.store(true, Ordering::Relaxed);
     thread.call_attention();
-    thread.pending.lock().drop_set(crate::signal::SignalSet(u64::MAX));
-    PROCESS.signals.lock().shared.drop_set(crate::signal::SignalSet(u64::MAX));
+    thread
+        .pending
+        .lock()
+        .drop_set(crate::signal::SignalSet(u64::MAX));
+    PROCESS
+        .signals
+        .lock()
+        .shared
+        .drop_set(crate::signal::SignalSet(u64::MAX));
     PROCESS.futexes.clear();
     PROCESS.timers.lock().clear();
 }
@@ -138,12 +151,19 @@ const WNOWAIT: u32 = 0x0100_0000;
 const W_LINUX: u32 = 0xe000_0000;
 
 fn wait(thread: &Thread, which: i32, options: u32) -> Result<WaitResult> {
-    event::blocking(thread, Source::Child, false, || match SERVER.wait(which, options) {
-        // With WNOHANG the server answers pid zero.
-        Err(Error::WOULD_BLOCK) if options & WNOHANG != 0 => {
-            Ok(WaitResult { pid: 0, status: 0, user_ns: 0, system_ns: 0, max_resident: 0, uid: 0 })
+    event::blocking(thread, Source::Child, false, || {
+        match SERVER.wait(which, options) {
+            // With WNOHANG the server answers pid zero.
+            Err(Error::WOULD_BLOCK) if options & WNOHANG != 0 => Ok(WaitResult {
+                pid: 0,
+                status: 0,
+                user_ns: 0,
+                system_ns: 0,
+                max_resident: 0,
+                uid: 0,
+            }),
+            other => other,
         }
-        other => other,
     })
 }
 
@@ -162,7 +182,10 @@ pub fn wait4(thread: &Thread, pid: Int, status: Out, options: Int, usage: Out) -
             user::put_u32(status.0, result.status)?;
         }
         if !usage.0.is_null() {
-            user::copy_out(usage.0, &wire::rusage(result.user_ns, result.system_ns, result.max_resident, 0))?;
+            user::copy_out(
+                usage.0,
+                &wire::rusage(result.user_ns, result.system_ns, result.max_resident, 0),
+            )?;
         }
     }
     Ok(result.pid as u64)
@@ -185,7 +208,14 @@ fn decode(status: u32) -> (i32, u32) {
 }
 
 /// waitid(2).
-pub fn waitid(thread: &Thread, kind: Int, id: Int, info: Out, options: Int, usage: Out) -> Result<u64> {
+pub fn waitid(
+    thread: &Thread,
+    kind: Int,
+    id: Int,
+    info: Out,
+    options: Int,
+    usage: Out,
+) -> Result<u64> {
     let options = options.0 as u32;
     let events = WUNTRACED | WEXITED | WCONTINUED;
     if options & !(WNOHANG | WNOWAIT | events | W_LINUX) != 0 || options & events == 0 {
@@ -200,13 +230,20 @@ pub fn waitid(thread: &Thread, kind: Int, id: Int, info: Out, options: Int, usag
     };
     let result = wait(thread, which, options & !W_LINUX)?;
     if !usage.0.is_null() && result.pid != 0 {
-        user::copy_out(usage.0, &wire::rusage(result.user_ns, result.system_ns, result.max_resident, 0))?;
+        user::copy_out(
+            usage.0,
+            &wire::rusage(result.user_ns, result.system_ns, result.max_resident, 0),
+        )?;
     }
     if !info.0.is_null() {
         let mut out = Layout::<128>::new();
         if result.pid != 0 {
             let (code, status) = decode(result.status);
-            out.u32(0, 17).u32(8, code as u32).u32(16, result.pid as u32).u32(20, result.uid).u32(24, status);
+            out.u32(0, 17)
+                .u32(8, code as u32)
+                .u32(16, result.pid as u32)
+                .u32(20, result.uid)
+                .u32(24, status);
         }
         user::copy_out(info.0, &out.0)?;
     }
@@ -214,18 +251,48 @@ pub fn waitid(thread: &Thread, kind: Int, id: Int, info: Out, options: Int, usag
 }
 
 /// execve(2).
-pub fn execve(thread: &Thread, path: crate::table::Path, arguments: In, environment: In) -> Result<Full> {
-    crate::exec::load::execve(thread, crate::walk::AT_FDCWD, path.0, arguments.0, environment.0, 0)
+pub fn execve(
+    thread: &Thread,
+    path: crate::table::Path,
+    arguments: In,
+    environment: In,
+) -> Result<Full> {
+    crate::exec::load::execve(
+        thread,
+        crate::walk::AT_FDCWD,
+        path.0,
+        arguments.0,
+        environment.0,
+        0,
+    )
 }
 
 /// execveat(2).
-pub fn execveat(thread: &Thread, directory: crate::table::Dir, path: crate::table::Path, arguments: In, environment: In, flags: crate::table::Flags) -> Result<Full> {
-    crate::exec::load::execve(thread, directory.0, path.0, arguments.0, environment.0, flags.0)
+pub fn execveat(
+    thread: &Thread,
+    directory: crate::table::Dir,
+    path: crate::table::Path,
+    arguments: In,
+    environment: In,
+    flags: crate::table::Flags,
+) -> Result<Full> {
+    crate::exec::load::execve(
+        thread,
+        directory.0,
+        path.0,
+        arguments.0,
+        environment.0,
+        flags.0,
+    )
 }
 
 /// setpgid(2).
 pub fn setpgid(_: &Thread, pid: Int, group: Int) -> Result<u64> {
-    if group.0 < 0 { Err(Error::EINVAL) } else { SERVER.set_group(pid.0, group.0).map(|()| 0) }
+    if group.0 < 0 {
+        Err(Error::EINVAL)
+    } else {
+        SERVER.set_group(pid.0, group.0).map(|()| 0)
+    }
 }
 
 /// getpgid(2).
@@ -256,7 +323,11 @@ pub fn getrusage(_: &Thread, who: Int, usage: Out) -> Result<u64> {
         -1 => (times.children_user, times.children_system),
         _ => return Err(Error::EINVAL),
     };
-    let (resident, faults) = if who.0 == -1 { (0, 0) } else { (times.max_resident, times.faults) };
+    let (resident, faults) = if who.0 == -1 {
+        (0, 0)
+    } else {
+        (times.max_resident, times.faults)
+    };
     user::copy_out(usage.0, &wire::rusage(user, system, resident, faults)).map(|()| 0)
 }
 
@@ -268,7 +339,15 @@ pub fn times(_: &Thread, buffer: Out) -> Result<u64> {
     if !buffer.0.is_null() {
         let times = SERVER.times()?;
         let mut out = Layout::<32>::new();
-        for (index, ns) in [times.user, times.system, times.children_user, times.children_system].into_iter().enumerate() {
+        for (index, ns) in [
+            times.user,
+            times.system,
+            times.children_user,
+            times.children_system,
+        ]
+        .into_iter()
+        .enumerate()
+        {
             out.u64(index * 8, ns / TICK_NS);
         }
         user::copy_out(buffer.0, &out.0)?;
