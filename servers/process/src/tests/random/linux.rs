@@ -96,6 +96,7 @@ impl Host {
             let mut ends = [0; 2];
             // SAFETY: room for two descriptors.
             assert_eq!(
+                // SAFETY: the array has room for both descriptors.
                 unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) },
                 0
             );
