@@ -154,6 +154,7 @@ impl SignalSet {
 
 #[cfg(test)]
 mod tests {
+    use super::number::{SIGHUP, SIGTERM};
     use super::*;
 
     #[test]
