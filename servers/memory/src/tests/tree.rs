@@ -14,7 +14,7 @@ fn trees_behave_like_maps_that_are_copied() {
     for round in 0..20 {
         let mut trees: Vec<(PageTree, BTreeMap<u64, Frame>)> = Vec::new();
         trees.push((PageTree::new(frames), BTreeMap::new()));
-        let bases = [0, 60, 1 << 20, (1 << 34) - 70, 0x3fef_ffff_f];
+        let bases = [0, 60, 1 << 20, (1 << 34) - 70, 0x3_feff_ffff];
         for _ in 0..1500 {
             let at = rng.below(trees.len() as u64) as usize;
             let base = bases[rng.below(if round % 2 == 0 { 2 } else { 5 }) as usize];
