@@ -65,6 +65,20 @@ pub fn copy_out(to: User, from: &[u8]) -> Result<()> {
     }
 }
 
+/// Makes sure that `bytes` of the program's memory can be stored to, without changing them: before something is taken
+/// that cannot be put back if the program's buffer is none.
+pub fn probe(to: User, bytes: usize) -> Result<()> {
+    to.check(bytes)?;
+    let mut at = to.0 & !3;
+    let end = to.0 + bytes as u64;
+    while at < end {
+        let touched = raw::load_word(at).and_then(|word| raw::exchange_word(at, word, word));
+        touched.ok_or(Error::EFAULT)?;
+        at = (at & !4095) + 4096;
+    }
+    Ok(())
+}
+
 /// Zeroes memory of the program.
 pub fn clear(to: User, bytes: usize) -> Result<()> {
     const ZEROES: [u8; 512] = [0; 512];
@@ -171,6 +185,14 @@ mod tests {
         assert_eq!(copy_in(User(LIMIT - 1), &mut [0; 2]), Err(Error::EFAULT));
         assert_eq!(copy_out(User(u64::MAX), &[0; 2]), Err(Error::EFAULT));
         assert_eq!(User(u64::MAX).check(1), Err(Error::EFAULT));
+    }
+
+    #[test]
+    fn probing_changes_nothing() {
+        let mut words = [7u64; 1024];
+        probe(User(&raw mut words as u64 + 3), 8000).unwrap();
+        assert_eq!(words, [7; 1024]);
+        assert_eq!(probe(User(LIMIT - 4), 8), Err(Error::EFAULT));
     }
 
     #[test]

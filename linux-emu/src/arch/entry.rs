@@ -240,9 +240,9 @@ pub fn leave(thread: &'static Thread, outcome: Outcome) -> ! {
     }
 }
 
-/// Whether an address is the program's text: below the library, or in the page that it returns through.
+/// Whether an address is the program's text, or where only a program can have jumped to: anything but our image.
 fn is_program(nip: u64) -> bool {
-    nip < layout::LIBRARY_BASE || (layout::VDSO..layout::EMU_IMAGE).contains(&nip)
+    !(layout::EMU_IMAGE..layout::EMU_HEAP).contains(&nip)
 }
 
 /// From a thread: as [`divert`] does it from an event hook.

@@ -133,6 +133,8 @@ pub fn getdents64(thread: &Thread, fd: Fd, buffer: Out, size: Size) -> Result<u6
     }
     let mut bulk = thread.scratch.bulk.borrow_mut();
     let room = (size.0 as usize).min(bulk.len() - 64);
+    // The directory's offset moves: the buffer must be one.
+    user::probe(buffer.0, room)?;
     let (_, length) = file
         .client()
         .read_directory(&mut bulk[..room])

@@ -39,8 +39,8 @@ pub fn read_file(
     offset: u64,
 ) -> Result<usize> {
     file.check_readable()?;
-    let count = count.min(MOST);
     to.check(count)?;
+    let count = count.min(MOST);
     match (&file.backing, file.kind) {
         (Backing::Server, FileKind::Null) => return Ok(0),
         (Backing::Server, FileKind::Zero | FileKind::Full) => {
@@ -62,6 +62,11 @@ pub fn read_file(
     let mut done = 0;
     loop {
         let wanted = (count - done).min(CHUNK);
+        if is_stream(file) {
+            if let Err(error) = user::probe(to.add(done as u64), wanted) {
+                return if done > 0 { Ok(done) } else { Err(error) };
+            }
+        }
         let at = if offset == CURRENT {
             CURRENT
         } else {
@@ -112,8 +117,8 @@ pub fn write_file(
     offset: u64,
 ) -> Result<usize> {
     file.check_writable()?;
-    let count = count.min(MOST);
     from.check(count)?;
+    let count = count.min(MOST);
     match (&file.backing, file.kind) {
         (Backing::Server, FileKind::Null | FileKind::Zero) => return Ok(count),
         (Backing::Server, FileKind::Full) => {
@@ -226,6 +231,12 @@ pub fn write(thread: &Thread, fd: Fd, buffer: In, count: Size) -> Result<u64> {
     write_file(thread, &file, buffer.0, count.0 as usize, CURRENT).map(|n| n as u64)
 }
 
+/// As [`check_offset`], and the transfer must not go beyond the greatest offset.
+fn check_range(file: &OpenFile, offset: i64, count: u64) -> Result<u64> {
+    let start = check_offset(file, offset)?;
+    if count > i64::MAX as u64 || offset.checked_add(count as i64).is_none() { Err(Error::EINVAL) } else { Ok(start) }
+}
+
 /// EINVAL for a negative offset, ESPIPE for a file without offsets.
 pub fn check_offset(file: &OpenFile, offset: i64) -> Result<u64> {
     let offset = u64::try_from(offset).map_err(|_| Error::EINVAL)?;
@@ -240,14 +251,14 @@ pub fn check_offset(file: &OpenFile, offset: i64) -> Result<u64> {
 /// pread64(2).
 pub fn pread64(thread: &Thread, fd: Fd, buffer: Out, count: Size, offset: Long) -> Result<u64> {
     let file = PROCESS.file(fd.0)?;
-    let offset = check_offset(&file, offset.0)?;
+    let offset = check_range(&file, offset.0, count.0)?;
     read_file(thread, &file, buffer.0, count.0 as usize, offset).map(|n| n as u64)
 }
 
 /// pwrite64(2).
 pub fn pwrite64(thread: &Thread, fd: Fd, buffer: In, count: Size, offset: Long) -> Result<u64> {
     let file = PROCESS.file(fd.0)?;
-    let offset = check_offset(&file, offset.0)?;
+    let offset = check_range(&file, offset.0, count.0)?;
     write_file(thread, &file, buffer.0, count.0 as usize, offset).map(|n| n as u64)
 }
 
