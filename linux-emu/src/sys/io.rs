@@ -62,10 +62,10 @@ pub fn read_file(
     let mut done = 0;
     loop {
         let wanted = (count - done).min(CHUNK);
-        if is_stream(file) {
-            if let Err(error) = user::probe(to.add(done as u64), wanted) {
-                return if done > 0 { Ok(done) } else { Err(error) };
-            }
+        if is_stream(file)
+            && let Err(error) = user::probe(to.add(done as u64), wanted)
+        {
+            return if done > 0 { Ok(done) } else { Err(error) };
         }
         let at = if offset == CURRENT {
             CURRENT
@@ -234,7 +234,11 @@ pub fn write(thread: &Thread, fd: Fd, buffer: In, count: Size) -> Result<u64> {
 /// As [`check_offset`], and the transfer must not go beyond the greatest offset.
 fn check_range(file: &OpenFile, offset: i64, count: u64) -> Result<u64> {
     let start = check_offset(file, offset)?;
-    if count > i64::MAX as u64 || offset.checked_add(count as i64).is_none() { Err(Error::EINVAL) } else { Ok(start) }
+    if count > i64::MAX as u64 || offset.checked_add(count as i64).is_none() {
+        Err(Error::EINVAL)
+    } else {
+        Ok(start)
+    }
 }
 
 /// EINVAL for a negative offset, ESPIPE for a file without offsets.
