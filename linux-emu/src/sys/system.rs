@@ -271,9 +271,9 @@ const PR_SET_NO_NEW_PRIVS: u32 = 38;
 const PR_GET_NO_NEW_PRIVS: u32 = 39;
 const PR_SET_CHILD_SUBREAPER: u32 = 36;
 
-/// The process server's own options: the umask, for /proc, and the second half of a name, before the first.
-pub const UMASK: u32 = 0x4b42_0001;
-const NAME_TAIL: u32 = 0x4b42_0002;
+/// The process server's own options: the umask, for /proc, and the second half of a name, after the first.
+pub const UMASK: u32 = 0x1_0000;
+const NAME_TAIL: u32 = PR_SET_NAME | 0x1_0000;
 
 /// prctl(2).
 pub fn prctl(
@@ -296,8 +296,8 @@ pub fn prctl(
             }
             let [low, high] =
                 [&name[..8], &name[8..]].map(|half| half.try_into().map_or(0, u64::from_le_bytes));
-            SERVER.set_option(NAME_TAIL, high)?;
             SERVER.set_option(PR_SET_NAME, low)?;
+            SERVER.set_option(NAME_TAIL, high)?;
             *PROCESS.name.lock() = name;
             Ok(0)
         }
