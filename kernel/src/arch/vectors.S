@@ -200,19 +200,10 @@ k42_vectors_end:
         .text
 
 /*
- * All exceptions but system calls. From a program: all registers go to the current dispatcher's
- * frame in the kernel, then k42_trap(vector) on this CPU's stack. It does not come back: it ends in one of the exits below.
+ * Saves the interrupted computation into the frame at r10. r11 = PerCpu, where the first instructions put r10,
+ * r12, CTR and CR (the old r11 is in SPRG2); r12 = the vector's offset. r3-r6 and r9 are scratch afterwards.
  */
-        .global k42_trap_entry
-        .type k42_trap_entry, @function
-k42_trap_entry:
-        std 10, PC_S10(11)
-        mfcr 10
-        std 10, PC_SCR(11)
-        mfsrr1 10
-        andi. 10, 10, 0x4000
-        beq .Lfrom_kernel
-        ld 10, PC_FRAME(11)
+        .macro save_registers
         std 0, 0x00(10)
         std 1, 0x08(10)
         std 2, 0x10(10)
@@ -265,6 +256,23 @@ k42_trap_entry:
         std 12, F_VECTOR(10)
         std 3, F_DAR(10)
         std 4, F_DSISR(10)
+        .endm
+
+/*
+ * All exceptions but system calls. From a program: all registers go to the current dispatcher's
+ * frame in the kernel, then k42_trap(vector) on this CPU's stack. It does not come back: it ends in one of the exits below.
+ */
+        .global k42_trap_entry
+        .type k42_trap_entry, @function
+k42_trap_entry:
+        std 10, PC_S10(11)
+        mfcr 10
+        std 10, PC_SCR(11)
+        mfsrr1 10
+        andi. 10, 10, 0x4000
+        beq .Lfrom_kernel
+        ld 10, PC_FRAME(11)
+        save_registers
         ld 1, PC_STACK(11)
         ld 2, PC_TOC(11)
         mr 3, 12
@@ -279,58 +287,7 @@ k42_trap_entry:
         beq .Lidle
         /* The kernel itself went wrong: keep everything for the report. */
         ld 10, PC_PANIC_FRAME(11)
-        std 0, 0x00(10)
-        std 1, 0x08(10)
-        std 2, 0x10(10)
-        std 3, 0x18(10)
-        std 4, 0x20(10)
-        std 5, 0x28(10)
-        std 6, 0x30(10)
-        std 7, 0x38(10)
-        std 8, 0x40(10)
-        std 9, 0x48(10)
-        ld 9, PC_S10(11)
-        std 9, 0x50(10)
-        mfspr 9, SPRG2
-        std 9, 0x58(10)
-        ld 9, PC_S12(11)
-        std 9, 0x60(10)
-        std 13, 0x68(10)
-        std 14, 0x70(10)
-        std 15, 0x78(10)
-        std 16, 0x80(10)
-        std 17, 0x88(10)
-        std 18, 0x90(10)
-        std 19, 0x98(10)
-        std 20, 0xa0(10)
-        std 21, 0xa8(10)
-        std 22, 0xb0(10)
-        std 23, 0xb8(10)
-        std 24, 0xc0(10)
-        std 25, 0xc8(10)
-        std 26, 0xd0(10)
-        std 27, 0xd8(10)
-        std 28, 0xe0(10)
-        std 29, 0xe8(10)
-        std 30, 0xf0(10)
-        std 31, 0xf8(10)
-        mfsrr0 3
-        mfsrr1 4
-        std 3, F_NIP(10)
-        std 4, F_MSR(10)
-        ld 3, PC_SCR(11)
-        mflr 4
-        ld 5, PC_SCTR(11)
-        mfxer 6
-        std 3, F_CR(10)
-        std 4, F_LR(10)
-        std 5, F_CTR(10)
-        std 6, F_XER(10)
-        mfspr 3, 19
-        mfspr 4, 18
-        std 12, F_VECTOR(10)
-        std 3, F_DAR(10)
-        std 4, F_DSISR(10)
+        save_registers
         ld 1, PC_PANIC_STACK(11)
         ld 2, PC_TOC(11)
         mr 3, 10
