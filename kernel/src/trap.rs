@@ -2,7 +2,7 @@
 
 use k42_abi::dispatcher::{Entry, soft_interrupt};
 use k42_abi::layout::USER_TOP;
-use k42_abi::message::fault_access;
+use k42_abi::message::{fault_access, kernel_event};
 use k42_abi::{CommId, ProcessId};
 use k42_boot::papr::hcall;
 
@@ -204,11 +204,15 @@ fn broken(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! {
     who.life.set(Life::Broken);
     sched::leave(cpu);
     sched::withdraw(cpu, who);
-    const BROKEN: u64 = 6;
     let process = u64::from(who.comm_id().process().0);
     let to = CommId::any(ProcessId::PROCESS);
     // If the ring is full the server polls all processes, which tells it too.
-    let _ = ipc::send_from(cpu, CommId(0), to, [BROKEN, process, 0, 0, 0, 0]);
+    let _ = ipc::send_from(
+        cpu,
+        CommId(0),
+        to,
+        [kernel_event::BROKEN, process, 0, 0, 0, 0],
+    );
     sched::dispatch(cpu)
 }
 

@@ -63,6 +63,12 @@ pub mod kernel_method {
     pub const PAGE_FAULT: u16 = 0xff00;
 }
 
+/// Kinds (word 0) of the asynchronous messages that the kernel itself sends.
+pub mod kernel_event {
+    /// To the process server: process (word 1) is beyond help, end it as by SIGSEGV.
+    pub const BROKEN: u64 = 6;
+}
+
 /// Access kinds of a page fault.
 pub mod fault_access {
     /// A load.

@@ -11,5 +11,4 @@ pub const READY: u64 = 3;
 pub const INBOX: u64 = 4;
 /// The mount table changed.
 pub const MOUNTS: u64 = 5;
-/// From the kernel to the process server: process (word 1) is beyond help, end it as by SIGSEGV.
-pub const BROKEN: u64 = 6;
+pub use k42_abi::message::kernel_event::BROKEN;
