@@ -19,6 +19,20 @@ struct row {
     void (*after)(void);       /* may be NULL */
 };
 
+/*
+ * Marks for QEMU plugins (tools/plugin): instructions that do nothing else. What is between
+ * BEGIN and END is counted; OPERATION says that one operation is done.
+ */
+#ifdef __powerpc64__
+#define MARK(number) __asm__ volatile("ori " #number "," #number ",0" : : : "memory")
+#else
+#define MARK(number) ((void)0)
+#endif
+#define MARK_FOLLOW() MARK(20)
+#define MARK_BEGIN() MARK(21)
+#define MARK_END() MARK(22)
+#define MARK_OPERATION() MARK(23)
+
 /* Ends the row with a message when a call has failed. */
 void fail(const char *what) __attribute__((noreturn));
 #define MUST(call)                                                             \

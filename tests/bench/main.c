@@ -4,7 +4,8 @@
  *   bench [-d FOLDER] [-t TINY] [-l] [ROW...]
  *
  * Every row runs in its own process, so that one that fails is reported as
- * "NAME failed: WHAT" and the rest go on. -l lists the rows.
+ * "NAME failed: WHAT" and the rest go on. -l lists the rows, with how often
+ * each does its operation.
  */
 #include "bench.h"
 #include <errno.h>
@@ -51,7 +52,9 @@ static void measure(const struct row *row)
     if (row->before)
         row->before();
     uint64_t start = now();
+    MARK_BEGIN();
     row->body(row->n);
+    MARK_END();
     uint64_t spent = now() - start;
     if (row->after)
         row->after();
@@ -96,7 +99,7 @@ int main(int argc, char **argv)
             if (!wanted)
                 continue;
             if (list)
-                puts(row->name);
+                printf("%s %ld\n", row->name, row->n);
             else
                 apart(row);
         }

@@ -46,7 +46,11 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
     let programs = compile(repo)?;
     let filter = options.filter.as_deref().unwrap_or("");
     let chosen = |row: &String| row.contains(filter);
-    let linux_rows: Vec<String> = rows(&programs)?.into_iter().filter(chosen).collect();
+    let linux_rows: Vec<String> = rows(&programs)?
+        .into_iter()
+        .map(|row| row.name)
+        .filter(chosen)
+        .collect();
     let own_rows = OWN_ROWS.iter().map(|row| row.to_string()).filter(chosen);
     let rows: Vec<String> = linux_rows.iter().cloned().chain(own_rows).collect();
     ensure!(!rows.is_empty(), "no row matches '{filter}'");
@@ -150,13 +154,31 @@ fn to_json(figures: &Figures) -> String {
 }
 
 /// The compiled programs.
-struct Programs {
-    bench: PathBuf,
+pub struct Programs {
+    /// The one that has the rows.
+    pub bench: PathBuf,
     tiny: PathBuf,
 }
 
+impl Programs {
+    /// Puts them where they expect each other.
+    pub fn add_to(&self, files: &mut Tree) -> Result<()> {
+        files.file("bench/bench", 0o755, fs::read(&self.bench)?);
+        files.file("bench/tiny", 0o755, fs::read(&self.tiny)?);
+        Ok(())
+    }
+}
+
+/// A row of the program.
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// How often it does its operation.
+    pub times: u64,
+}
+
 /// Compiles the programs if a source is newer.
-fn compile(repo: &Repo) -> Result<Programs> {
+pub fn compile(repo: &Repo) -> Result<Programs> {
     let folder = repo.root().join("tests/bench");
     let to = repo.build_dir()?.join("bench");
     fs::create_dir_all(&to)?;
@@ -193,17 +215,25 @@ fn compile(repo: &Repo) -> Result<Programs> {
     Ok(programs)
 }
 
-/// The names of all rows, told by the program.
-fn rows(programs: &Programs) -> Result<Vec<String>> {
+/// All rows, told by the program.
+pub fn rows(programs: &Programs) -> Result<Vec<Row>> {
     let list = process::stdout_of(Command::new("qemu-ppc64le").arg(&programs.bench).arg("-l"))?;
-    Ok(list.lines().map(String::from).collect())
+    let row = |line: &str| {
+        let (name, times) = line.split_once(' ')?;
+        Some(Row {
+            name: name.into(),
+            times: times.parse().ok()?,
+        })
+    };
+    list.lines()
+        .map(|line| row(line).with_context(|| format!("not a row: {line}")))
+        .collect()
 }
 
 /// Runs rows on a machine.
 fn measure(machine: &dyn Machine, programs: &Programs, rows: &[String]) -> Result<Figures> {
     let mut files = Tree::default();
-    files.file("bench/bench", 0o755, fs::read(&programs.bench)?);
-    files.file("bench/tiny", 0o755, fs::read(&programs.tiny)?);
+    programs.add_to(&mut files)?;
     let console = machine.run(&files, &format!("/bench/bench {}", rows.join(" ")), LIMIT)?;
     let figures = parse(&console, rows);
     if figures.values().all(Result::is_err) {
@@ -242,7 +272,7 @@ fn own_figures(repo: &Repo) -> Result<Figures> {
 /// Boots the self-test program with counted instructions and reads its lines
 /// `figure NAME TICKS TIMES`: instructions per operation, by name.
 fn raw_figures(repo: &Repo, command_line: &str) -> Result<BTreeMap<String, f64>> {
-    let seen = system::selftest(repo, Order::Little, 1, true, command_line)?;
+    let (_, seen) = system::selftest(repo, Order::Little, 1, true, command_line, None)?;
     let figures: BTreeMap<String, f64> = seen.log.lines().filter_map(read_figure).collect();
     ensure!(
         !figures.is_empty(),

@@ -27,6 +27,8 @@ pub enum Command {
     Test(TestOptions),
     /// Count guest instructions per operation and compare with Linux
     Bench(BenchOptions),
+    /// Show where the instructions of a benchmark's row, or of a command, go
+    Profile(ProfileOptions),
     /// Write one bootable file: kernel, servers, library and root
     Image(ImageOptions),
     /// Print the events that run --trace has saved
@@ -134,6 +136,23 @@ pub struct BenchOptions {
     /// Write the figures as JSON, {"row": instructions}
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// Options of `profile`.
+#[derive(Args, Clone)]
+pub struct ProfileOptions {
+    /// The row; the names are those of bench
+    #[arg(required_unless_present = "exec", conflicts_with = "exec")]
+    pub row: Option<String>,
+    /// Count all that runs from power-on to the end of COMMAND instead
+    #[arg(long, value_name = "COMMAND")]
+    pub exec: Option<String>,
+    /// Tell inlined functions and lines apart
+    #[arg(long)]
+    pub lines: bool,
+    /// How many functions are shown
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub top: usize,
 }
 
 /// Options of `image`.

@@ -10,7 +10,8 @@
 //!   programs as the boot archive, [`image`] joins that with the kernel in one file;
 //! * [`machine`] boots it, with [`qemu`], [`qmp`], [`console`] and [`symbols`];
 //!   [`run`] is its user's side, [`guest`] and [`system`] are that of tests;
-//! * [`test`] and [`bench`] run the tests and the measurements, [`trace`] prints events.
+//! * [`test`] and [`bench`] run the tests and the measurements, [`profile`] tells where instructions go, [`trace`]
+//!   prints events.
 //!
 //! Every error ends as one line on standard error and a non-zero status.
 
@@ -24,6 +25,7 @@ mod guest;
 mod image;
 mod machine;
 mod process;
+mod profile;
 mod progress;
 mod qemu;
 mod qmp;
@@ -63,6 +65,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(options) => run::run(&repo, &options),
         Command::Bench(options) => bench::command(&repo, &options),
+        Command::Profile(options) => profile::command(&repo, &options),
         Command::Image(options) => image::command(&repo, &options),
         Command::Trace(options) => trace::command(&options),
         Command::Build(options) => build::command(&repo, &options),

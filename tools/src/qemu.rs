@@ -45,6 +45,8 @@ pub struct Machine {
     pub gdb: bool,
     /// What starts the kernel.
     pub firmware: Firmware,
+    /// A plugin of QEMU, as in QEMU's own option.
+    pub plugin: Option<String>,
 }
 
 impl Machine {
@@ -83,6 +85,9 @@ impl Machine {
         }
         // Halted at first: QMP tells of nothing that happens before it is listened to.
         qemu.arg("-S");
+        if let Some(plugin) = &self.plugin {
+            qemu.arg("-plugin").arg(plugin);
+        }
         if self.gdb {
             qemu.args(["-gdb", "tcp:127.0.0.1:1234"]);
         }
@@ -126,6 +131,7 @@ mod tests {
             icount: true,
             gdb: false,
             firmware: Firmware::Vof,
+            plugin: None,
         };
         let command = machine.command(Path::new("/tmp/a,b"));
         let args: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();

@@ -56,6 +56,7 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
         icount: options.icount,
         gdb: options.gdb,
         firmware: options.firmware,
+        plugin: None,
     };
     if options.gdb {
         eprintln!("waiting for a debugger: gdb-multiarch -ex 'target remote :1234'");

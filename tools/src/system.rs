@@ -21,14 +21,15 @@ use std::time::Duration;
 /// The package of the program that tries the system in the memory server's place.
 pub const SELFTEST: &str = "k42-selftest";
 
-/// Boots the self-test program.
+/// Boots the self-test program. `plugin`: QEMU's argument for one.
 pub fn selftest(
     repo: &Repo,
     order: Order,
     cpus: u32,
     icount: bool,
     command_line: &str,
-) -> Result<Seen> {
+    plugin: Option<String>,
+) -> Result<(Built, Seen)> {
     let kernel = build::kernel(repo, order)?;
     let built = Built {
         kernel: Some(kernel.clone()),
@@ -51,13 +52,15 @@ pub fn selftest(
         icount,
         gdb: false,
         firmware: Firmware::Vof,
+        plugin,
     };
-    guest::observe(
+    let seen = guest::observe(
         &machine,
         Input::None,
         SELFTEST_LIMIT,
         Some(Symbols::new(repo, &built)),
-    )
+    )?;
+    Ok((built, seen))
 }
 
 /// The self-test takes some seconds.
@@ -89,9 +92,20 @@ impl K42 {
         })
     }
 
+    /// What was built.
+    pub fn built(&self) -> &Built {
+        &self.built
+    }
+
     /// Boots with `files` added to the root, runs `command` with the shell and waits for
-    /// the end. Instructions are counted, so that a run repeats.
-    pub fn exec(&self, files: &Files, command: &str, limit: Duration) -> Result<Seen> {
+    /// the end. Instructions are counted, so that a run repeats. `plugin`: QEMU's argument for one.
+    pub fn exec(
+        &self,
+        files: &Files,
+        command: &str,
+        limit: Duration,
+        plugin: Option<String>,
+    ) -> Result<Seen> {
         let mut root = self.root.clone();
         root.merge(Tree::from_tar(&files.to_tar()?)?);
         let scratch = tempfile::Builder::new().prefix("k42-boot-").tempdir()?;
@@ -111,6 +125,7 @@ impl K42 {
             icount: true,
             gdb: false,
             firmware: Firmware::Vof,
+            plugin,
         };
         guest::observe(
             &machine,
@@ -127,7 +142,7 @@ impl k42_tests::machine::Machine for K42 {
     }
 
     fn run(&self, extra: &Files, command: &str, limit: Duration) -> Result<String> {
-        let seen = self.exec(extra, command, limit)?;
+        let seen = self.exec(extra, command, limit, None)?;
         let mut console = seen.console.clone();
         match (&seen.end.reason, seen.end.status) {
             (Reason::PowerOff, Some(_)) => {}

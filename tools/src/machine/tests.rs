@@ -65,6 +65,7 @@ fn machine(kernel: PathBuf, icount: bool) -> Machine {
         icount,
         gdb: false,
         firmware,
+        plugin: None,
     }
 }
 

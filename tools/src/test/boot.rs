@@ -113,7 +113,7 @@ fn selftest_cases(repo: &Repo, jobs: &mut Jobs) {
     ] {
         let repo = repo.clone();
         jobs.case(name, move || {
-            let seen = system::selftest(&repo, order, cpus, false, "")?;
+            let (_, seen) = system::selftest(&repo, order, cpus, false, "", None)?;
             ensure!(seen.end.reason == Reason::PowerOff, seen.tail());
             ensure!(seen.log.contains("selftest INFO: passed"), seen.tail());
             ensure!(seen.end.status == Some(0), seen.tail());
@@ -147,6 +147,7 @@ fn bare(kernel: PathBuf, cpus: u32, firmware: Firmware) -> Machine {
         icount: false,
         gdb: false,
         firmware,
+        plugin: None,
     }
 }
 
