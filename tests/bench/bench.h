@@ -43,6 +43,9 @@ void fail(const char *what) __attribute__((noreturn));
         result_;                                                               \
     })
 
+/* Nanoseconds per operation, for a body that knows it better than the clock around it. */
+extern double own_figure;
+
 /* A path in the folder for scratch files; one buffer, valid until the next call. */
 const char *scratch(const char *name);
 
@@ -51,6 +54,6 @@ extern const char *tiny_path;
 
 /* The rows, by subject; each table ends with a row without a name. */
 extern const struct row call_rows[], memory_rows[], file_rows[], process_rows[], talk_rows[],
-    thread_rows[];
+    thread_rows[], whole_rows[];
 
 #endif

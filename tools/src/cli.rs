@@ -133,9 +133,12 @@ pub struct BenchOptions {
     /// Measure Debian's Linux too, instead of quoting recorded figures
     #[arg(long)]
     pub linux: bool,
-    /// Write the figures as JSON, {"row": instructions}
+    /// Write the figures as JSON, {"row": instructions}; with --linux one such object for each system
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Draw the ratios to Linux, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
 }
 
 /// Options of `profile`.

@@ -5,7 +5,7 @@
 
 mod image;
 
-use crate::bench;
+use crate::bench::Programs;
 use crate::build;
 use crate::cargo;
 use crate::cli::ProfileOptions;
@@ -61,12 +61,12 @@ pub fn command(repo: &Repo, options: &ProfileOptions) -> Result<u8> {
     if let Some(interval) = OWN_ROWS.iter().position(|&row| Some(row) == own) {
         return own_row(repo, interval, options, progress);
     }
-    let programs = bench::compile(repo)?;
+    let programs = Programs::prepare(repo, progress)?;
     let mut files = Tree::default();
     programs.add_to(&mut files)?;
     let (guest_command, times, whole) = match (&options.row, &options.exec) {
         (Some(row), _) => {
-            let rows = bench::rows(&programs)?;
+            let rows = programs.rows()?;
             let known = rows.iter().find(|known| known.name == *row);
             let known = known.with_context(|| format!("no row is called '{row}'"))?;
             (format!("/bench/bench {row}"), known.times, false)

@@ -1,0 +1,125 @@
+//! Taking figures: what a machine measured, row by row.
+
+use super::programs::Programs;
+use crate::process;
+use crate::repo::{Order, Repo};
+use crate::system;
+use anyhow::{Result, bail, ensure};
+use k42_tests::archive::Tree;
+use k42_tests::machine::Machine;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// All rows together take a few minutes; a row that hangs must not hold up a test run.
+const LIMIT: Duration = Duration::from_secs(1500);
+
+/// Rows that only K42 has: a protected call that does nothing, to another process and
+/// back; a trace event that is switched off, and one that is on.
+pub const OWN_ROWS: [&str; 3] = ["ppc_null", "trace_off", "trace_on"];
+
+/// The timebase of QEMU's machine.
+const TIMEBASE_HZ: f64 = 512e6;
+
+/// What a machine measured: instructions, or why there is no figure.
+pub type Figures = BTreeMap<String, Result<f64, String>>;
+
+/// Runs rows on a machine.
+pub fn measure(machine: &dyn Machine, programs: &Programs, rows: &[String]) -> Result<Figures> {
+    let mut files = Tree::default();
+    programs.add_to(&mut files)?;
+    let console = machine.run(&files, &format!("/bench/bench {}", rows.join(" ")), LIMIT)?;
+    let figures = parse(&console, rows);
+    if figures.values().all(Result::is_err) {
+        bail!(
+            "{} measured nothing:\n{}",
+            machine.name(),
+            process::tail(&console, 20)
+        );
+    }
+    Ok(figures)
+}
+
+/// Takes the figures that only K42 has, from the self-test program.
+pub fn own(repo: &Repo) -> Result<Figures> {
+    let off = raw(repo, "")?;
+    let on = raw(repo, "trace=app")?;
+    let without_loop = |figures: &BTreeMap<String, f64>, name: &str| match (
+        figures.get(name),
+        figures.get("loop"),
+    ) {
+        (Some(figure), Some(empty)) => Ok((figure - empty).max(0.0)),
+        _ => Err("no figure".into()),
+    };
+    let rows = [
+        without_loop(&off, "ppc_null"),
+        without_loop(&off, "event"),
+        without_loop(&on, "event"),
+    ];
+    Ok(OWN_ROWS
+        .iter()
+        .map(|row| row.to_string())
+        .zip(rows)
+        .collect())
+}
+
+/// Boots the self-test program with counted instructions and reads its lines
+/// `figure NAME TICKS TIMES`: instructions per operation, by name.
+fn raw(repo: &Repo, command_line: &str) -> Result<BTreeMap<String, f64>> {
+    let (_, seen) = system::selftest(repo, Order::Little, 1, true, command_line, None)?;
+    let figures: BTreeMap<String, f64> = seen.log.lines().filter_map(read_figure).collect();
+    ensure!(
+        !figures.is_empty(),
+        "the self-test program gave no figures:\n{}",
+        seen.tail()
+    );
+    Ok(figures)
+}
+
+fn read_figure(line: &str) -> Option<(String, f64)> {
+    let mut words = line.split_once("figure ")?.1.split_whitespace();
+    let name = words.next()?.to_string();
+    let ticks: f64 = words.next()?.parse().ok()?;
+    let times: f64 = words.next()?.parse().ok()?;
+    Some((name, ticks / times * 1e9 / TIMEBASE_HZ))
+}
+
+/// Reads the program's lines, `ROW TENTHS` or `ROW failed: WHY`, from a console.
+fn parse(console: &str, rows: &[String]) -> Figures {
+    let mut figures: Figures = rows
+        .iter()
+        .map(|row| (row.clone(), Err("no figure".into())))
+        .collect();
+    for line in console.lines() {
+        let Some((row, rest)) = line.trim().split_once(' ') else {
+            continue;
+        };
+        if let Some(figure) = figures.get_mut(row) {
+            *figure = match rest.parse::<f64>() {
+                Ok(tenths) => Ok(tenths / 10.0),
+                Err(_) => Err(rest.into()),
+            };
+        }
+    }
+    figures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_console() {
+        let rows = ["a", "b", "c"].map(String::from);
+        let figures = parse("noise\r\na 3600\r\nb failed: fork: no\nd 1\n", &rows);
+        assert_eq!(figures["a"], Ok(360.0));
+        assert_eq!(figures["b"], Err("failed: fork: no".into()));
+        assert_eq!(figures["c"], Err("no figure".into()));
+    }
+
+    #[test]
+    fn reads_own_figures() {
+        let (name, value) = read_figure("[memory] x INFO: figure a 512 1000").expect("one");
+        assert_eq!((name.as_str(), value), ("a", 1.0));
+        assert!(read_figure("figure a b").is_none());
+    }
+}

@@ -1,0 +1,92 @@
+//! `bench`: guest instructions per operation, beside Linux's.
+//!
+//! The programs of `tests/bench` are compiled once, for Linux, and run in one boot. With
+//! counted instructions a nanosecond of guest time is one instruction, so what they print
+//! as time is read as instructions. Linux's figures were taken in the same way and stand
+//! in `tests/bench/baseline.json`, with the targets; `--linux` takes them anew.
+//!
+//! * [`programs`] makes the programs, [`figures`] runs them on a machine;
+//! * [`table`] and [`plot`] show the result.
+
+mod figures;
+mod plot;
+mod programs;
+mod table;
+
+use crate::cli::BenchOptions;
+use crate::progress::Progress;
+use crate::repo::Repo;
+use crate::system::K42;
+use anyhow::{Context, Result, ensure};
+use figures::{Figures, OWN_ROWS, measure};
+use k42_tests::linux::Linux;
+pub use programs::Programs;
+use serde_json::Value;
+use std::fs;
+use table::Line;
+
+/// Carries out `bench`.
+pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
+    let progress = Progress::new(false);
+    let baseline: Value =
+        serde_json::from_slice(&fs::read(repo.root().join("tests/bench/baseline.json"))?)
+            .context("tests/bench/baseline.json")?;
+    let programs = Programs::prepare(repo, progress)?;
+    let filter = options.filter.as_deref().unwrap_or("");
+    let chosen = |row: &String| row.contains(filter);
+    let linux_rows: Vec<String> = programs
+        .rows()?
+        .into_iter()
+        .map(|row| row.name)
+        .filter(chosen)
+        .collect();
+    let own_rows = OWN_ROWS.iter().map(|row| row.to_string()).filter(chosen);
+    let rows: Vec<String> = linux_rows.iter().cloned().chain(own_rows).collect();
+    ensure!(!rows.is_empty(), "no row matches '{filter}'");
+
+    let linux = if options.linux {
+        let step = progress.step("measuring Linux");
+        let linux = Linux::prepare(repo.root())?;
+        let figures = measure(&linux, &programs, &linux_rows)?;
+        drop(step);
+        Some(figures)
+    } else {
+        None
+    };
+    let step = progress.step("measuring K42");
+    let mut figures = match linux_rows.is_empty() {
+        true => Figures::new(),
+        false => measure(&K42::prepare(repo, progress)?, &programs, &linux_rows)?,
+    };
+    if rows.iter().any(|row| OWN_ROWS.contains(&row.as_str())) {
+        figures.extend(figures::own(repo)?);
+    }
+    drop(step);
+
+    let lines: Vec<Line> = rows
+        .iter()
+        .map(|row| Line {
+            row: row.clone(),
+            figure: figures
+                .get(row)
+                .cloned()
+                .unwrap_or_else(|| Err("not measured".into())),
+            linux: match &linux {
+                Some(measured) => measured.get(row).and_then(|f| f.as_ref().ok()).copied(),
+                None => baseline[row]["linux"].as_f64(),
+            },
+            target: baseline[row]["target"].as_f64(),
+        })
+        .collect();
+    table::print(&lines, "instructions");
+    if let Some(path) = &options.json {
+        fs::write(path, table::to_json(&figures, linux.as_ref()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = &options.plot {
+        plot::write(path, &lines)?;
+    }
+    // What K42 does not offer yet is a row that says so, and no failure.
+    let failed = |line: &Line| line.target.is_some() && line.figure.is_err();
+    Ok(u8::from(lines.iter().any(failed)))
+}
