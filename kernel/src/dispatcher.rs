@@ -9,89 +9,91 @@ use k42_abi::message::{ASYNC_RING, AsyncMessage, MAX_SLOTS, SLOT_SIZE};
 use k42_abi::{CommId, Error};
 use k42_sync::SpinMutex;
 
-use crate::arch::FloatArea;
+use crate::arch::{FloatArea, msr};
 use crate::cell::Owned;
 use crate::heap::ABSENT;
 use crate::pool::{Arena, Pooled};
 use crate::process::Process;
+use crate::record::{Incoming, Outgoing, Record};
 
 /// Slot number that stands for a page fault: not a slot, but a call record of its own.
 pub const FAULT_SLOT: usize = MAX_SLOTS;
 
 /// Where a dispatcher is in its life. Set by its own CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Life {
+    /// Takes part in scheduling.
+    Alive = 0,
     /// In the arena.
     Free,
     /// Made, not started.
     Stopped,
-    /// Takes part in scheduling.
-    Alive,
     /// Trapped while handling a trap: never runs again.
     Broken,
 }
 
-/// A call that the dispatcher made and that has no answer yet.
-#[derive(Clone, Copy)]
-pub enum Outgoing {
-    /// No call.
-    None,
-    /// `callee` works on it in its slot.
-    Waiting(&'static Dispatcher, usize),
-    /// Answered while the caller could not be entered: status, call word, words.
-    Answered([u64; 7]),
-    /// It failed: status.
-    Failed(i64),
-}
-
-/// A call that the dispatcher has been given.
-#[derive(Clone, Copy)]
-pub enum Incoming {
-    /// The slot is free.
-    Free,
-    /// For a caller's slot.
-    From(&'static Dispatcher, usize),
-    /// The caller has ended.
-    Orphan,
-}
-
 /// A dispatcher. All of it belongs to its CPU, but for what says otherwise.
-#[repr(C, align(128))]
+///
+/// The first fields are in the order in which the fast path of calls (arch/fast.S) wants them.
+#[repr(C, align(1024))]
 pub struct Dispatcher {
     /// Registers of the computation that was stopped, if `has_frame`.
     pub frame: Owned<RegisterFrame>,
-    /// Floating-point state while another dispatcher has the registers.
-    pub float: Owned<FloatArea>,
-    /// Its process. Fixed between creation and end.
-    process: AtomicPtr<Process>,
-    comm_id: AtomicU64,
-    /// CPU on which it runs. Fixed between creation and end.
-    pub cpu: Owned<usize>,
-    page: Owned<*mut DispatcherPage>,
-    /// Where the process sees its page.
-    pub page_address: Owned<u64>,
-    /// r3 of the RUN entry: where the process finds its boot words.
-    pub boot_argument: Owned<u64>,
-    /// Slots for calls that it makes: the first ones.
-    pub client_slots: Owned<usize>,
-    /// All slots.
-    pub slots: Owned<usize>,
+
+    // These eight bytes are looked at as one word: if all are zero, and the page says the same, a call can be given.
     /// See [`Life`].
     pub life: Owned<Life>,
     /// `frame` holds something to resume.
     pub has_frame: Owned<bool>,
-    /// In some `PerCpu::chain`.
+    /// Its process is frozen. Written by any CPU.
+    pub frozen: AtomicBool,
+    reserved: [u8; 1],
+    /// It runs, or it has lent its CPU to a server; see `PerCpu::current`.
     pub in_chain: Owned<bool>,
+    reserved_2: [u8; 3],
+
+    /// Free slots for calls that arrive, one bit each.
+    pub free_incoming: Owned<u64>,
+    page: Owned<*mut DispatcherPage>,
+    /// Where the process sees its page.
+    pub page_address: Owned<u64>,
+    comm_id: AtomicU64,
+    /// The address by which calls on its CPU name it.
+    any_id: AtomicU64,
+    /// Number of its translation (PIDR). Fixed between creation and end.
+    pub translation: Owned<u64>,
+    /// State in which its upcalls run: with the floating-point registers if they hold its values.
+    pub user_msr: Owned<u64>,
+    /// Who lent the CPU to it, while `in_chain`; none if it is on its own time.
+    pub lender: Owned<Option<&'static Dispatcher>>,
+    /// Dispatchers that wait for this one to become able to take calls, linked by `waits_next`.
+    pub waiters: Owned<Option<&'static Dispatcher>>,
+    /// Slots whose answer waits to be delivered, one bit each.
+    pub answers: Owned<u64>,
+    /// Slots for calls that it makes: the first ones.
+    pub client_slots: Owned<usize>,
+    /// All slots.
+    pub slots: Owned<usize>,
+    /// Calls made, by client slot.
+    pub outgoing: [Record<Outgoing>; MAX_SLOTS],
+    /// Calls given, by slot.
+    pub incoming: [Record<Incoming>; MAX_SLOTS],
+
+    /// Floating-point state while another dispatcher has the registers.
+    pub float: Owned<FloatArea>,
+    /// Its process. Fixed between creation and end.
+    process: AtomicPtr<Process>,
+    /// CPU on which it runs. Fixed between creation and end.
+    pub cpu: Owned<usize>,
+    /// r3 of the RUN entry: where the process finds its boot words.
+    pub boot_argument: Owned<u64>,
     /// A trap was delivered and nothing has shown since that it was handled.
     pub in_trap: Owned<bool>,
     /// A page fault is with the memory server.
     pub faulting: Owned<bool>,
     /// The memory server's answer, if it came while the dispatcher could not be entered.
     pub fault_answer: Owned<Option<i64>>,
-    /// Free slots for calls that arrive, one bit each.
-    pub free_incoming: Owned<u64>,
-    /// Slots whose answer waits to be delivered, one bit each.
-    pub answers: Owned<u64>,
     /// Scheduling class.
     pub class: Owned<u64>,
     /// Scheduling weight.
@@ -104,8 +106,6 @@ pub struct Dispatcher {
     /// Deadline of its timer.
     pub deadline: Owned<u64>,
     timer_position: Owned<u32>,
-    /// Dispatchers that wait for this one to become able to take calls, linked by `waits_next`.
-    pub waiters: Owned<Option<&'static Dispatcher>>,
     /// Next in the list of waiters that this one is in.
     pub waits_next: Owned<Option<&'static Dispatcher>>,
     /// It is in such a list.
@@ -125,10 +125,8 @@ pub struct Dispatcher {
     /// It is in `PerCpu::wakeups`.
     pub wake_queued: AtomicBool,
     ring: SpinMutex<u64>,
-    /// Calls made, by client slot.
-    pub outgoing: [Owned<Outgoing>; MAX_SLOTS],
-    /// Calls given, by slot.
-    pub incoming: [Owned<Incoming>; MAX_SLOTS],
+    /// Answers that came while it could not be entered, by client slot: status, call word, words.
+    pub replies: [Owned<[u64; 7]>; MAX_SLOTS],
     log: Owned<LogLine>,
     link: AtomicPtr<Dispatcher>,
 }
@@ -142,30 +140,49 @@ pub struct LogLine {
 
 static ARENA: Arena<Dispatcher> = Arena::new();
 
+/// Stands for the dispatcher of a process that has none on a CPU. It is not alive, so nothing reaches it.
+pub static NOBODY: Dispatcher = Dispatcher::new();
+
 impl Pooled for Dispatcher {
     fn link(&self) -> &AtomicPtr<Self> {
         &self.link
     }
     fn fresh() -> Self {
+        Self::new()
+    }
+}
+
+impl Dispatcher {
+    const fn new() -> Self {
         Self {
             frame: Owned::new(RegisterFrame::ZERO),
-            float: Owned::new(FloatArea::ZERO),
-            process: AtomicPtr::new(core::ptr::null_mut()),
-            comm_id: AtomicU64::new(0),
-            cpu: Owned::new(0),
-            page: Owned::new(core::ptr::null_mut()),
-            page_address: Owned::new(0),
-            boot_argument: Owned::new(0),
-            client_slots: Owned::new(0),
-            slots: Owned::new(0),
             life: Owned::new(Life::Free),
             has_frame: Owned::new(false),
+            frozen: AtomicBool::new(false),
+            reserved: [0; 1],
             in_chain: Owned::new(false),
+            reserved_2: [0; 3],
+            free_incoming: Owned::new(0),
+            page: Owned::new(core::ptr::null_mut()),
+            page_address: Owned::new(0),
+            comm_id: AtomicU64::new(0),
+            any_id: AtomicU64::new(0),
+            translation: Owned::new(0),
+            user_msr: Owned::new(0),
+            lender: Owned::new(None),
+            waiters: Owned::new(None),
+            answers: Owned::new(0),
+            client_slots: Owned::new(0),
+            slots: Owned::new(0),
+            outgoing: [const { Record::new() }; MAX_SLOTS],
+            incoming: [const { Record::new() }; MAX_SLOTS],
+            float: Owned::new(FloatArea::ZERO),
+            process: AtomicPtr::new(core::ptr::null_mut()),
+            cpu: Owned::new(0),
+            boot_argument: Owned::new(0),
             in_trap: Owned::new(false),
             faulting: Owned::new(false),
             fault_answer: Owned::new(None),
-            free_incoming: Owned::new(0),
-            answers: Owned::new(0),
             class: Owned::new(0),
             weight: Owned::new(1),
             wanted_priority: AtomicU64::new(0),
@@ -173,7 +190,6 @@ impl Pooled for Dispatcher {
             queue_position: Owned::new(ABSENT),
             deadline: Owned::new(u64::MAX),
             timer_position: Owned::new(ABSENT),
-            waiters: Owned::new(None),
             waits_next: Owned::new(None),
             waits: Owned::new(false),
             stalled: Owned::new(false),
@@ -184,8 +200,7 @@ impl Pooled for Dispatcher {
             wake_next: AtomicPtr::new(core::ptr::null_mut()),
             wake_queued: AtomicBool::new(false),
             ring: SpinMutex::new(0),
-            outgoing: [const { Owned::new(Outgoing::None) }; MAX_SLOTS],
-            incoming: [const { Owned::new(Incoming::Free) }; MAX_SLOTS],
+            replies: [const { Owned::new([0; 7]) }; MAX_SLOTS],
             log: Owned::new(LogLine {
                 bytes: [0; 256],
                 length: 0,
@@ -227,6 +242,11 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
         .store((&raw const *process).cast_mut(), Ordering::Relaxed);
     new.comm_id
         .store(CommId::new(process.id(), plan.vp).0, Ordering::Relaxed);
+    new.any_id
+        .store(CommId::any(process.id()).0, Ordering::Relaxed);
+    new.translation.set(process.id().index() as u64);
+    new.user_msr.set(msr::user(0, false));
+    new.lender.set(None);
     new.cpu.set(plan.cpu);
     new.page.set(k42_boot::linear(plan.area));
     new.page_address.set(plan.address);
@@ -368,7 +388,7 @@ impl Dispatcher {
         self.life.get() == Life::Alive
             && !self.has_frame.get()
             && !self.is_disabled()
-            && !self.process().frozen.load(Ordering::Relaxed)
+            && !self.frozen.load(Ordering::Relaxed)
     }
     /// Its place in the timer heap.
     pub fn timer_position(&self) -> &Cell<u32> {

@@ -13,8 +13,9 @@ use k42_abi::rights::KernelRights;
 use k42_abi::{CommId, Error};
 
 use crate::arch;
-use crate::dispatcher::{Dispatcher, FAULT_SLOT, Incoming, Life, Outgoing};
-use crate::percpu::{CHAIN, PerCpu};
+use crate::dispatcher::{Dispatcher, FAULT_SLOT, Life};
+use crate::percpu::PerCpu;
+use crate::record::{Incoming, Outgoing};
 use crate::trace::{Kernel, events};
 use crate::{process, sched, trap};
 
@@ -45,24 +46,24 @@ pub extern "C" fn call(
     }
     let target = CommId(target);
     let Some(process) = process::find(target.process()) else {
-        fail(cpu, caller, slot, Error::DEAD)
+        fail(caller, slot, Error::DEAD)
     };
     let Some(callee) = process.on_cpu(cpu.index.get()) else {
-        fail(cpu, caller, slot, Error::NO_DISPATCHER)
+        fail(caller, slot, Error::NO_DISPATCHER)
     };
     if target.vp() != CommId::ANY && target.vp() != callee.vp() {
-        fail(cpu, caller, slot, Error::NO_DISPATCHER);
+        fail(caller, slot, Error::NO_DISPATCHER);
     }
     if core::ptr::eq(callee, caller) {
-        fail(cpu, caller, slot, Error::EDEADLK);
+        fail(caller, slot, Error::EDEADLK);
     }
     let free = callee.free_incoming.get();
     if free == 0 || !callee.takes_calls() {
         if callee.slots.get() == callee.client_slots.get() {
-            fail(cpu, caller, slot, Error::NO_METHOD);
+            fail(caller, slot, Error::NO_METHOD);
         }
         sched::wait_for(caller, callee);
-        fail(cpu, caller, slot, Error::BUSY);
+        fail(caller, slot, Error::BUSY);
     }
 
     // No way back.
@@ -83,7 +84,7 @@ pub extern "C" fn call(
         cpu.calls_made.load(Ordering::Relaxed) + 1,
         Ordering::Relaxed,
     );
-    lend(cpu, callee);
+    lend(cpu, caller, callee);
     sched::switch_to(cpu, callee);
     callee.set_disabled(true);
     let words = [
@@ -96,19 +97,19 @@ pub extern "C" fn call(
         d,
         e,
     ];
-    sched::upcall(cpu, callee, Entry::CallIn, words)
+    sched::upcall(callee, Entry::CallIn, words)
 }
 
 /// Enters `callee` into the chain of this CPU.
-#[inline(always)]
-fn lend(cpu: &PerCpu, callee: &'static Dispatcher) {
-    if cpu.depth.get() == CHAIN {
+fn lend(cpu: &PerCpu, caller: &'static Dispatcher, callee: &'static Dispatcher) {
+    if callee.in_chain.get() {
+        // Called back by a server that it called: nobody is in the chain twice, so it goes on on its own time.
         sched::leave(cpu);
         cpu.charged.set(arch::timebase());
+        cpu.base.set(Some(callee));
+    } else {
+        callee.lender.set(Some(caller));
     }
-    let depth = cpu.depth.get();
-    cpu.chain[depth].set(Some(callee));
-    cpu.depth.set(depth + 1);
     callee.in_chain.set(true);
 }
 
@@ -130,10 +131,9 @@ fn copy(from: *const u8, to: *mut u8, length: usize) {
 /// Tells the current dispatcher that its call failed.
 #[cold]
 #[inline(never)]
-fn fail(cpu: &PerCpu, caller: &'static Dispatcher, slot: usize, error: Error) -> ! {
+fn fail(caller: &'static Dispatcher, slot: usize, error: Error) -> ! {
     caller.set_disabled(true);
     sched::upcall(
-        cpu,
         caller,
         Entry::CallFailed,
         [slot as u64, error.status() as u64, 0, 0, 0, 0, 0, 0],
@@ -179,13 +179,12 @@ pub extern "C" fn ret(
         sched::leave(cpu);
         sched::dispatch(cpu);
     };
-    let depth = cpu.depth.get();
-    let direct = depth >= 2
-        && cpu.chain[depth - 2]
-            .get()
-            .is_some_and(|other| core::ptr::eq(other, caller))
-        && !caller.process().frozen.load(Ordering::Relaxed)
-        && !(cpu.reschedule.get() && depth == 2);
+    let direct = server
+        .lender
+        .get()
+        .is_some_and(|lender| core::ptr::eq(lender, caller))
+        && !caller.frozen.load(Ordering::Relaxed)
+        && !(cpu.reschedule.get() && cpu.is_base(caller));
     if into == FAULT_SLOT {
         return_fault(cpu, server, caller, status as i64, direct);
     }
@@ -196,14 +195,15 @@ pub extern "C" fn ret(
     );
     copy(server.slot(slot), caller.slot(into), word.length());
     if direct && !caller.has_frame.get() {
-        step_back(cpu, server, depth);
+        step_back(cpu, server);
         caller.outgoing[into].set(Outgoing::None);
         sched::switch_to(cpu, caller);
         caller.set_disabled(true);
         let words = [into as u64, status, word.with_slot(into).0, a, b, c, d, e];
-        sched::upcall(cpu, caller, Entry::ReturnIn, words);
+        sched::upcall(caller, Entry::ReturnIn, words);
     }
-    caller.outgoing[into].set(Outgoing::Answered([status, word.0, a, b, c, d, e]));
+    caller.replies[into].set([status, word.0, a, b, c, d, e]);
+    caller.outgoing[into].set(Outgoing::Answered);
     answer_later(cpu, caller, into);
     sched::leave(cpu);
     sched::dispatch(cpu)
@@ -211,9 +211,8 @@ pub extern "C" fn ret(
 
 /// Takes the server off the chain; it goes on by itself later if it has something to do.
 #[inline(always)]
-fn step_back(cpu: &PerCpu, server: &'static Dispatcher, depth: usize) {
-    cpu.chain[depth - 1].set(None);
-    cpu.depth.set(depth - 1);
+fn step_back(cpu: &PerCpu, server: &'static Dispatcher) {
+    server.lender.set(None);
     server.in_chain.set(false);
     if server.is_runnable() {
         sched::make_ready(cpu, server);
@@ -244,8 +243,7 @@ fn return_fault(
     direct: bool,
 ) -> ! {
     if direct {
-        let depth = cpu.depth.get();
-        step_back(cpu, server, depth);
+        step_back(cpu, server);
         sched::switch_to(cpu, caller);
         trap::fault_answered(cpu, caller, status);
     }
@@ -272,12 +270,12 @@ pub fn fault(
     server.incoming[into].set(Incoming::From(who, FAULT_SLOT));
     who.has_frame.set(true);
     who.faulting.set(true);
-    lend(cpu, server);
+    lend(cpu, who, server);
     sched::switch_to(cpu, server);
     server.set_disabled(true);
     let word = CallWord::new(k42_abi::message::kernel_method::PAGE_FAULT, into as u8, 0);
     let [a, b, c, d, e] = words;
-    sched::upcall(cpu, server, Entry::CallIn, [0, 0, word.0, a, b, c, d, e])
+    sched::upcall(server, Entry::CallIn, [0, 0, word.0, a, b, c, d, e])
 }
 
 /// SEND.
@@ -349,7 +347,8 @@ pub fn abandon(cpu: &PerCpu, who: &'static Dispatcher) {
                 caller.fault_answer.set(Some(Error::EFAULT.status()));
                 sched::make_ready(cpu, caller);
             } else if caller.life.get() == Life::Alive {
-                caller.outgoing[into].set(Outgoing::Failed(Error::DEAD.status()));
+                caller.replies[into].set([Error::DEAD.status() as u64, 0, 0, 0, 0, 0, 0]);
+                caller.outgoing[into].set(Outgoing::Failed);
                 answer_later(cpu, caller, into);
             }
         }

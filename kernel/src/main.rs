@@ -40,6 +40,8 @@ mod pool;
 #[cfg(target_os = "none")]
 mod process;
 #[cfg(target_os = "none")]
+mod record;
+#[cfg(target_os = "none")]
 mod remote;
 #[cfg(target_os = "none")]
 mod sched;

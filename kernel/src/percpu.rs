@@ -3,18 +3,16 @@
 
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicPtr, AtomicU64};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use k42_abi::dispatcher::{DispatcherPage, RegisterFrame};
+use k42_abi::Result;
 use k42_abi::info::MAX_CPUS;
 
 use crate::cell::Owned;
-use crate::dispatcher::Dispatcher;
+use crate::dispatcher::{Dispatcher, NOBODY};
+use crate::process::MAX_PROCESSES;
 use crate::sched::Queues;
-
-/// How deep calls may nest on borrowed time. A call from the deepest level still works; only its
-/// return goes through the scheduler.
-pub const CHAIN: usize = 16;
 
 /// Size of a CPU's stack, and of the stack on which it reports its own failure.
 pub const STACK_BYTES: usize = 32 << 10;
@@ -25,8 +23,10 @@ pub struct PerCpu {
     stack: Owned<u64>,
     trap_entry: Owned<u64>,
     scratch: [Owned<u64>; 4],
-    /// Frame of the current dispatcher, into which exceptions save.
-    pub frame: Owned<*mut RegisterFrame>,
+    /// The dispatcher whose program runs, or ran when the kernel was entered. It is the last of the chain: each in it
+    /// was called by its `Dispatcher::lender`, and the first is `base`. Exceptions save into its frame, which is its
+    /// first field.
+    pub current: Owned<Option<&'static Dispatcher>>,
     /// Page of the current dispatcher, in the linear map.
     pub page: Owned<*mut DispatcherPage>,
     user: [Owned<u64>; 6],
@@ -44,24 +44,21 @@ pub struct PerCpu {
     pub hardware_id: Owned<u32>,
     /// Bytes that dcbz clears.
     pub dcache_block: Owned<u64>,
-    /// The dispatcher whose program runs, or ran when the kernel was entered. It is the last of `chain`.
-    pub current: Owned<Option<&'static Dispatcher>>,
-    /// Who lent the CPU to whom: `chain[0]` is on its own time, each later one was called by the one before.
-    pub chain: [Owned<Option<&'static Dispatcher>>; CHAIN],
-    /// Entries of `chain` in use.
-    pub depth: Owned<usize>,
+    /// The first of the chain, which is on its own time; none if it has ended since it was chosen.
+    pub base: Owned<Option<&'static Dispatcher>>,
     /// Somebody should run when the present call is over.
     pub reschedule: Owned<bool>,
     /// A borrowed server has been granted its grace period after the end of the slice.
     pub grace: Owned<bool>,
-    /// Timebase at which the slice of `chain[0]` ends.
+    /// Timebase at which the slice of `base` ends.
     pub slice_end: Owned<u64>,
-    /// Timebase when `chain[0]` was dispatched, or last charged.
+    /// Timebase when `base` was dispatched, or last charged.
     pub charged: Owned<u64>,
     /// Whose state the floating-point and vector registers hold.
     pub float_owner: Owned<Option<&'static Dispatcher>>,
-    /// Value of PIDR.
-    pub translating: Owned<u64>,
+    /// The dispatcher of each process that takes calls on this CPU, by index of the process; NOBODY if there is none.
+    /// Written by any CPU when dispatchers are made, cleared by this CPU when they end.
+    callees: Owned<*const AtomicPtr<Dispatcher>>,
     queues: UnsafeCell<Queues>,
     /// Dispatchers of this CPU that other CPUs posted to: a stack linked by `Dispatcher::wake_next`. Pushed
     /// by anyone, emptied by this CPU.
@@ -84,7 +81,7 @@ macro_rules! at {
 at!(stack, 0x00);
 at!(trap_entry, 0x08);
 at!(scratch, 0x10);
-at!(frame, 0x30);
+at!(current, 0x30);
 at!(page, 0x38);
 at!(user, 0x40);
 at!(toc, 0x70);
@@ -124,7 +121,7 @@ impl PerCpu {
             stack: Owned::new(0),
             trap_entry: Owned::new(0),
             scratch: [const { Owned::new(0) }; 4],
-            frame: Owned::new(core::ptr::null_mut()),
+            current: Owned::new(None),
             page: Owned::new(core::ptr::null_mut()),
             user: [const { Owned::new(0) }; 6],
             toc: Owned::new(0),
@@ -135,15 +132,13 @@ impl PerCpu {
             index: Owned::new(0),
             hardware_id: Owned::new(0),
             dcache_block: Owned::new(128),
-            current: Owned::new(None),
-            chain: [const { Owned::new(None) }; CHAIN],
-            depth: Owned::new(0),
+            base: Owned::new(None),
             reschedule: Owned::new(false),
             grace: Owned::new(false),
             slice_end: Owned::new(u64::MAX),
             charged: Owned::new(0),
             float_owner: Owned::new(None),
-            translating: Owned::new(0),
+            callees: Owned::new(core::ptr::null()),
             queues: UnsafeCell::new(Queues::EMPTY),
             wakeups: AtomicPtr::new(core::ptr::null_mut()),
             let_go: AtomicPtr::new(core::ptr::null_mut()),
@@ -161,6 +156,49 @@ impl PerCpu {
         // SAFETY: only this CPU uses its queues, interrupts are off, and by the rule above there is
         // no other reference during `action`.
         action(unsafe { &mut *self.queues.get() })
+    }
+
+    /// Whether `who` is the first of the chain.
+    pub fn is_base(&self, who: &'static Dispatcher) -> bool {
+        self.base
+            .get()
+            .is_some_and(|base| core::ptr::eq(base, who))
+    }
+
+    /// Gives this CPU its table of callees.
+    pub fn make_callees(&self) -> Result<()> {
+        let table = crate::pool::slice(MAX_PROCESSES, || {
+            AtomicPtr::new((&raw const NOBODY).cast_mut())
+        })?;
+        self.callees.set(table.as_ptr());
+        Ok(())
+    }
+
+    fn callees(&self) -> &[AtomicPtr<Dispatcher>] {
+        // SAFETY: `make_callees` made the table before the first dispatcher, and it stays.
+        unsafe { core::slice::from_raw_parts(self.callees.get(), MAX_PROCESSES) }
+    }
+
+    /// The dispatcher that takes calls for the process at `index`.
+    pub fn callee(&self, index: usize) -> Option<&'static Dispatcher> {
+        // SAFETY: a dispatcher, and those live for ever.
+        let who = unsafe { &*self.callees()[index].load(Ordering::Acquire) };
+        (!core::ptr::eq(who, &NOBODY)).then_some(who)
+    }
+
+    /// Makes `who` take calls, if no other does for its process.
+    pub fn add_callee(&self, index: usize, who: &'static Dispatcher) {
+        let _ = self.callees()[index].compare_exchange(
+            (&raw const NOBODY).cast_mut(),
+            (&raw const *who).cast_mut(),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Nobody takes calls for the process at `index` any more.
+    pub fn remove_callee(&self, index: usize) {
+        self.callees()[index].store((&raw const NOBODY).cast_mut(), Ordering::Release);
     }
 
     /// Top of this CPU's stack.

@@ -2,7 +2,6 @@
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use k42_abi::info::MAX_CPUS;
 use k42_abi::rights::KernelRights;
 use k42_abi::{Error, ProcessId, Result};
 use k42_sync::SpinMutex;
@@ -12,6 +11,7 @@ use crate::cell::Owned;
 use crate::dispatcher::Dispatcher;
 use crate::frames::List;
 use crate::hat::Space;
+use crate::percpu;
 use crate::pool::{Arena, Pooled};
 
 /// Most processes that can exist at a time, the kernel's entry 0 included.
@@ -26,8 +26,6 @@ pub struct Process {
     rights: AtomicU64,
     /// Its translations.
     pub space: Space,
-    /// The dispatcher that takes protected calls on each CPU.
-    on_cpu: [AtomicPtr<Dispatcher>; MAX_CPUS],
     /// All its dispatchers, linked by `Dispatcher::sibling`.
     first: SpinMutex<Owned<Option<&'static Dispatcher>>>,
     /// Its dispatchers do not run (FREEZE).
@@ -44,7 +42,6 @@ impl Pooled for Process {
             id: AtomicU32::new(0),
             rights: AtomicU64::new(0),
             space: Space::none(),
-            on_cpu: [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CPUS],
             first: SpinMutex::new(Owned::new(None)),
             frozen: AtomicBool::new(false),
             link: AtomicPtr::new(core::ptr::null_mut()),
@@ -100,8 +97,7 @@ impl Process {
     /// The dispatcher for calls on CPU `cpu`.
     #[inline]
     pub fn on_cpu(&self, cpu: usize) -> Option<&'static Dispatcher> {
-        // SAFETY: null or a dispatcher, and those live for ever.
-        unsafe { self.on_cpu[cpu].load(Ordering::Acquire).as_ref() }
+        percpu::block(cpu).callee(self.id().index())
     }
     /// The dispatcher with number `vp`.
     pub fn dispatcher(&self, vp: u32) -> Option<&'static Dispatcher> {
@@ -136,19 +132,14 @@ impl Process {
         }
         dispatcher.sibling.set(first.get());
         first.set(Some(dispatcher));
-        let _ = self.on_cpu[cpu].compare_exchange(
-            core::ptr::null_mut(),
-            (&raw const *dispatcher).cast_mut(),
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        dispatcher
+            .frozen
+            .store(self.frozen.load(Ordering::Relaxed), Ordering::Relaxed);
+        percpu::block(cpu).add_callee(self.id().index(), dispatcher);
         Ok(())
     }
     /// Takes all dispatchers away; returns the first of the list.
     pub fn take_dispatchers(&self) -> Option<&'static Dispatcher> {
-        for place in &self.on_cpu {
-            place.store(core::ptr::null_mut(), Ordering::Release);
-        }
         self.first.lock().replace(None)
     }
 }

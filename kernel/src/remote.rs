@@ -78,6 +78,7 @@ pub fn let_go(cpu: &PerCpu, process: &Process) {
             sched::end(cpu, who);
         }
     });
+    cpu.remove_callee(process.id().index());
     if on_top {
         sched::leave(cpu);
     }

@@ -13,9 +13,10 @@ use k42_abi::rights::{WEIGHT_DEFAULT, class};
 use k42_abi::{Error, Result};
 
 use crate::arch::{self, msr};
-use crate::dispatcher::{Dispatcher, Life, Outgoing, Timer};
+use crate::dispatcher::{Dispatcher, Life, Timer};
 use crate::heap::{Entry as _, Heap};
 use crate::percpu::PerCpu;
+use crate::record::Outgoing;
 use crate::trace::{Kernel, events};
 use crate::{ipc, remote, trap};
 
@@ -51,7 +52,7 @@ pub fn initialise(cpu: &PerCpu) -> Result<()> {
         queues.ready = Some(Heap::new(ready));
         queues.timers = Some(Heap::new(timers));
     });
-    Ok(())
+    cpu.make_callees()
 }
 
 /// Microseconds as timebase ticks.
@@ -62,7 +63,7 @@ pub fn ticks(us: u64) -> u64 {
 /// Puts a dispatcher of this CPU into the queue, if it has something to do and is not there already.
 pub fn make_ready(cpu: &PerCpu, who: &'static Dispatcher) {
     debug_assert!(who.cpu.get() == cpu.index.get());
-    let able = who.life.get() == Life::Alive && !who.process().frozen.load(Ordering::Relaxed);
+    let able = who.life.get() == Life::Alive && !who.frozen.load(Ordering::Relaxed);
     if !able || who.in_chain.get() || !who.is_runnable() {
         return;
     }
@@ -156,7 +157,7 @@ fn program_decrementer(cpu: &PerCpu) {
 
 /// Charges the time since the last charge to whoever is on its own time.
 fn charge(cpu: &PerCpu, now: u64) {
-    let Some(base) = cpu.chain[0].get() else {
+    let Some(base) = cpu.base.get() else {
         return;
     };
     let ran = now - cpu.charged.replace(now);
@@ -172,18 +173,13 @@ fn charge(cpu: &PerCpu, now: u64) {
 /// Breaks the chain: nobody is on this CPU any more. Those that have something to do are ready.
 pub fn leave(cpu: &PerCpu) {
     charge(cpu, arch::timebase());
-    let depth = cpu.depth.replace(0);
-    for place in &cpu.chain[..depth] {
-        if let Some(who) = place.get() {
-            who.in_chain.set(false);
-        }
+    let mut next = cpu.current.replace(None);
+    while let Some(who) = next {
+        next = who.lender.replace(None);
+        who.in_chain.set(false);
+        make_ready(cpu, who);
     }
-    for place in &cpu.chain[..depth] {
-        if let Some(who) = place.replace(None) {
-            make_ready(cpu, who);
-        }
-    }
-    cpu.current.set(None);
+    cpu.base.set(None);
     cpu.reschedule.set(false);
     cpu.grace.set(false);
 }
@@ -200,7 +196,7 @@ pub fn dispatch(cpu: &'static PerCpu) -> ! {
             Some(next)
         });
         let Some(next) = next else { idle(cpu) };
-        let able = next.life.get() == Life::Alive && !next.process().frozen.load(Ordering::Relaxed);
+        let able = next.life.get() == Life::Alive && !next.frozen.load(Ordering::Relaxed);
         if able && next.is_runnable() {
             run(cpu, next);
         }
@@ -233,12 +229,11 @@ fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
     let now = arch::timebase();
     let id = who.comm_id();
     events::sched::switch::<Kernel>(
-        cpu.translating.get(),
+        arch::pidr::read(),
         u64::from(id.process().0),
         u64::from(id.vp()),
     );
-    cpu.chain[0].set(Some(who));
-    cpu.depth.set(1);
+    cpu.base.set(Some(who));
     cpu.charged.set(now);
     who.in_chain.set(true);
     who.chosen.set(who.chosen.get() + 1);
@@ -252,26 +247,12 @@ fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
 #[inline(always)]
 pub fn switch_to(cpu: &PerCpu, who: &'static Dispatcher) {
     cpu.current.set(Some(who));
-    cpu.frame.set(who.frame.cell().as_ptr());
     cpu.page.set(who.page_pointer());
-    let pid = who.comm_id().process().index() as u64;
-    if cpu.translating.get() != pid {
-        cpu.translating.set(pid);
-        // SAFETY: the kernel's own translations are those of entry 0 whatever PIDR holds.
-        unsafe { arch::pidr::write(pid) };
+    // SAFETY: the kernel's own translations are those of entry 0 whatever PIDR holds, and nothing in it uses SPRG3.
+    unsafe {
+        arch::pidr::write(who.translation.get());
+        arch::sprg3::write(who.page_address.get());
     }
-    // SAFETY: nothing in the kernel uses SPRG3.
-    unsafe { arch::sprg3::write(who.page_address.get()) };
-}
-
-/// State in which `who` is entered. `wish` is a saved MSR, or 0.
-#[inline(always)]
-pub fn user_msr(cpu: &PerCpu, who: &'static Dispatcher, wish: u64) -> u64 {
-    let float = cpu
-        .float_owner
-        .get()
-        .is_some_and(|owner| core::ptr::eq(owner, who));
-    msr::user(wish, float)
 }
 
 /// Goes on with the current dispatcher, wherever that is.
@@ -281,16 +262,15 @@ pub fn enter(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
     }
     if who.has_frame.get() {
         if !who.is_disabled() && who.soft_interrupts() != 0 {
-            interrupt_upcall(cpu, who);
+            interrupt_upcall(who);
         }
-        resume(cpu, who);
+        resume(who);
     }
     if who.answers.get() != 0 {
-        deliver_answer(cpu, who);
+        deliver_answer(who);
     }
     who.set_disabled(true);
     upcall(
-        cpu,
         who,
         Entry::Run,
         [who.boot_argument.get(), 0, 0, 0, 0, 0, 0, 0],
@@ -299,30 +279,30 @@ pub fn enter(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
 
 /// Enters an entry point.
 #[inline(always)]
-pub fn upcall(cpu: &PerCpu, who: &'static Dispatcher, entry: Entry, words: [u64; 8]) -> ! {
-    // SAFETY: `who` is current; the state is made by `user_msr`.
-    unsafe { arch::upcall(who.entry(entry), user_msr(cpu, who, 0), &words) }
+pub fn upcall(who: &'static Dispatcher, entry: Entry, words: [u64; 8]) -> ! {
+    // SAFETY: `who` is current; the state is one of `msr::user`.
+    unsafe { arch::upcall(who.entry(entry), who.user_msr.get(), &words) }
 }
 
 /// Resumes the frame of the current dispatcher.
-pub fn resume(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
+pub fn resume(who: &'static Dispatcher) -> ! {
     who.has_frame.set(false);
     let frame = who.frame.cell().as_ptr();
     // SAFETY: the frame belongs to the dispatcher, which is current, and nobody writes it now.
-    unsafe { arch::resume(frame, user_msr(cpu, who, (*frame).msr)) }
+    unsafe { arch::resume(frame, msr::with_wish(who.user_msr.get(), (*frame).msr)) }
 }
 
 /// Tells the current dispatcher that its computation was stopped.
-pub fn interrupt_upcall(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
+pub fn interrupt_upcall(who: &'static Dispatcher) -> ! {
     who.has_frame.set(false);
     who.set_disabled(true);
     // SAFETY: the page is pinned; the process may write there at the same time, which harms only itself.
     unsafe { (&raw mut (*who.page_pointer()).interrupt_frame).write(who.frame.get()) };
-    upcall(cpu, who, Entry::Interrupt, [0; 8])
+    upcall(who, Entry::Interrupt, [0; 8])
 }
 
 /// Delivers one of the answers that wait for the current dispatcher.
-pub fn deliver_answer(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
+pub fn deliver_answer(who: &'static Dispatcher) -> ! {
     let slot = who.answers.get().trailing_zeros() as usize;
     who.answers.set(who.answers.get() & !(1 << slot));
     let answer = who.outgoing[slot].replace(Outgoing::None);
@@ -333,9 +313,9 @@ pub fn deliver_answer(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
             .fetch_or(soft_interrupt::REPLY, Ordering::Relaxed);
     }
     who.set_disabled(true);
+    let [status, word, a, b, c, d, e] = who.replies[slot].get();
     match answer {
-        Outgoing::Answered([status, word, a, b, c, d, e]) => upcall(
-            cpu,
+        Outgoing::Answered => upcall(
             who,
             Entry::ReturnIn,
             [
@@ -349,15 +329,13 @@ pub fn deliver_answer(cpu: &PerCpu, who: &'static Dispatcher) -> ! {
                 e,
             ],
         ),
-        Outgoing::Failed(status) => upcall(
-            cpu,
+        Outgoing::Failed => upcall(
             who,
             Entry::CallFailed,
-            [slot as u64, status as u64, 0, 0, 0, 0, 0, 0],
+            [slot as u64, status, 0, 0, 0, 0, 0, 0],
         ),
         // The bit is set only with one of the two.
         _ => upcall(
-            cpu,
             who,
             Entry::CallFailed,
             [slot as u64, Error::EIO.status() as u64, 0, 0, 0, 0, 0, 0],
@@ -374,14 +352,15 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
     let Some(who) = cpu.current.get() else {
         dispatch(cpu)
     };
-    let base_class = cpu.chain[0]
+    let base_class = cpu
+        .base
         .get()
         .map_or(class::COUNT as u64, |base| base.class.get());
     let best = cpu.with_queues(|queues| queues.ready.as_ref().and_then(Heap::first));
     let better = best.is_some_and(|best| slice_over || best.class.get() < base_class);
-    let frozen = who.process().frozen.load(Ordering::Relaxed);
+    let frozen = who.frozen.load(Ordering::Relaxed);
     if better || frozen || cpu.reschedule.get() {
-        let lent = cpu.depth.get() > 1;
+        let lent = !cpu.is_base(who);
         if lent && !frozen && (!cpu.grace.get() || now < cpu.slice_end.get()) {
             if !cpu.grace.replace(true) {
                 cpu.slice_end.set(now + ticks(GRACE_US));
@@ -406,9 +385,9 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
     }
     program_decrementer(cpu);
     if !who.is_disabled() && who.soft_interrupts() != 0 {
-        interrupt_upcall(cpu, who);
+        interrupt_upcall(who);
     }
-    resume(cpu, who)
+    resume(who)
 }
 
 /// A process with other threads shares its time among them: its library hears of the end of a slice.
@@ -444,22 +423,37 @@ pub fn wait_for(who: &'static Dispatcher, server: &'static Dispatcher) -> bool {
     first
 }
 
+/// Takes `who` alone out of the chain.
+fn leave_alone(cpu: &PerCpu, who: &'static Dispatcher) {
+    if !who.in_chain.replace(false) {
+        return;
+    }
+    let lender = who.lender.replace(None);
+    if cpu.is_base(who) {
+        cpu.base.set(None);
+    }
+    let mut place = &cpu.current;
+    while let Some(other) = place.get() {
+        if core::ptr::eq(other, who) {
+            place.set(lender);
+            return;
+        }
+        place = &other.lender;
+    }
+}
+
 /// Ends a dispatcher of this CPU: calls that it made are orphaned, calls that it was given fail.
 pub fn end(cpu: &PerCpu, who: &'static Dispatcher) {
     who.life.set(Life::Stopped);
     withdraw(cpu, who);
-    for place in &cpu.chain {
-        if place.get().is_some_and(|other| core::ptr::eq(other, who)) {
-            place.set(None);
-        }
-    }
-    who.in_chain.set(false);
+    leave_alone(cpu, who);
     if cpu
         .float_owner
         .get()
         .is_some_and(|owner| core::ptr::eq(owner, who))
     {
         cpu.float_owner.set(None);
+        who.user_msr.set(msr::user(0, false));
     }
     ipc::abandon(cpu, who);
 }

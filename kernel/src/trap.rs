@@ -6,7 +6,7 @@ use k42_abi::message::{fault_access, kernel_event};
 use k42_abi::{CommId, ProcessId};
 use k42_boot::papr::hcall;
 
-use crate::arch;
+use crate::arch::{self, msr};
 use crate::dispatcher::{Dispatcher, Life};
 use crate::percpu::PerCpu;
 use crate::trace::{Kernel, events};
@@ -151,7 +151,6 @@ pub fn fault_answered(cpu: &'static PerCpu, who: &'static Dispatcher, status: i6
         // SAFETY: as in sched::interrupt_upcall.
         unsafe { (&raw mut (*who.page_pointer()).interrupt_frame).write(who.frame.get()) };
         sched::upcall(
-            cpu,
             who,
             Entry::PageFault,
             [status as u64, 0, 0, 0, 0, 0, 0, 0],
@@ -160,9 +159,9 @@ pub fn fault_answered(cpu: &'static PerCpu, who: &'static Dispatcher, status: i6
     // Mapped; or wait, which a disabled dispatcher does by trying again.
     who.has_frame.set(true);
     if !who.is_disabled() && who.soft_interrupts() != 0 {
-        sched::interrupt_upcall(cpu, who);
+        sched::interrupt_upcall(who);
     }
-    sched::resume(cpu, who)
+    sched::resume(who)
 }
 
 fn trap_upcall(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64, status: i64) -> ! {
@@ -180,7 +179,6 @@ fn trap_upcall(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64, stat
         .store(u64::from(disabled), core::sync::atomic::Ordering::Relaxed);
     who.set_disabled(true);
     sched::upcall(
-        cpu,
         who,
         Entry::Trap,
         [number, status as u64, 0, 0, 0, 0, 0, 0],
@@ -221,9 +219,11 @@ fn give_float(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
     let owner = cpu.float_owner.replace(Some(who));
     if let Some(owner) = owner.filter(|owner| !core::ptr::eq(*owner, who)) {
         arch::save_float(owner.float.cell());
+        owner.user_msr.set(msr::user(0, false));
     }
     arch::load_float(who.float.cell());
-    sched::resume(cpu, who)
+    who.user_msr.set(msr::user(0, true));
+    sched::resume(who)
 }
 
 /// Posts CONSOLE to `who`.

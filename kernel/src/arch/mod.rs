@@ -50,6 +50,14 @@ macro_rules! special_register {
     ($(#[$doc:meta])* $name:ident = $number:literal) => {
         $(#[$doc])*
         pub mod $name {
+            /// The register.
+            #[inline(always)]
+            pub fn read() -> u64 {
+                let value: u64;
+                // SAFETY: reading it changes nothing.
+                unsafe { core::arch::asm!(concat!("mfspr {}, ", $number), out(reg) value, options(nostack)) };
+                value
+            }
             /// Writes the register.
             ///
             /// # Safety

@@ -48,3 +48,8 @@ const CHOSEN: u64 = FE | SE;
 pub const fn user(wish: u64, float: bool) -> u64 {
     SF | EE | PR | ME | IR | DR | RI | OWN_ORDER | wish & CHOSEN | if float { FLOAT } else { 0 }
 }
+
+/// `state`, which [`user`] made of no wish, with a wish.
+pub const fn with_wish(state: u64, wish: u64) -> u64 {
+    state | wish & CHOSEN
+}

@@ -26,7 +26,7 @@
         .set PC_S12, 0x18
         .set PC_SCTR, 0x20
         .set PC_SCR, 0x28
-        .set PC_FRAME, 0x30
+        .set PC_CURRENT, 0x30
         .set PC_PAGE, 0x38
         .set PC_UR1, 0x40
         .set PC_UR2, 0x48
@@ -271,7 +271,7 @@ k42_trap_entry:
         mfsrr1 10
         andi. 10, 10, 0x4000
         beq .Lfrom_kernel
-        ld 10, PC_FRAME(11)
+        ld 10, PC_CURRENT(11)
         save_registers
         ld 1, PC_STACK(11)
         ld 2, PC_TOC(11)

@@ -10,6 +10,7 @@ use k42_abi::{CommId, Error};
 
 use super::{find, with};
 use crate::dispatcher::{self, Life, Plan};
+use crate::process::Process;
 use crate::{frames, remote, sched, start};
 
 pub extern "C" fn dispatcher_create(
@@ -82,8 +83,7 @@ pub extern "C" fn dispatcher_start(
 pub extern "C" fn freeze(id: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> i64 {
     with(KernelRights::PROCESS, |_| {
         let process = find(id)?;
-        process.frozen.store(true, Ordering::Release);
-        process.for_each(remote::wake);
+        hold(process, true);
         Ok(0)
     })
 }
@@ -91,10 +91,18 @@ pub extern "C" fn freeze(id: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64
 pub extern "C" fn thaw(id: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> i64 {
     with(KernelRights::PROCESS, |_| {
         let process = find(id)?;
-        process.frozen.store(false, Ordering::Release);
-        process.for_each(remote::wake);
+        hold(process, false);
         Ok(0)
     })
+}
+
+/// Each CPU looks at its dispatchers' own copies.
+fn hold(process: &Process, frozen: bool) {
+    process.frozen.store(frozen, Ordering::Release);
+    process.for_each(|who| {
+        who.frozen.store(frozen, Ordering::Release);
+        remote::wake(who);
+    });
 }
 
 pub extern "C" fn statistics(

@@ -104,7 +104,7 @@ extern "C" fn yield_cpu(stay: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u6
     };
     who.in_trap.set(false);
     if who.answers.get() != 0 {
-        sched::deliver_answer(cpu, who);
+        sched::deliver_answer(who);
     }
     if stay == 0 && who.soft_interrupts() != 0 {
         sched::enter(cpu, who);
@@ -156,7 +156,7 @@ extern "C" fn resume(
             .read_volatile()
     };
     who.frame.set(frame);
-    sched::resume(cpu, who)
+    sched::resume(who)
 }
 
 extern "C" fn set_timer(
