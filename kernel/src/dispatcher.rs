@@ -1,6 +1,7 @@
 //! Dispatchers: what the kernel schedules and what protected calls go to.
 
 use core::cell::Cell;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use k42_abi::dispatcher::{DispatcherPage, Entry, RegisterFrame, offset};
@@ -210,6 +211,22 @@ impl Dispatcher {
     }
 }
 
+/// Where assembly finds what is private here.
+pub const PAGE_OFFSET: usize = offset_of!(Dispatcher, page);
+/// As before.
+pub const COMM_ID_OFFSET: usize = offset_of!(Dispatcher, comm_id);
+/// As before.
+pub const ANY_ID_OFFSET: usize = offset_of!(Dispatcher, any_id);
+/// As before.
+pub const QUEUE_POSITION_OFFSET: usize = offset_of!(Dispatcher, queue_position);
+
+// What the fast path looks at as one word, and as its first half.
+const _: () = assert!(offset_of!(Dispatcher, life).is_multiple_of(8) && Life::Alive as u8 == 0);
+const _: () = assert!(offset_of!(Dispatcher, has_frame) == offset_of!(Dispatcher, life) + 1);
+const _: () = assert!(offset_of!(Dispatcher, frozen) == offset_of!(Dispatcher, life) + 2);
+const _: () = assert!(offset_of!(Dispatcher, in_chain) == offset_of!(Dispatcher, life) + 4);
+const _: () = assert!(offset_of!(Dispatcher, frame) == 0);
+
 /// What a new dispatcher is made from.
 pub struct Plan {
     /// Number within the process.
@@ -283,7 +300,12 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
     new.preempted.set(0);
     *new.ring.lock() = 0;
     for slot in 0..MAX_SLOTS {
-        new.outgoing[slot].set(Outgoing::None);
+        let free = slot < plan.client_slots;
+        new.outgoing[slot].set(if free {
+            Outgoing::None
+        } else {
+            Outgoing::Never
+        });
         new.incoming[slot].set(Incoming::Free);
     }
     let page = new.page();

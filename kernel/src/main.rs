@@ -8,7 +8,7 @@
 //! 3. **Each CPU for itself.** What a CPU owns only it touches ([`percpu`]); others ask it ([`remote`]).
 //! 4. **Nothing that a program writes is believed.** It is read once, checked, then used.
 //!
-//! Reading order: [`start`], [`arch`] with `vectors.S`, [`trap`], [`dispatcher`], [`sched`], [`ipc`],
+//! Reading order: [`start`], [`arch`] with `vectors.S` and `fast.S`, [`trap`], [`dispatcher`], [`sched`], [`ipc`],
 //! [`calls`], [`hat`].
 
 #![cfg_attr(target_os = "none", no_std, no_main)]

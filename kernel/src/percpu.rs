@@ -3,10 +3,10 @@
 
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use k42_abi::dispatcher::{DispatcherPage, RegisterFrame};
 use k42_abi::Result;
+use k42_abi::dispatcher::{DispatcherPage, RegisterFrame};
 use k42_abi::info::MAX_CPUS;
 
 use crate::cell::Owned;
@@ -17,7 +17,7 @@ use crate::sched::Queues;
 /// Size of a CPU's stack, and of the stack on which it reports its own failure.
 pub const STACK_BYTES: usize = 32 << 10;
 
-/// The block of one CPU. The first fields are used by vectors.S at the offsets checked below.
+/// The block of one CPU.
 #[repr(C, align(128))]
 pub struct PerCpu {
     stack: Owned<u64>,
@@ -46,8 +46,11 @@ pub struct PerCpu {
     pub dcache_block: Owned<u64>,
     /// The first of the chain, which is on its own time; none if it has ended since it was chosen.
     pub base: Owned<Option<&'static Dispatcher>>,
+    /// Not zero: calls take no fast path. Written by any CPU. The fast path looks at these eight bytes as one word.
+    pub careful: AtomicU32,
     /// Somebody should run when the present call is over.
     pub reschedule: Owned<bool>,
+    reserved: [u8; 3],
     /// A borrowed server has been granted its grace period after the end of the slice.
     pub grace: Owned<bool>,
     /// Timebase at which the slice of `base` ends.
@@ -73,22 +76,30 @@ pub struct PerCpu {
     pub messages_dropped: AtomicU64,
 }
 
-macro_rules! at {
-    ($field:ident, $offset:literal) => {
-        const _: () = assert!(offset_of!(PerCpu, $field) == $offset);
-    };
+/// Reasons for `PerCpu::careful`.
+pub mod careful {
+    /// Calls are traced.
+    pub const TRACED: u32 = 1;
+    /// `fastpath=off` on the command line: all calls go through the Rust functions, which the fast path must equal.
+    pub const TWIN: u32 = 2;
 }
-at!(stack, 0x00);
-at!(trap_entry, 0x08);
-at!(scratch, 0x10);
-at!(current, 0x30);
-at!(page, 0x38);
-at!(user, 0x40);
-at!(toc, 0x70);
-at!(calls, 0x78);
-at!(out, 0x80);
-at!(panic_frame, 0xa0);
-at!(panic_stack, 0xa8);
+
+/// Where assembly finds what is private here.
+pub mod offset {
+    #![allow(missing_docs, reason = "named after the fields")]
+    use super::{PerCpu, offset_of};
+    pub const STACK: usize = offset_of!(PerCpu, stack);
+    pub const TRAP_ENTRY: usize = offset_of!(PerCpu, trap_entry);
+    pub const SCRATCH: usize = offset_of!(PerCpu, scratch);
+    pub const USER: usize = offset_of!(PerCpu, user);
+    pub const TOC: usize = offset_of!(PerCpu, toc);
+    pub const CALLS: usize = offset_of!(PerCpu, calls);
+    pub const PANIC_FRAME: usize = offset_of!(PerCpu, panic_frame);
+    pub const PANIC_STACK: usize = offset_of!(PerCpu, panic_stack);
+    pub const CALLEES: usize = offset_of!(PerCpu, callees);
+    const _: () = assert!(offset_of!(PerCpu, careful).is_multiple_of(8));
+    const _: () = assert!(offset_of!(PerCpu, reschedule) == offset_of!(PerCpu, careful) + 4);
+}
 
 // SAFETY: each CPU uses only its own block, but for the atomics; interrupts are off in the kernel.
 unsafe impl Sync for PerCpu {}
@@ -133,7 +144,9 @@ impl PerCpu {
             hardware_id: Owned::new(0),
             dcache_block: Owned::new(128),
             base: Owned::new(None),
+            careful: AtomicU32::new(0),
             reschedule: Owned::new(false),
+            reserved: [0; 3],
             grace: Owned::new(false),
             slice_end: Owned::new(u64::MAX),
             charged: Owned::new(0),
@@ -158,11 +171,18 @@ impl PerCpu {
         action(unsafe { &mut *self.queues.get() })
     }
 
+    /// Has calls on this CPU take the slow path, or no longer, for `reason` of [`careful`]. Any CPU may.
+    pub fn set_careful(&self, reason: u32, on: bool) {
+        if on {
+            self.careful.fetch_or(reason, Ordering::Relaxed);
+        } else {
+            self.careful.fetch_and(!reason, Ordering::Relaxed);
+        }
+    }
+
     /// Whether `who` is the first of the chain.
     pub fn is_base(&self, who: &'static Dispatcher) -> bool {
-        self.base
-            .get()
-            .is_some_and(|base| core::ptr::eq(base, who))
+        self.base.get().is_some_and(|base| core::ptr::eq(base, who))
     }
 
     /// Gives this CPU its table of callees.

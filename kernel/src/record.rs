@@ -7,6 +7,7 @@
 //! | dispatcher, slot times 8 | the callee and its slot | the caller and its slot |
 //! | 1 | answered | the caller has ended |
 //! | 2 | failed | - |
+//! | 3 | not a slot for calls made | - |
 //!
 //! Dispatchers are aligned so that the slot, and the number that stands for a page fault, fit below the address.
 
@@ -19,13 +20,14 @@ use crate::dispatcher::{Dispatcher, FAULT_SLOT};
 
 /// Alignment of dispatchers.
 pub const ALIGN: usize = 1024;
-/// Words below this name nobody.
-pub const FIRST_PEER: u64 = ALIGN as u64;
 /// What of a record is the slot, times 8.
 pub const SLOT_MASK: u64 = ALIGN as u64 - 1;
 
 const _: () = assert!(align_of::<Dispatcher>() >= ALIGN && FAULT_SLOT * 8 < ALIGN);
-const _: () = assert!(MAX_SLOTS == 64, "fast.S takes slots from six bits of the call word");
+const _: () = assert!(
+    MAX_SLOTS == 64,
+    "fast.S takes slots from six bits of the call word"
+);
 
 /// A call that the dispatcher made.
 #[derive(Clone, Copy)]
@@ -38,6 +40,8 @@ pub enum Outgoing {
     Answered,
     /// It failed; the first word of the reply is the status.
     Failed,
+    /// The slot is for calls that arrive.
+    Never,
 }
 
 /// A call that the dispatcher has been given.
@@ -78,6 +82,7 @@ impl Packed for Outgoing {
             Self::Waiting(who, slot) => join(who, slot),
             Self::Answered => 1,
             Self::Failed => 2,
+            Self::Never => 3,
         }
     }
     #[inline(always)]
@@ -86,6 +91,7 @@ impl Packed for Outgoing {
             0 => Self::None,
             1 => Self::Answered,
             2 => Self::Failed,
+            3 => Self::Never,
             word => {
                 let (who, slot) = split(word);
                 Self::Waiting(who, slot)

@@ -229,7 +229,7 @@ fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
     let now = arch::timebase();
     let id = who.comm_id();
     events::sched::switch::<Kernel>(
-        arch::pidr::read(),
+        arch::translating(),
         u64::from(id.process().0),
         u64::from(id.vp()),
     );

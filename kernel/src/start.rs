@@ -125,6 +125,16 @@ fn bring_up(info: &'static BootInfo) -> Result<()> {
     sched::initialise(arch::per_cpu())?;
     crate::selftest::run()?;
     start_secondaries(info);
+    if info
+        .command_line
+        .split_whitespace()
+        .any(|word| word == "fastpath=off")
+    {
+        log::info!("protected calls take the slow path");
+        for index in 0..cpus() {
+            percpu::block(index).set_careful(percpu::careful::TWIN, true);
+        }
+    }
     load::memory_server(info, carver, top, total)?;
     GO.store(true, Ordering::Release);
     Ok(())

@@ -83,5 +83,9 @@ pub fn set_mask(mask: u64) {
     if let Some(region) = region {
         region.set_mask(mask);
         MASK.store(mask, Ordering::Release);
+        let traced = mask & (Class::Ipc.bit() | Class::Exception.bit()) != 0;
+        for cpu in 0..start::cpus() {
+            percpu::block(cpu).set_careful(percpu::careful::TRACED, traced);
+        }
     }
 }

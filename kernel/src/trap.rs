@@ -150,11 +150,7 @@ pub fn fault_answered(cpu: &'static PerCpu, who: &'static Dispatcher, status: i6
         who.set_disabled(true);
         // SAFETY: as in sched::interrupt_upcall.
         unsafe { (&raw mut (*who.page_pointer()).interrupt_frame).write(who.frame.get()) };
-        sched::upcall(
-            who,
-            Entry::PageFault,
-            [status as u64, 0, 0, 0, 0, 0, 0, 0],
-        );
+        sched::upcall(who, Entry::PageFault, [status as u64, 0, 0, 0, 0, 0, 0, 0]);
     }
     // Mapped; or wait, which a disabled dispatcher does by trying again.
     who.has_frame.set(true);
@@ -178,11 +174,7 @@ fn trap_upcall(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64, stat
         .trap_was_disabled
         .store(u64::from(disabled), core::sync::atomic::Ordering::Relaxed);
     who.set_disabled(true);
-    sched::upcall(
-        who,
-        Entry::Trap,
-        [number, status as u64, 0, 0, 0, 0, 0, 0],
-    )
+    sched::upcall(who, Entry::Trap, [number, status as u64, 0, 0, 0, 0, 0, 0])
 }
 
 /// A dispatcher that cannot handle its own traps does not run again. The process server ends its process.

@@ -9,12 +9,103 @@ pub mod tlb;
 
 use core::arch::{asm, global_asm};
 use core::cell::Cell;
-use k42_abi::dispatcher::RegisterFrame;
+use core::mem::offset_of;
 
-use crate::percpu::PerCpu;
+use k42_abi::calls;
+use k42_abi::dispatcher::{Entry, RegisterFrame, offset as page};
+use k42_abi::layout::PAGE_SIZE;
+use k42_abi::message::{MAX_SLOTS, SLOT_SIZE};
 
-const _: () = assert!(k42_abi::calls::NAMES.len() == 29, "K42_CALLS below");
-global_asm!(".set K42_CALLS, 29", include_str!("vectors.S"),);
+use crate::dispatcher::{self, Dispatcher};
+use crate::heap;
+use crate::percpu::{self, PerCpu};
+use crate::process::MAX_PROCESSES;
+use crate::record;
+
+/// The assembly, with the names that it needs of what Rust decides. No number is written twice.
+macro_rules! assembly {
+    ($($name:ident = $value:expr;)*) => {
+        global_asm!(
+            $(concat!(".set ", stringify!($name), ", {", stringify!($name), "}"),)*
+            include_str!("vectors.S"),
+            include_str!("fast.S"),
+            include_str!("frames.S"),
+            $($name = const $value,)*
+        );
+    };
+}
+
+assembly! {
+    CALL_SELECTOR = calls::SELECTOR >> 16;
+    CALL_RETURN = calls::RETURN;
+    K42_CALLS = calls::NAMES.len();
+    PAGE_SIZE = PAGE_SIZE;
+    SLOT_SIZE = SLOT_SIZE;
+    SLOT_SHIFT = SLOT_SIZE.trailing_zeros();
+    MAX_SLOTS = MAX_SLOTS;
+    MAX_PROCESSES = MAX_PROCESSES;
+    ABSENT = heap::ABSENT.cast_signed();
+    RECORD_SHIFT = record::ALIGN.trailing_zeros();
+    RECORD_SLOT = record::SLOT_MASK;
+
+    PAGE_DISABLED = page::DISABLED;
+    PAGE_SOFT_INTERRUPTS = page::SOFT_INTERRUPTS;
+    PAGE_HAS_WORK = page::HAS_WORK;
+    PAGE_ENTRY_CALL_IN = page::ENTRY + 8 * Entry::CallIn as usize;
+    PAGE_ENTRY_RETURN_IN = page::ENTRY + 8 * Entry::ReturnIn as usize;
+    PAGE_ENTRY_SYSTEM_CALL = page::ENTRY + 8 * Entry::SystemCall as usize;
+
+    F_NIP = page::FRAME_NIP;
+    F_MSR = page::FRAME_MSR;
+    F_CR = page::FRAME_CR;
+    F_LR = page::FRAME_LR;
+    F_CTR = page::FRAME_CTR;
+    F_XER = page::FRAME_XER;
+    F_VECTOR = page::FRAME_VECTOR;
+    F_DAR = page::FRAME_DAR;
+    F_DSISR = page::FRAME_DSISR;
+
+    PC_STACK = percpu::offset::STACK;
+    PC_TRAP = percpu::offset::TRAP_ENTRY;
+    PC_S10 = percpu::offset::SCRATCH;
+    PC_S12 = percpu::offset::SCRATCH + 8;
+    PC_SCTR = percpu::offset::SCRATCH + 16;
+    PC_SCR = percpu::offset::SCRATCH + 24;
+    PC_CURRENT = offset_of!(PerCpu, current);
+    PC_PAGE = offset_of!(PerCpu, page);
+    PC_UR1 = percpu::offset::USER;
+    PC_UR2 = percpu::offset::USER + 8;
+    PC_UNIP = percpu::offset::USER + 16;
+    PC_UMSR = percpu::offset::USER + 24;
+    PC_ULR = percpu::offset::USER + 32;
+    PC_UCR = percpu::offset::USER + 40;
+    PC_TOC = percpu::offset::TOC;
+    PC_CALLS = percpu::offset::CALLS;
+    PC_OUT = offset_of!(PerCpu, out);
+    PC_PANIC_FRAME = percpu::offset::PANIC_FRAME;
+    PC_PANIC_STACK = percpu::offset::PANIC_STACK;
+    PC_CAREFUL = offset_of!(PerCpu, careful);
+    PC_CALLEES = percpu::offset::CALLEES;
+    PC_CALLS_MADE = offset_of!(PerCpu, calls_made);
+
+    D_CAN_BE_CALLED = offset_of!(Dispatcher, life);
+    D_CAN_GO_ON = offset_of!(Dispatcher, life);
+    D_IN_CHAIN = offset_of!(Dispatcher, in_chain);
+    D_IN_TRAP = offset_of!(Dispatcher, in_trap);
+    D_FREE_INCOMING = offset_of!(Dispatcher, free_incoming);
+    D_PAGE = dispatcher::PAGE_OFFSET;
+    D_PAGE_ADDRESS = offset_of!(Dispatcher, page_address);
+    D_COMM_ID = dispatcher::COMM_ID_OFFSET;
+    D_ANY_ID = dispatcher::ANY_ID_OFFSET;
+    D_TRANSLATION = offset_of!(Dispatcher, translation);
+    D_USER_MSR = offset_of!(Dispatcher, user_msr);
+    D_LENDER = offset_of!(Dispatcher, lender);
+    D_QUEUE_POSITION = dispatcher::QUEUE_POSITION_OFFSET;
+    D_WAITERS = offset_of!(Dispatcher, waiters);
+    D_ANSWERS = offset_of!(Dispatcher, answers);
+    D_OUTGOING = offset_of!(Dispatcher, outgoing);
+    D_INCOMING = offset_of!(Dispatcher, incoming);
+}
 
 unsafe extern "C" {
     static k42_vectors: u8;
@@ -50,14 +141,6 @@ macro_rules! special_register {
     ($(#[$doc:meta])* $name:ident = $number:literal) => {
         $(#[$doc])*
         pub mod $name {
-            /// The register.
-            #[inline(always)]
-            pub fn read() -> u64 {
-                let value: u64;
-                // SAFETY: reading it changes nothing.
-                unsafe { core::arch::asm!(concat!("mfspr {}, ", $number), out(reg) value, options(nostack)) };
-                value
-            }
             /// Writes the register.
             ///
             /// # Safety
@@ -91,6 +174,15 @@ special_register!(
     /// Facility status and control: what user mode may use.
     fscr = 153
 );
+
+/// The process whose tree translates addresses of programs.
+#[inline(always)]
+pub fn translating() -> u64 {
+    let value: u64;
+    // SAFETY: reading PIDR has no effect.
+    unsafe { asm!("mfspr {}, 48", out(reg) value, options(nomem, nostack)) };
+    value
+}
 
 /// The timebase.
 #[inline(always)]
@@ -172,14 +264,12 @@ pub unsafe fn resume(frame: *const RegisterFrame, msr: u64) -> ! {
 /// As for [`resume`].
 #[inline(always)]
 pub unsafe fn upcall(nip: u64, msr: u64, words: &[u64; 8]) -> ! {
-    // SAFETY: the caller's promise. The conditional store ends any reservation that is left, so that no `stdcx.` of
-    // the program succeeds because of another's load; if it stores, then below the stack, which is not used any more.
+    // SAFETY: the caller's promise. A reservation that is left harms nobody: what begins at an entry point loads before
+    // it stores conditionally. Only `resume` can come between the two.
     unsafe {
         asm!(
             "mtsrr0 12",
             "mtsrr1 11",
-            "addi 11, 1, -16",
-            "stdcx. 11, 0, 11",
             "rfid",
             in("r3") words[0], in("r4") words[1], in("r5") words[2], in("r6") words[3],
             in("r7") words[4], in("r8") words[5], in("r9") words[6], in("r10") words[7],

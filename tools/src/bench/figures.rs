@@ -1,6 +1,7 @@
 //! Taking figures: what a machine measured, row by row.
 
 use super::programs::Programs;
+use crate::guest::Seen;
 use crate::process;
 use crate::repo::{Order, Repo};
 use crate::system;
@@ -66,13 +67,18 @@ pub fn own(repo: &Repo) -> Result<Figures> {
 /// `figure NAME TICKS TIMES`: instructions per operation, by name.
 fn raw(repo: &Repo, command_line: &str) -> Result<BTreeMap<String, f64>> {
     let (_, seen) = system::selftest(repo, Order::Little, 1, true, command_line, None)?;
-    let figures: BTreeMap<String, f64> = seen.log.lines().filter_map(read_figure).collect();
+    let figures = raw_figures(&seen);
     ensure!(
         !figures.is_empty(),
         "the self-test program gave no figures:\n{}",
         seen.tail()
     );
     Ok(figures)
+}
+
+/// The figures in a log of the self-test program.
+pub fn raw_figures(seen: &Seen) -> BTreeMap<String, f64> {
+    seen.log.lines().filter_map(read_figure).collect()
 }
 
 fn read_figure(line: &str) -> Option<(String, f64)> {

@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::repo::Repo;
 use crate::system::K42;
 use anyhow::{Context, Result, ensure};
+pub use figures::raw_figures;
 use figures::{Figures, OWN_ROWS, measure};
 use k42_tests::linux::Linux;
 pub use programs::Programs;

@@ -8,6 +8,7 @@
 //! `k42-selftest` in the memory server's place it runs threads, calls and faults.
 
 use super::Jobs;
+use crate::bench;
 use crate::build::{self, Built, KERNEL};
 use crate::cargo::{self, Package};
 use crate::cli::Firmware;
@@ -60,6 +61,7 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
         kernel_cases(repo, &mut jobs);
         if packages.iter().any(|p| p.name == SELFTEST) {
             selftest_cases(repo, &mut jobs);
+            twin_cases(repo, &mut jobs);
         }
     }
     jobs
@@ -117,6 +119,32 @@ fn selftest_cases(repo: &Repo, jobs: &mut Jobs) {
             ensure!(seen.end.reason == Reason::PowerOff, seen.tail());
             ensure!(seen.log.contains("selftest INFO: passed"), seen.tail());
             ensure!(seen.end.status == Some(0), seen.tail());
+            Ok(())
+        });
+    }
+}
+
+/// Protected calls have a fast path in assembly, and a twin in Rust that the kernel takes when it is told to: the
+/// self-test passes with both, and a call that does nothing shows that they are two.
+fn twin_cases(repo: &Repo, jobs: &mut Jobs) {
+    for (order, cpus, name) in [
+        (Order::Little, 1, "twin-1cpu"),
+        (Order::Little, 4, "twin-4cpu"),
+        (Order::Big, 2, "twin-big-endian-2cpu"),
+    ] {
+        let repo = repo.clone();
+        jobs.case(name, move || {
+            let counted = cpus == 1;
+            let (_, twin) = system::selftest(&repo, order, cpus, counted, "fastpath=off", None)?;
+            for text in ["take the slow path", "selftest INFO: passed"] {
+                ensure!(twin.log.contains(text), twin.tail());
+            }
+            if counted {
+                let (_, fast) = system::selftest(&repo, order, cpus, counted, "", None)?;
+                let figures = [&fast, &twin].map(bench::raw_figures);
+                let [fast, twin] = figures.map(|f| f.get("ppc_null").copied().unwrap_or(0.0));
+                ensure!(0.0 < fast && fast < twin, "fast {fast}, twin {twin}");
+            }
             Ok(())
         });
     }

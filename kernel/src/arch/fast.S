@@ -1,0 +1,234 @@
+/*
+ * The fast path of protected calls: what `ipc::call` and `ipc::ret` do in the case that nearly every call is. It is part
+ * of the blob of the vectors.
+ *
+ * All checks come first and change nothing that counts. If one fails, the Rust functions get the call as it came: they
+ * are the full meaning of CALL and RETURN, and what is done here must be what they would do. `fastpath=off` on the
+ * command line, or tracing of calls, sends everything to them; the self-test runs in both ways.
+ *
+ * r11 = PerCpu; r3-r10 = the arguments. r14-r31 are the caller's to lose, r1, r2 and r13 are not touched. Offsets D_* are
+ * those of Dispatcher.
+ */
+
+/*
+ * From here everything is as after a check that failed: r0 must be the call's number again.
+ */
+.Lslow:
+        xoris 12, 0, CALL_SELECTOR
+        b .Lother_call
+
+/*
+ * Copies \length bytes, in whole words, from message slot to message slot: \from and \to are addresses of pages, plus
+ * SLOT_SIZE times the slot. Both slots are pinned. Changes \from, \to, \length, CTR, r0, r24-r31.
+ */
+        .macro copy_payload from, to, length
+        addi \length, \length, 7
+        srdi. 0, \length, 6
+        beq 2f
+        mtctr 0
+1:
+        ld 24, PAGE_SIZE(\from)
+        ld 25, PAGE_SIZE+8(\from)
+        ld 26, PAGE_SIZE+16(\from)
+        ld 27, PAGE_SIZE+24(\from)
+        ld 28, PAGE_SIZE+32(\from)
+        ld 29, PAGE_SIZE+40(\from)
+        ld 30, PAGE_SIZE+48(\from)
+        ld 31, PAGE_SIZE+56(\from)
+        addi \from, \from, 64
+        std 24, PAGE_SIZE(\to)
+        std 25, PAGE_SIZE+8(\to)
+        std 26, PAGE_SIZE+16(\to)
+        std 27, PAGE_SIZE+24(\to)
+        std 28, PAGE_SIZE+32(\to)
+        std 29, PAGE_SIZE+40(\to)
+        std 30, PAGE_SIZE+48(\to)
+        std 31, PAGE_SIZE+56(\to)
+        addi \to, \to, 64
+        bdnz 1b
+2:
+        rlwinm. 0, \length, 29, 29, 31
+        beq 4f
+        mtctr 0
+        addi \from, \from, PAGE_SIZE-8
+        addi \to, \to, PAGE_SIZE-8
+3:
+        ldu 24, 8(\from)
+        stdu 24, 8(\to)
+        bdnz 3b
+4:
+        .endm
+
+/* Enters \entry of the dispatcher at r16, whose page is at r17, disabled. */
+        .macro enter_dispatcher entry
+        li 0, 1
+        std 0, PAGE_DISABLED(17)
+        std 16, PC_CURRENT(11)
+        std 17, PC_PAGE(11)
+        ld 12, D_TRANSLATION(16)
+        mtspr PIDR, 12
+        ld 12, D_PAGE_ADDRESS(16)
+        mtspr SPRG3, 12
+        ld 12, D_USER_MSR(16)
+        mtsrr1 12
+        ld 12, \entry(17)
+        mtsrr0 12
+        rfid
+        .endm
+
+/*
+ * CALL. r14 = caller, r15 = its slot times 8, r20 = r14 + r15, r16 = callee, r17 = its page, r18 = its free slots,
+ * r19 = the one for this call.
+ */
+.Lcall:
+        ld 12, PC_CAREFUL(11)
+        ld 14, PC_CURRENT(11)
+        cmpldi 12, 0
+        rlwinm 15, 5, 19, 21, 28
+        bne .Lslow
+        cmpldi 15, MAX_SLOTS*8
+        bge .Lslow
+        add 20, 14, 15
+        ld 12, D_OUTGOING(20)
+        /* Nothing outstanding there, and a slot for calls. */
+        cmpldi 12, 0
+        bne .Lslow
+        srdi 12, 3, 32-3
+        ld 16, PC_CALLEES(11)
+        andi. 12, 12, (MAX_PROCESSES-1)*8
+        ldx 16, 16, 12
+        ld 12, D_ANY_ID(16)
+        /* The whole name agrees: index, generation, and "the one on this CPU". */
+        cmpld 12, 3
+        bne .Lslow
+        ld 12, D_CAN_BE_CALLED(16)
+        ld 17, D_PAGE(16)
+        ld 18, D_FREE_INCOMING(16)
+        ld 21, PAGE_DISABLED(17)
+        /* Alive, not frozen, no computation of its own, not in the chain (so not the caller); enabled. */
+        or. 12, 12, 21
+        bne .Lslow
+        cmpldi 18, 0
+        beq .Lslow
+        cnttzd 19, 18
+        andi. 12, 5, 0xffff
+        bne .Lcall_payload
+
+/* No way back. */
+.Lcall_commit:
+        addi 12, 18, -1
+        and 18, 18, 12
+        std 18, D_FREE_INCOMING(16)
+        sldi 21, 19, 3
+        or 12, 16, 21
+        add 21, 16, 21
+        std 12, D_OUTGOING(20)
+        or 12, 14, 15
+        std 12, D_INCOMING(21)
+        ld 12, PC_PAGE(11)
+        li 0, 0
+        stb 0, D_IN_TRAP(14)
+        std 0, PAGE_DISABLED(12)
+        ld 12, PC_CALLS_MADE(11)
+        addi 12, 12, 1
+        std 12, PC_CALLS_MADE(11)
+        std 14, D_LENDER(16)
+        li 0, 1
+        stb 0, D_IN_CHAIN(16)
+        ld 3, D_COMM_ID(14)
+        rldimi 5, 19, 16, 40
+        enter_dispatcher PAGE_ENTRY_CALL_IN
+
+.Lcall_payload:
+        cmpldi 12, SLOT_SIZE
+        bgt .Lslow
+        ld 22, PC_PAGE(11)
+        sldi 23, 15, SLOT_SHIFT-3
+        add 22, 22, 23
+        sldi 23, 19, SLOT_SHIFT
+        add 23, 17, 23
+        copy_payload 22, 23, 12
+        b .Lcall_commit
+
+/*
+ * RETURN to whom the call came from. r14 = server, r15 = its slot times 8, r20 = r14 + r15, r21 = its page; r16 = caller,
+ * r17 = its page, r18 = its slot times 8.
+ */
+.Lreturn:
+        ld 12, PC_CAREFUL(11)
+        ld 14, PC_CURRENT(11)
+        cmpldi 12, 0
+        rlwinm 15, 4, 19, 21, 28
+        bne .Lslow
+        cmpldi 15, MAX_SLOTS*8
+        bge .Lslow
+        add 20, 14, 15
+        ld 12, D_INCOMING(20)
+        ld 19, D_LENDER(14)
+        /* A record of a caller, for a slot and not for a page fault; and it is the caller who lent the CPU. */
+        andi. 18, 12, RECORD_SLOT
+        clrrdi. 16, 12, RECORD_SHIFT
+        beq .Lslow
+        cmpldi 18, MAX_SLOTS*8
+        bge .Lslow
+        cmpld 16, 19
+        bne .Lslow
+        lwz 12, D_CAN_GO_ON(16)
+        ld 21, PC_PAGE(11)
+        ld 19, D_WAITERS(14)
+        or 12, 12, 19
+        ld 19, D_ANSWERS(14)
+        or 12, 12, 19
+        ld 19, PAGE_SOFT_INTERRUPTS(21)
+        or 12, 12, 19
+        ld 19, PAGE_HAS_WORK(21)
+        /* The caller can go on. Nobody waits for the server, which has nothing to do for itself. */
+        or. 12, 12, 19
+        bne .Lreturn_busy
+.Lreturn_checked:
+        andi. 12, 4, 0xffff
+        ld 17, D_PAGE(16)
+        bne .Lreturn_payload
+
+/* No way back. */
+.Lreturn_commit:
+        li 12, 0
+        li 0, 1
+        std 12, D_INCOMING(20)
+        add 20, 16, 18
+        std 12, D_OUTGOING(20)
+        stb 12, D_IN_TRAP(14)
+        stb 12, D_IN_CHAIN(14)
+        std 12, D_LENDER(14)
+        std 12, PAGE_DISABLED(21)
+        srdi 15, 15, 3
+        ld 12, D_FREE_INCOMING(14)
+        sld 0, 0, 15
+        or 12, 12, 0
+        std 12, D_FREE_INCOMING(14)
+        mr 5, 4
+        mr 4, 3
+        srdi 3, 18, 3
+        rldimi 5, 3, 16, 40
+        enter_dispatcher PAGE_ENTRY_RETURN_IN
+
+/* The server has something to do: nothing is changed by that if it is in the queue already. */
+.Lreturn_busy:
+        lwz 12, D_CAN_GO_ON(16)
+        ld 19, D_WAITERS(14)
+        or. 12, 12, 19
+        bne .Lslow
+        lwz 12, D_QUEUE_POSITION(14)
+        cmpwi 12, ABSENT
+        bne .Lreturn_checked
+        b .Lslow
+
+.Lreturn_payload:
+        cmpldi 12, SLOT_SIZE
+        bgt .Lslow
+        sldi 22, 15, SLOT_SHIFT-3
+        add 22, 21, 22
+        sldi 23, 18, SLOT_SHIFT-3
+        add 23, 17, 23
+        copy_payload 22, 23, 12
+        b .Lreturn_commit
