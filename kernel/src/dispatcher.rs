@@ -211,6 +211,9 @@ impl Dispatcher {
     }
 }
 
+/// The first four bytes of that word if the dispatcher has a frame and nothing else is to be said.
+pub const HAS_FRAME_ONLY: u32 = u32::from_ne_bytes([0, 1, 0, 0]);
+
 /// Where assembly finds what is private here.
 pub const PAGE_OFFSET: usize = offset_of!(Dispatcher, page);
 /// As before.

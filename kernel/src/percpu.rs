@@ -20,8 +20,12 @@ pub const STACK_BYTES: usize = 32 << 10;
 /// The block of one CPU.
 #[repr(C, align(128))]
 pub struct PerCpu {
+    /// Written to end a reservation; see k42_resume.
+    reservation: Owned<u64>,
     stack: Owned<u64>,
     trap_entry: Owned<u64>,
+    trap: Owned<u64>,
+    resume: Owned<u64>,
     scratch: [Owned<u64>; 4],
     /// The dispatcher whose program runs, or ran when the kernel was entered. It is the last of the chain: each in it
     /// was called by its `Dispatcher::lender`, and the first is `base`. Exceptions save into its frame, which is its
@@ -89,6 +93,9 @@ pub mod offset {
     #![allow(missing_docs, reason = "named after the fields")]
     use super::{PerCpu, offset_of};
     pub const STACK: usize = offset_of!(PerCpu, stack);
+    pub const TRAP: usize = offset_of!(PerCpu, trap);
+    pub const RESUME: usize = offset_of!(PerCpu, resume);
+    const _: () = assert!(offset_of!(PerCpu, reservation) == 0);
     pub const TRAP_ENTRY: usize = offset_of!(PerCpu, trap_entry);
     pub const SCRATCH: usize = offset_of!(PerCpu, scratch);
     pub const USER: usize = offset_of!(PerCpu, user);
@@ -129,8 +136,11 @@ fn stack_top(stack: &Stack) -> u64 {
 impl PerCpu {
     const fn new() -> Self {
         Self {
+            reservation: Owned::new(0),
             stack: Owned::new(0),
             trap_entry: Owned::new(0),
+            trap: Owned::new(0),
+            resume: Owned::new(0),
             scratch: [const { Owned::new(0) }; 4],
             current: Owned::new(None),
             page: Owned::new(core::ptr::null_mut()),
@@ -253,6 +263,8 @@ pub unsafe fn adopt(index: usize, hardware_id: u32, dcache_block: u64, calls: u6
     block.panic_stack.set(stack_top(&PANIC_STACKS[index]));
     block.panic_frame.set(PANIC_FRAMES[index].0.get());
     block.trap_entry.set(crate::arch::trap_entry());
+    block.trap.set(crate::trap::k42_trap as *const () as u64);
+    block.resume.set(crate::arch::resume_exit());
     block.toc.set(crate::arch::toc());
     block.calls.set(calls);
     block.index.set(index);

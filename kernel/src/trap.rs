@@ -27,16 +27,20 @@ mod vector {
 }
 
 /// DSISR, and the same bits of SRR1 for instruction storage.
-mod cause {
+pub mod cause {
+    /// There was no translation.
     pub const NO_TRANSLATION: u64 = 0x4000_0000;
+    /// The access was a store.
     pub const STORE: u64 = 0x0200_0000;
     /// The hardware could not set R or C (QEMU and POWER9 set them; kept for hardware that does not).
     pub const REFERENCE_CHANGE: u64 = 0x0004_0000;
+    /// Nothing forbade the access: the page has to be mapped.
+    pub const MISSING: u64 = NO_TRANSLATION | REFERENCE_CHANGE;
 }
 
 /// An exception other than a system call; the registers are in the current dispatcher's frame.
 #[unsafe(no_mangle)]
-extern "C" fn k42_trap(number: u64) -> ! {
+pub extern "C" fn k42_trap(number: u64) -> ! {
     let cpu = arch::per_cpu();
     let Some(who) = cpu.current.get() else {
         panic::unexpected("exception of a program that is not there", number)
@@ -98,7 +102,7 @@ fn page_fault(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! 
     } else {
         (frame.nip, frame.msr, fault_access::EXECUTE)
     };
-    let missing = cause & (cause::NO_TRANSLATION | cause::REFERENCE_CHANGE) != 0;
+    let missing = cause & cause::MISSING != 0;
     let access = kind | if missing { 0 } else { fault_access::PROTECTION };
     let id = who.comm_id();
     if address >= USER_TOP {

@@ -59,16 +59,21 @@
 4:
         .endm
 
-/* Enters \entry of the dispatcher at r16, whose page is at r17, disabled. */
-        .macro enter_dispatcher entry
-        li 0, 1
-        std 0, PAGE_DISABLED(17)
+/* Makes the dispatcher at r16, whose page is at r17, the one that this CPU is for. */
+        .macro switch_dispatcher
         std 16, PC_CURRENT(11)
         std 17, PC_PAGE(11)
         ld 12, D_TRANSLATION(16)
         mtspr PIDR, 12
         ld 12, D_PAGE_ADDRESS(16)
         mtspr SPRG3, 12
+        .endm
+
+/* Enters \entry of that dispatcher, disabled. */
+        .macro enter_dispatcher entry
+        li 0, 1
+        std 0, PAGE_DISABLED(17)
+        switch_dispatcher
         ld 12, D_USER_MSR(16)
         mtsrr1 12
         ld 12, \entry(17)
@@ -150,6 +155,22 @@
         copy_payload 22, 23, 12
         b .Lcall_commit
 
+/* The call of RETURN is over, and the server has lent back the CPU. Leaves r12 = 0. */
+        .macro end_of_call
+        srdi 15, 15, 3
+        li 0, 1
+        ld 12, D_FREE_INCOMING(14)
+        sld 0, 0, 15
+        or 12, 12, 0
+        std 12, D_FREE_INCOMING(14)
+        li 12, 0
+        std 12, D_INCOMING(20)
+        stb 12, D_IN_TRAP(14)
+        stb 12, D_IN_CHAIN(14)
+        std 12, D_LENDER(14)
+        std 12, PAGE_DISABLED(21)
+        .endm
+
 /*
  * RETURN to whom the call came from. r14 = server, r15 = its slot times 8, r20 = r14 + r15, r21 = its page; r16 = caller,
  * r17 = its page, r18 = its slot times 8.
@@ -165,12 +186,12 @@
         add 20, 14, 15
         ld 12, D_INCOMING(20)
         ld 19, D_LENDER(14)
-        /* A record of a caller, for a slot and not for a page fault; and it is the caller who lent the CPU. */
+        /* A record of a caller, for a slot; and it is the caller who lent the CPU. */
         andi. 18, 12, RECORD_SLOT
         clrrdi. 16, 12, RECORD_SHIFT
         beq .Lslow
         cmpldi 18, MAX_SLOTS*8
-        bge .Lslow
+        bge .Lreturn_fault
         cmpld 16, 19
         bne .Lslow
         lwz 12, D_CAN_GO_ON(16)
@@ -192,20 +213,9 @@
 
 /* No way back. */
 .Lreturn_commit:
-        li 12, 0
-        li 0, 1
-        std 12, D_INCOMING(20)
+        end_of_call
         add 20, 16, 18
         std 12, D_OUTGOING(20)
-        stb 12, D_IN_TRAP(14)
-        stb 12, D_IN_CHAIN(14)
-        std 12, D_LENDER(14)
-        std 12, PAGE_DISABLED(21)
-        srdi 15, 15, 3
-        ld 12, D_FREE_INCOMING(14)
-        sld 0, 0, 15
-        or 12, 12, 0
-        std 12, D_FREE_INCOMING(14)
         mr 5, 4
         mr 4, 3
         srdi 3, 18, 3
@@ -232,3 +242,165 @@
         add 23, 17, 23
         copy_payload 22, 23, 12
         b .Lreturn_commit
+
+/*
+ * RETURN of the memory server to a page fault: mapped, the program goes on. Registers as before.
+ */
+.Lreturn_fault:
+        cmpld 16, 19
+        bne .Lslow
+        cmpldi 3, 0
+        bne .Lslow
+        lwz 12, D_CAN_GO_ON(16)
+        ld 17, D_PAGE(16)
+        lis 22, HAS_FRAME_ONLY@h
+        ori 22, 22, HAS_FRAME_ONLY@l
+        ld 21, PC_PAGE(11)
+        xor 12, 12, 22
+        clrldi 12, 12, 32
+        ld 19, PAGE_SOFT_INTERRUPTS(17)
+        or 12, 12, 19
+        ld 19, D_WAITERS(14)
+        /* Alive, not frozen, with a frame, and nothing to tell it. Nobody waits for the server. */
+        or. 12, 12, 19
+        bne .Lslow
+        ld 12, D_ANSWERS(14)
+        ld 19, PAGE_SOFT_INTERRUPTS(21)
+        or 12, 12, 19
+        ld 19, PAGE_HAS_WORK(21)
+        or. 12, 12, 19
+        bne .Lreturn_fault_busy
+
+/* No way back. */
+.Lreturn_fault_commit:
+        end_of_call
+        stb 12, D_FAULTING(16)
+        stb 12, D_HAS_FRAME(16)
+        switch_dispatcher
+        ld 4, D_USER_MSR(16)
+        ld 5, F_MSR(16)
+        mr 3, 16
+        andi. 5, 5, MSR_CHOSEN
+        or 4, 4, 5
+        ld 12, PC_RESUME(11)
+        mtctr 12
+        bctr
+
+.Lreturn_fault_busy:
+        lwz 12, D_QUEUE_POSITION(14)
+        cmpwi 12, ABSENT
+        bne .Lreturn_fault_commit
+        b .Lslow
+
+/*
+ * A program's page fault, see fault_vector. Saves all registers into the frame, as save_registers does; then r8 = DAR,
+ * r9 = DSISR, r10 = SRR0, r3 = SRR1.
+ */
+        .macro save_fault vector
+        std 0, 0x00(12)
+        std 1, 0x08(12)
+        std 2, 0x10(12)
+        std 3, 0x18(12)
+        std 4, 0x20(12)
+        std 5, 0x28(12)
+        std 6, 0x30(12)
+        std 7, 0x38(12)
+        std 8, 0x40(12)
+        std 9, 0x48(12)
+        ld 3, PC_S10(11)
+        mfspr 4, SPRG2
+        ld 5, PC_S12(11)
+        std 3, 0x50(12)
+        std 4, 0x58(12)
+        std 5, 0x60(12)
+        save_13_to_31 12
+        std 10, F_CR(12)
+        mflr 4
+        mfctr 5
+        mfxer 6
+        li 7, \vector
+        mfsrr0 10
+        mfsrr1 3
+        mfspr 8, DAR
+        mfspr 9, DSISR
+        std 4, F_LR(12)
+        std 5, F_CTR(12)
+        std 6, F_XER(12)
+        std 7, F_VECTOR(12)
+        std 10, F_NIP(12)
+        std 3, F_MSR(12)
+        std 8, F_DAR(12)
+        std 9, F_DSISR(12)
+        .endm
+
+.Lfault_code:
+        save_fault 0x400
+        mr 8, 10
+        mr 9, 3
+        li 4, ACCESS_EXECUTE
+        b .Lfault
+
+/*
+ * To the memory server. r14 = the program's dispatcher, r4 = kind of access, r8 = address, r9 = its cause,
+ * r10 = the instruction; r16-r19 as for CALL.
+ */
+.Lfault_data:
+        save_fault 0x300
+        rlwinm 4, 9, 32-DSISR_STORE_SHIFT, 31, 31
+.Lfault:
+        mr 14, 12
+        ld 20, PC_CAREFUL(11)
+        ld 16, PC_CALLEES(11)
+        ld 21, D_TRANSLATION(14)
+        ld 16, MEMORY_INDEX*8(16)
+        cmpldi 21, MEMORY_INDEX
+        beq .Lfault_slow
+        srdi 21, 8, USER_TOP_SHIFT
+        or 20, 20, 21
+        ld 12, D_CAN_BE_CALLED(16)
+        ld 17, D_PAGE(16)
+        ld 18, D_FREE_INCOMING(16)
+        or 20, 20, 12
+        ld 21, PAGE_DISABLED(17)
+        /* An address of a program; the memory server can be called, as in CALL. */
+        or. 20, 20, 21
+        bne .Lfault_slow
+        cmpldi 18, 0
+        beq .Lfault_slow
+
+/* No way back. */
+        cnttzd 19, 18
+        addi 12, 18, -1
+        and 18, 18, 12
+        std 18, D_FREE_INCOMING(16)
+        sldi 21, 19, 3
+        addi 12, 14, FAULT_SLOT*8
+        add 21, 16, 21
+        std 12, D_INCOMING(21)
+        li 0, 1
+        stb 0, D_HAS_FRAME(14)
+        stb 0, D_FAULTING(14)
+        std 14, D_LENDER(16)
+        stb 0, D_IN_CHAIN(16)
+        andis. 9, 9, FAULT_MISSING
+        mr 9, 4
+        bne 1f
+        ori 9, 9, ACCESS_PROTECTION
+1:
+        ld 7, D_COMM_ID(14)
+        li 3, 0
+        ori 5, 3, METHOD_PAGE_FAULT
+        sldi 5, 5, 32
+        rldimi 5, 19, 16, 40
+        srdi 6, 7, 32
+        clrldi 7, 7, 32
+        li 4, 0
+        enter_dispatcher PAGE_ENTRY_CALL_IN
+
+.Lfault_slow:
+        ld 3, F_VECTOR(14)
+        ld 1, PC_STACK(11)
+        ld 2, PC_TOC(11)
+        ld 12, PC_TRAP(11)
+        mtctr 12
+        bctr

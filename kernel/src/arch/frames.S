@@ -28,25 +28,7 @@ k42_vectors_end:
         std 9, 0x58(10)
         ld 9, PC_S12(11)
         std 9, 0x60(10)
-        std 13, 0x68(10)
-        std 14, 0x70(10)
-        std 15, 0x78(10)
-        std 16, 0x80(10)
-        std 17, 0x88(10)
-        std 18, 0x90(10)
-        std 19, 0x98(10)
-        std 20, 0xa0(10)
-        std 21, 0xa8(10)
-        std 22, 0xb0(10)
-        std 23, 0xb8(10)
-        std 24, 0xc0(10)
-        std 25, 0xc8(10)
-        std 26, 0xd0(10)
-        std 27, 0xd8(10)
-        std 28, 0xe0(10)
-        std 29, 0xe8(10)
-        std 30, 0xf0(10)
-        std 31, 0xf8(10)
+        save_13_to_31 10
         mfsrr0 3
         mfsrr1 4
         std 3, F_NIP(10)
@@ -59,8 +41,8 @@ k42_vectors_end:
         std 4, F_LR(10)
         std 5, F_CTR(10)
         std 6, F_XER(10)
-        mfspr 3, 19
-        mfspr 4, 18
+        mfspr 3, DAR
+        mfspr 4, DSISR
         std 12, F_VECTOR(10)
         std 3, F_DAR(10)
         std 4, F_DSISR(10)
@@ -118,17 +100,15 @@ k42_resume:
         ld 5, F_NIP(3)
         mtsrr0 5
         mtsrr1 4
-        ld 5, F_CR(3)
         ld 6, F_LR(3)
         ld 7, F_CTR(3)
         ld 8, F_XER(3)
-        mtcr 5
         mtlr 6
         mtctr 7
         mtxer 8
         /* Whatever reservation the kernel or another program left must not let a stdcx. succeed. */
-        addi 5, 1, -16
-        stdcx. 5, 0, 5
+        mfspr 6, SPRG1
+        stdcx. 5, 0, 6
         ld 5, F_CR(3)
         mtcr 5
         ld 0, 0x00(3)

@@ -11,16 +11,17 @@ use core::arch::{asm, global_asm};
 use core::cell::Cell;
 use core::mem::offset_of;
 
-use k42_abi::calls;
 use k42_abi::dispatcher::{Entry, RegisterFrame, offset as page};
-use k42_abi::layout::PAGE_SIZE;
-use k42_abi::message::{MAX_SLOTS, SLOT_SIZE};
+use k42_abi::layout::{PAGE_SIZE, USER_TOP};
+use k42_abi::message::{MAX_SLOTS, SLOT_SIZE, fault_access, kernel_method};
+use k42_abi::{ProcessId, calls};
 
 use crate::dispatcher::{self, Dispatcher};
 use crate::heap;
 use crate::percpu::{self, PerCpu};
 use crate::process::MAX_PROCESSES;
 use crate::record;
+use crate::trap::cause;
 
 /// The assembly, with the names that it needs of what Rust decides. No number is written twice.
 macro_rules! assembly {
@@ -45,6 +46,16 @@ assembly! {
     MAX_SLOTS = MAX_SLOTS;
     MAX_PROCESSES = MAX_PROCESSES;
     ABSENT = heap::ABSENT.cast_signed();
+    FAULT_SLOT = dispatcher::FAULT_SLOT;
+    MEMORY_INDEX = ProcessId::MEMORY.index();
+    USER_TOP_SHIFT = USER_TOP.trailing_zeros();
+    METHOD_PAGE_FAULT = kernel_method::PAGE_FAULT;
+    ACCESS_EXECUTE = fault_access::EXECUTE;
+    ACCESS_PROTECTION = fault_access::PROTECTION;
+    DSISR_STORE_SHIFT = cause::STORE.trailing_zeros();
+    FAULT_MISSING = cause::MISSING >> 16;
+    MSR_CHOSEN = msr::CHOSEN;
+    HAS_FRAME_ONLY = dispatcher::HAS_FRAME_ONLY;
     RECORD_SHIFT = record::ALIGN.trailing_zeros();
     RECORD_SLOT = record::SLOT_MASK;
 
@@ -66,7 +77,9 @@ assembly! {
     F_DSISR = page::FRAME_DSISR;
 
     PC_STACK = percpu::offset::STACK;
-    PC_TRAP = percpu::offset::TRAP_ENTRY;
+    PC_TRAP_ENTRY = percpu::offset::TRAP_ENTRY;
+    PC_TRAP = percpu::offset::TRAP;
+    PC_RESUME = percpu::offset::RESUME;
     PC_S10 = percpu::offset::SCRATCH;
     PC_S12 = percpu::offset::SCRATCH + 8;
     PC_SCTR = percpu::offset::SCRATCH + 16;
@@ -91,6 +104,8 @@ assembly! {
     D_CAN_BE_CALLED = offset_of!(Dispatcher, life);
     D_CAN_GO_ON = offset_of!(Dispatcher, life);
     D_IN_CHAIN = offset_of!(Dispatcher, in_chain);
+    D_HAS_FRAME = offset_of!(Dispatcher, has_frame);
+    D_FAULTING = offset_of!(Dispatcher, faulting);
     D_IN_TRAP = offset_of!(Dispatcher, in_trap);
     D_FREE_INCOMING = offset_of!(Dispatcher, free_incoming);
     D_PAGE = dispatcher::PAGE_OFFSET;
@@ -212,6 +227,18 @@ pub fn toc() -> u64 {
     // SAFETY: copies a register.
     unsafe { asm!("mr {}, 2", out(reg) value, options(nomem, nostack)) };
     value
+}
+
+const _: () = assert!(USER_TOP.is_power_of_two());
+const _: () = assert!(
+    fault_access::READ == 0 && fault_access::WRITE == 1,
+    "one bit of DSISR"
+);
+const _: () = assert!(cause::MISSING & 0xffff == 0 && msr::CHOSEN <= 0xffff);
+
+/// Address of the exit to a frame.
+pub fn resume_exit() -> u64 {
+    k42_resume as *const () as u64
 }
 
 /// Address of the common exception entry.

@@ -41,7 +41,7 @@ pub const OWN_ORDER: u64 = if cfg!(target_endian = "little") {
 pub const KERNEL: u64 = SF | ME | IR | DR | RI | OWN_ORDER;
 
 /// Bits of a saved MSR that a program may choose for itself.
-const CHOSEN: u64 = FE | SE;
+pub const CHOSEN: u64 = FE | SE;
 
 /// The state in which a program runs. `wish` is a saved MSR that user level could write: only what it may
 /// choose is taken from it. `float` says whether the registers are its own at present.

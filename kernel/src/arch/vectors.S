@@ -15,11 +15,36 @@
  */
         .machine power9
 
+        .set DSISR, 18
+        .set DAR, 19
         .set PIDR, 48
         .set SPRG0, 272
         .set SPRG1, 273
         .set SPRG2, 274
         .set SPRG3, 275
+
+/* Saves r13 to r31 into the frame at \frame. */
+        .macro save_13_to_31 frame
+        std 13, 0x68(\frame)
+        std 14, 0x70(\frame)
+        std 15, 0x78(\frame)
+        std 16, 0x80(\frame)
+        std 17, 0x88(\frame)
+        std 18, 0x90(\frame)
+        std 19, 0x98(\frame)
+        std 20, 0xa0(\frame)
+        std 21, 0xa8(\frame)
+        std 22, 0xb0(\frame)
+        std 23, 0xb8(\frame)
+        std 24, 0xc0(\frame)
+        std 25, 0xc8(\frame)
+        std 26, 0xd0(\frame)
+        std 27, 0xd8(\frame)
+        std 28, 0xe0(\frame)
+        std 29, 0xe8(\frame)
+        std 30, 0xf0(\frame)
+        std 31, 0xf8(\frame)
+        .endm
 
         .section .text.vectors, "ax"
         .balign 0x100
@@ -32,7 +57,7 @@
         std 12, PC_S12(11)
         mfctr 12
         std 12, PC_SCTR(11)
-        ld 12, PC_TRAP(11)
+        ld 12, PC_TRAP_ENTRY(11)
         mtctr 12
         li 12, \offset
         bctr
@@ -48,13 +73,38 @@
         b .Lshort
         .endm
 
+/*
+ * A page fault: if it is a program's, on to \label with r12 = its frame, r10 = its CR; the old r10 and r12 are in PerCpu,
+ * the old r11 in SPRG2.
+ */
+        .macro fault_vector offset, label
+        .org k42_vectors + \offset
+        mtspr SPRG2, 11
+        mfspr 11, SPRG1
+        std 10, PC_S10(11)
+        std 12, PC_S12(11)
+        mfcr 10
+        mfsrr1 12
+        andi. 12, 12, 0x4000
+        ld 12, PC_CURRENT(11)
+        bne \label
+        mtcr 10
+        ld 10, PC_S10(11)
+        mfctr 12
+        std 12, PC_SCTR(11)
+        ld 12, PC_TRAP_ENTRY(11)
+        mtctr 12
+        li 12, \offset
+        bctr
+        .endm
+
         .global k42_vectors
 k42_vectors:
         vector 0x100
         vector 0x200
-        vector 0x300
+        fault_vector 0x300, .Lfault_data
         vector 0x380
-        vector 0x400
+        fault_vector 0x400, .Lfault_code
         vector 0x480
         vector 0x500
         vector 0x600
@@ -144,7 +194,7 @@ k42_vectors:
         std 10, PC_S10(11)
         mfctr 10
         std 10, PC_SCTR(11)
-        ld 10, PC_TRAP(11)
+        ld 10, PC_TRAP_ENTRY(11)
         mtctr 10
         ld 10, PC_S10(11)
         bctr
@@ -154,7 +204,7 @@ k42_vectors:
         std 12, PC_S12(11)
         mfctr 12
         std 12, PC_SCTR(11)
-        ld 12, PC_TRAP(11)
+        ld 12, PC_TRAP_ENTRY(11)
         mtctr 12
         li 12, 0xc00
         bctr
