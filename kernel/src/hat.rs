@@ -110,6 +110,9 @@ impl Space {
     }
 
     /// Maps `pages` frames in a row from `frame` at addresses in a row. After an error a first part may be mapped.
+    ///
+    /// What is mapped gives way: a table of small pages to a large page, and a large page as a whole to a small one inside
+    /// it. The rest of that large page is then not mapped; who may fault finds it again.
     pub fn map_run(
         &self,
         address: u64,
@@ -154,14 +157,13 @@ impl Space {
             while at < end && index < radix::entries(last) {
                 let entry = table.get(index);
                 if entry.is_valid() && !entry.is_leaf() {
-                    result = Err((Error::EEXIST, 0));
-                    break;
+                    tree.drop_table(table, index, last);
                 }
                 let new = Entry::page(frame, flags);
                 // Mapped along with a neighbour before: nothing to invalidate.
                 if new != entry {
                     table.set(index, new);
-                    if entry.is_valid() {
+                    if entry.is_valid() && entry.is_leaf() {
                         let size = if last == LAST_LEVEL {
                             tlb::PageSize::Small
                         } else {
@@ -182,18 +184,14 @@ impl Space {
         result
     }
 
-    /// Removes what is mapped in `start..end`.
+    /// Removes what is mapped in `start..end`, and all of a large page that is only partly inside.
     pub fn unmap(&self, start: u64, end: u64) -> Result<()> {
         check_range(start, end)?;
         let mut tree = self.tree.lock();
         if tree.root == 0 {
             return Err(Error::ESRCH);
         }
-        let mut removal = Removal {
-            pages: 0,
-            freed: List::EMPTY,
-            singles: [0; INVALIDATE_SINGLY as usize],
-        };
+        let mut removal = Removal::new();
         let root = tree.root;
         remove(&mut tree, root, 0, start, end, &mut removal);
         tree.forget(&removal);
@@ -201,18 +199,14 @@ impl Space {
         Ok(())
     }
 
-    /// Changes the access of what is mapped in `start..end`.
+    /// Changes the access of what is mapped in `start..end`. A large page that is only partly inside is removed.
     pub fn protect(&self, start: u64, end: u64, flags: MapFlags) -> Result<()> {
         check_range(start, end)?;
         let tree = self.tree.lock();
         if tree.root == 0 {
             return Err(Error::ESRCH);
         }
-        let mut removal = Removal {
-            pages: 0,
-            freed: List::EMPTY,
-            singles: [0; INVALIDATE_SINGLY as usize],
-        };
+        let mut removal = Removal::new();
         change(tree.root, 0, start, end, flags, &mut removal);
         tree.forget(&removal);
         Ok(())
@@ -228,10 +222,7 @@ impl Tree {
             let table = unsafe { Table::new(at) };
             let index = address >> radix::span_shift(level) & (radix::entries(level) - 1);
             let entry = table.get(index);
-            if entry.is_valid() && entry.is_leaf() {
-                return Err((Error::EEXIST, 0));
-            }
-            at = if entry.is_valid() {
+            at = if entry.is_valid() && !entry.is_leaf() {
                 entry.next()
             } else {
                 let missing = u64::from(last - level);
@@ -239,6 +230,15 @@ impl Tree {
                     return Err((Error::NEED_FRAMES, missing - u64::from(self.spare.len())));
                 }
                 let next = self.spare.pop().ok_or((Error::NEED_FRAMES, missing))?;
+                if entry.is_leaf() {
+                    table.set(index, Entry::EMPTY);
+                    tlb::invalidate_page(
+                        self.pid,
+                        address & !(LARGE_PAGE - 1),
+                        tlb::PageSize::Large,
+                    );
+                    tlb::sync();
+                }
                 // SAFETY: a table frame is the kernel's; this one was on the spare list.
                 unsafe {
                     crate::arch::zero_pages(k42_boot::linear::<u8>(next) as u64, PAGE_SIZE as u64)
@@ -250,6 +250,16 @@ impl Tree {
         }
         // SAFETY: as above.
         Ok(unsafe { Table::new(at) })
+    }
+
+    /// Takes the table below entry `index` of `table`, which is at `level`, away: its frames become spare.
+    fn drop_table(&mut self, table: Table, index: u64, level: u32) {
+        let next = table.get(index).next();
+        table.set(index, Entry::EMPTY);
+        let mut removal = Removal::new();
+        unlink(self, next, level + 1, &mut removal);
+        self.forget(&removal);
+        self.spare.append(&mut removal.freed);
     }
 
     fn forget(&self, removal: &Removal) {
@@ -273,6 +283,14 @@ impl Tree {
 }
 
 impl Removal {
+    const fn new() -> Self {
+        Self {
+            pages: 0,
+            freed: List::EMPTY,
+            singles: [0; INVALIDATE_SINGLY as usize],
+        }
+    }
+
     /// Notes a page that went; the lowest bit of the address says that it is a large one.
     fn note(&mut self, address: u64, level: u32) {
         if let Some(place) = self.singles.get_mut(self.pages as usize) {
@@ -326,7 +344,6 @@ fn remove(tree: &mut Tree, at: u64, level: u32, start: u64, end: u64, removal: &
             continue;
         }
         if entry.is_leaf() {
-            // A large page goes as a whole: the memory server, which knows what it mapped, asks for multiples of it.
             table.set(index, Entry::EMPTY);
             removal.note(from & !(span - 1), level);
         } else if to - from == span {
@@ -357,13 +374,18 @@ fn unlink(tree: &mut Tree, at: u64, level: u32, removal: &mut Removal) {
 fn change(at: u64, level: u32, start: u64, end: u64, flags: MapFlags, removal: &mut Removal) {
     // SAFETY: a table of a tree whose lock the caller holds.
     let table = unsafe { Table::new(at) };
+    let span = 1u64 << radix::span_shift(level);
     for (index, from, to) in covered(level, start, end) {
         let entry = table.get(index);
         if entry.is_leaf() && entry.is_valid() {
-            let new = Entry::page(entry.address(), flags);
+            let new = if to - from == span {
+                Entry::page(entry.address(), flags)
+            } else {
+                Entry::EMPTY
+            };
             if new != entry {
                 table.set(index, new);
-                removal.note(from, level);
+                removal.note(from & !(span - 1), level);
             }
         } else if entry.is_valid() {
             change(entry.next(), level + 1, from, to, flags, removal);

@@ -88,6 +88,8 @@ pub const MAX_ORDER: u32 = 10;
 const CACHE: usize = 256;
 /// Frames that move between buddy and cache at once.
 const BATCH: usize = 64;
+/// Frames in a row that go back to the buddy at once, without a stay in a cache.
+const LONG: u32 = 32;
 
 struct Buddy {
     heads: [u32; MAX_ORDER as usize + 1],
@@ -215,8 +217,41 @@ impl Frames {
             self.drain();
             self.take(order)
         })?;
-        (first..first + (1 << order)).for_each(|frame| self.begin(frame, kind, self.cpu()));
+        self.begin_row(first, 1 << order, kind, self.cpu());
         Some(Frame(first))
+    }
+
+    /// As `allocate_block`, for who can do with less: only if there is such a block at hand.
+    pub fn allocate_ready(&self, kind: Kind, need: Need, order: u32) -> Option<Frame> {
+        if order > MAX_ORDER || !self.admits(need, 1 << order) {
+            return None;
+        }
+        let first = self.take(order)?;
+        self.begin_row(first, 1 << order, kind, self.cpu());
+        Some(Frame(first))
+    }
+
+    /// Single frames into `into`, as far as this CPU has them at hand: how many.
+    pub fn allocate_some(&self, kind: Kind, need: Need, into: &mut [Frame]) -> usize {
+        if !self.admits(need, into.len() as u64) {
+            return 0;
+        }
+        let cpu = self.cpu();
+        let mut cache = cpu.cache.lock();
+        if cache.length == 0 {
+            self.refill(&mut cache);
+        }
+        let count = into.len().min(cache.length);
+        for frame in &mut into[..count] {
+            cache.length -= 1;
+            *frame = Frame(cache.frames[cache.length]);
+        }
+        drop(cache);
+        for frame in &into[..count] {
+            self.own(frame.0, kind);
+        }
+        cpu.used[kind as usize].fetch_add(count as i64, Relaxed);
+        count
     }
 
     /// `pages` frames in a row, at most 2^[`MAX_ORDER`]; each owned once, to be released one by one.
@@ -230,7 +265,7 @@ impl Frames {
             self.take(order)
         })?;
         self.put_range(first + pages, (1 << order) - pages);
-        (first..first + pages).for_each(|frame| self.begin(frame, kind, self.cpu()));
+        self.begin_row(first, pages, kind, self.cpu());
         Some(Frame(first))
     }
 
@@ -259,18 +294,57 @@ impl Frames {
 
     /// One owner less; the last frees the frame. No translation to it may be left.
     pub fn release(&self, frame: Frame) {
-        self.release_all([frame]);
+        self.release_all(core::iter::once(frame));
     }
 
-    /// One owner less for each frame.
-    pub fn release_all(&self, frames: impl IntoIterator<Item = Frame>) {
-        let cpu = self.cpu();
-        let mut cache = None;
-        for frame in frames {
-            if !self.disown(frame, cpu) {
+    /// One owner less for each frame. Long rows of frames go back in one piece.
+    pub fn release_all(&self, frames: impl DoubleEndedIterator<Item = Frame>) {
+        let mut ended = Ended::new(self);
+        let mut stock = None;
+        let mut row = Row::default();
+        // Backwards, so that frames in a row are later taken from the stock in order.
+        for frame in frames.rev() {
+            if !ended.disown(frame) {
                 continue;
             }
-            let cache: &mut Guard<'_, Cache> = cache.get_or_insert_with(|| cpu.cache.lock());
+            if row.pages > 0 && frame.0 + 1 == row.first {
+                row.first = frame.0;
+                row.pages += 1;
+            } else {
+                self.put_row(ended.cpu, &mut stock, row);
+                row = Row {
+                    first: frame.0,
+                    pages: 1,
+                };
+            }
+        }
+        self.put_row(ended.cpu, &mut stock, row);
+    }
+
+    /// Releases `pages` frames in a row; what nobody else owns goes back in one piece.
+    pub fn release_row(&self, first: Frame, pages: u32) {
+        let mut ended = Ended::new(self);
+        let mut from = first.0;
+        for frame in first.0..first.0 + pages {
+            if !ended.disown(Frame(frame)) {
+                self.put_range(from, frame - from);
+                from = frame + 1;
+            }
+        }
+        self.put_range(from, first.0 + pages - from);
+    }
+
+    /// Puts free frames into the stock of this CPU or, if they are many, back into the buddy.
+    fn put_row<'a>(&self, cpu: &'a PerCpu, stock: &mut Option<Guard<'a, Cache>>, row: Row) {
+        if row.pages >= LONG {
+            self.put_range(row.first, row.pages);
+            return;
+        }
+        if row.pages == 0 {
+            return;
+        }
+        let cache = stock.get_or_insert_with(|| cpu.cache.lock());
+        for frame in (row.first..row.first + row.pages).rev() {
             if cache.length == CACHE {
                 let mut buddy = self.buddy.lock();
                 while cache.length > CACHE - BATCH {
@@ -279,41 +353,9 @@ impl Frames {
                 }
             }
             let at = cache.length;
-            cache.frames[at] = frame.0;
+            cache.frames[at] = frame;
             cache.length += 1;
         }
-    }
-
-    /// Releases `pages` frames in a row; what nobody else owns goes back in one piece.
-    pub fn release_row(&self, first: Frame, pages: u32) {
-        let cpu = self.cpu();
-        let mut from = first.0;
-        for frame in first.0..first.0 + pages {
-            if !self.disown(Frame(frame), cpu) {
-                self.put_range(from, frame - from);
-                from = frame + 1;
-            }
-        }
-        self.put_range(from, first.0 + pages - from);
-    }
-
-    /// Takes one owner away; whether it was the last.
-    fn disown(&self, frame: Frame, cpu: &PerCpu) -> bool {
-        let Some(info) = self.info.get(frame.0 as usize) else {
-            return false;
-        };
-        match info.count.fetch_sub(1, Ordering::Release) {
-            1 => fence(Ordering::Acquire),
-            0 => {
-                // Released once too often: keep the frame out of circulation rather than give it away twice.
-                info.count.store(0, Relaxed);
-                debug_assert!(false, "frame {frame:?} released without an owner");
-                return false;
-            }
-            _ => return false,
-        }
-        cpu.used[(info.state.load(Relaxed) as usize).min(KINDS - 1)].fetch_sub(1, Relaxed);
-        true
     }
 
     /// CPUs that have a stock of frames.
@@ -331,11 +373,19 @@ impl Frames {
     }
 
     fn begin(&self, frame: u32, kind: Kind, cpu: &PerCpu) {
+        self.begin_row(frame, 1, kind, cpu);
+    }
+
+    fn begin_row(&self, first: u32, pages: u32, kind: Kind, cpu: &PerCpu) {
+        (first..first + pages).for_each(|frame| self.own(frame, kind));
+        cpu.used[kind as usize].fetch_add(i64::from(pages), Relaxed);
+    }
+
+    fn own(&self, frame: u32, kind: Kind) {
         let info = &self.info[frame as usize];
         debug_assert_eq!(info.count.load(Relaxed), 0);
         info.count.store(1, Relaxed);
         info.state.store(kind as u32, Relaxed);
-        cpu.used[kind as usize].fetch_add(1, Relaxed);
     }
 
     fn refill(&self, cache: &mut Cache) {
@@ -434,6 +484,69 @@ impl Frames {
             NONE => buddy.heads[order as usize] = next,
             prev => self.info[prev as usize].next.store(next, Relaxed),
         }
+    }
+}
+
+/// Free frames in a row.
+#[derive(Clone, Copy, Default)]
+struct Row {
+    first: u32,
+    pages: u32,
+}
+
+/// Takes owners away, and counts the frames that have none left by their kinds: the count of a kind is brought up to date
+/// when another kind comes, and at the end.
+struct Ended<'a> {
+    frames: &'a Frames,
+    cpu: &'a PerCpu,
+    kind: usize,
+    count: i64,
+}
+
+impl<'a> Ended<'a> {
+    fn new(frames: &'a Frames) -> Self {
+        Self {
+            frames,
+            cpu: frames.cpu(),
+            kind: 0,
+            count: 0,
+        }
+    }
+
+    /// Takes one owner away; whether it was the last.
+    fn disown(&mut self, frame: Frame) -> bool {
+        let Some(info) = self.frames.info.get(frame.0 as usize) else {
+            return false;
+        };
+        match info.count.fetch_sub(1, Ordering::Release) {
+            1 => fence(Ordering::Acquire),
+            0 => {
+                // Released once too often: keep the frame out of circulation rather than give it away twice.
+                info.count.store(0, Relaxed);
+                debug_assert!(false, "frame {frame:?} released without an owner");
+                return false;
+            }
+            _ => return false,
+        }
+        let kind = (info.state.load(Relaxed) as usize).min(KINDS - 1);
+        if kind != self.kind {
+            self.note();
+            self.kind = kind;
+        }
+        self.count += 1;
+        true
+    }
+
+    fn note(&mut self) {
+        if self.count > 0 {
+            self.cpu.used[self.kind].fetch_sub(core::mem::take(&mut self.count), Relaxed);
+        }
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.note();
     }
 }
 

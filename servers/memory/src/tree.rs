@@ -168,8 +168,33 @@ impl PageTree {
         }
     }
 
+    /// Puts frames in a row (and the caller's share in each) at `index` and behind, where there must be no page.
+    pub fn insert_row(&mut self, index: u64, first: Frame, pages: u32) {
+        let mut done = 0;
+        while done < pages {
+            let at = index + u64::from(done);
+            let leaf = self.leaf(at);
+            let from = at as usize % LEAF;
+            let count = (LEAF - from).min((pages - done) as usize);
+            for (slot, frame) in leaf.slots[from..from + count]
+                .iter_mut()
+                .zip(first.0 + done..)
+            {
+                debug_assert_eq!(*slot, 0);
+                *slot = frame;
+            }
+            done += count as u32;
+        }
+        self.pages += u64::from(pages);
+    }
+
     /// The slot of `index`, in nodes that are this tree's alone.
     fn slot(&mut self, index: u64) -> &mut u32 {
+        &mut self.leaf(index).slots[index as usize % LEAF]
+    }
+
+    /// The leaf of `index`, in nodes that are this tree's alone.
+    fn leaf(&mut self, index: u64) -> &mut Leaf {
         let frames = self.frames;
         if self.root.is_none() {
             self.height = 0;
@@ -200,7 +225,7 @@ impl PageTree {
                 })
             });
             match Arc::make_mut(node) {
-                Node::Leaf(leaf) => return &mut leaf.slots[index as usize % LEAF],
+                Node::Leaf(leaf) => return leaf,
                 Node::Inner(children) => {
                     place = &mut children[child_of(index, height)];
                     height -= 1;

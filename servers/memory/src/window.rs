@@ -53,22 +53,47 @@ impl Window {
 
     /// Fills a frame with zeroes.
     pub fn zero(&self, frame: Frame) {
-        let Some(page) = self.page(frame) else { return };
+        self.zero_row(frame, 1);
+    }
+
+    /// Fills `pages` frames in a row with zeroes.
+    pub fn zero_row(&self, first: Frame, pages: u32) {
+        let real = first.address();
+        let bytes = pages as usize * PAGE_SIZE;
+        if bytes == 0 || real + bytes as u64 > self.bytes {
+            return;
+        }
+        // SAFETY: the frames lie within the window.
+        let start = unsafe { self.base.add(real as usize) };
         #[cfg(all(target_arch = "powerpc64", not(test)))]
-        if self.block >= 16 {
-            let mut at = 0;
-            while at < PAGE_SIZE {
-                // SAFETY: the block lies within the page, which the caller owns; the page is ordinary cached memory.
-                unsafe {
-                    core::arch::asm!("dcbz 0, {0}", in(reg_nonzero) page.add(at), options(nostack, preserves_flags))
-                };
-                at += self.block;
-            }
+        if self.block >= 16 && PAGE_SIZE.is_multiple_of(self.block * 4) {
+            let block = self.block;
+            // Four blocks a turn.
+            // SAFETY: the turns cover exactly the frames, which the caller owns; they are ordinary cached memory.
+            unsafe {
+                core::arch::asm!(
+                    "mtctr {turns}",
+                    "2: dcbz 0, {at}",
+                    "dcbz {one}, {at}",
+                    "dcbz {two}, {at}",
+                    "dcbz {three}, {at}",
+                    "add {at}, {at}, {step}",
+                    "bdnz 2b",
+                    turns = in(reg) bytes / (block * 4),
+                    at = inout(reg_nonzero) start => _,
+                    one = in(reg_nonzero) block,
+                    two = in(reg_nonzero) block * 2,
+                    three = in(reg_nonzero) block * 3,
+                    step = in(reg) block * 4,
+                    out("ctr") _,
+                    options(nostack)
+                )
+            };
             return;
         }
         let _ = self.block;
-        // SAFETY: the page lies within the window and belongs to the caller.
-        unsafe { core::ptr::write_bytes(page, 0, PAGE_SIZE) };
+        // SAFETY: the frames lie within the window and belong to the caller.
+        unsafe { core::ptr::write_bytes(start, 0, bytes) };
     }
 
     /// Copies a frame.

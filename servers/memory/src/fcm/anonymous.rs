@@ -4,6 +4,7 @@
 //! Fork copies the page tree's root and nothing else; see [`crate::tree`]. The FCM of the child and that of the parent
 //! are then equals: no chain of shadow objects grows with repeated forks, and none has to be collapsed.
 
+use super::ahead::Ahead;
 use super::{Fcm, Request, map_group};
 use crate::frames::{Frame, Kind, Need};
 use crate::lock::Lock;
@@ -11,7 +12,8 @@ use crate::machine::{Batch, Machine};
 use crate::tree::{Found, PageTree};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use k42_abi::map::MapFlags;
+use k42_abi::layout::PAGE_SIZE;
+use k42_abi::map::{LARGE_PAGE, MapFlags, MapOperation};
 use k42_abi::{Error, Result};
 
 /// The FCM of private memory.
@@ -28,6 +30,7 @@ struct Pages {
     /// Indices from the first to the end of those that may be mapped for stores: all that a fork must unmap.
     stored: (u64, u64),
     hot: Hot,
+    ahead: Ahead,
 }
 
 /// Pages that were stored to soon after a fork: the next fork copies them at once. Each is an index and, in the lowest
@@ -40,6 +43,9 @@ const HOT: usize = 16;
 /// Forks after which a page must show again that it is hot.
 const COLD: u64 = 12;
 const NO_PAGE: u64 = u64::MAX;
+/// From so many pages on, pages that are brought in ahead are one block of frames.
+const LONG: u64 = 32;
+const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Hot {
     const NONE: Self = Self([NO_PAGE; HOT]);
@@ -91,6 +97,7 @@ impl Anonymous {
                 tree: PageTree::new(&core.frames),
                 stored: NOTHING,
                 hot: Hot::NONE,
+                ahead: Ahead::NONE,
             }),
         }
     }
@@ -104,6 +111,7 @@ impl Anonymous {
                 tree,
                 stored: NOTHING,
                 hot,
+                ahead: Ahead::NONE,
             }),
         }
     }
@@ -118,6 +126,98 @@ impl Anonymous {
         };
         tree.insert(index, frame);
         Ok((frame, found.is_none()))
+    }
+
+    /// Brings in the page wanted and those behind it that are likely to be touched next, if more than one is due. How many
+    /// that were; zero: nothing was done. They are zeroes that nobody else has, so all that the region allows is allowed.
+    fn bring_ahead(&self, pages: &mut Pages, request: &Request, need: Need) -> u64 {
+        let (core, index) = (self.core, request.index);
+        let mut end = pages.ahead.window(index).min(request.end);
+        if end - index > 1 {
+            pages.tree.each(index, end, |there, _| {
+                end = there;
+                false
+            });
+        }
+        let wanted = end - index;
+        let got = match wanted {
+            0 | 1 => 0,
+            2..LONG => {
+                let mut frames = [Frame(0); LONG as usize];
+                let frames = &mut frames[..wanted as usize];
+                let got = core.frames.allocate_some(Kind::Anonymous, need, frames);
+                self.enter(
+                    pages,
+                    request,
+                    frames[..got].chunk_by(|a, b| a.0 + 1 == b.0),
+                )
+            }
+            _ => {
+                let order = wanted.ilog2();
+                let first = core.frames.allocate_ready(Kind::Anonymous, need, order);
+                first.map_or(0, |first| self.enter_row(pages, request, first, 1 << order))
+            }
+        };
+        pages.ahead.brought(index, got);
+        got
+    }
+
+    /// Clears a row of frames, maps them and makes them pages: all or nothing.
+    fn enter_row(&self, pages: &mut Pages, request: &Request, first: Frame, count: u32) -> u64 {
+        let core = self.core;
+        core.window.zero_row(first, count);
+        let mut operation = MapOperation {
+            address: request.address,
+            frame: first.address(),
+            flags: request.flags.bits(),
+            pages: u64::from(count),
+        };
+        if operation.pages * PAGE == LARGE_PAGE && request.address.is_multiple_of(LARGE_PAGE) {
+            operation.flags |= MapFlags::LARGE.bits();
+            operation.pages = 1;
+        }
+        if core.map(request.process, &[operation]).is_err() {
+            // A part may be mapped.
+            core.unmap(request.process, request.address, u64::from(count) * PAGE);
+            core.frames.release_row(first, count);
+            return 0;
+        }
+        pages.tree.insert_row(request.index, first, count);
+        u64::from(count)
+    }
+
+    /// The same with several rows, which become pages one behind the other.
+    fn enter<'f>(
+        &self,
+        pages: &mut Pages,
+        request: &Request,
+        rows: impl Iterator<Item = &'f [Frame]> + Clone,
+    ) -> u64 {
+        let core = self.core;
+        let mut batch = Batch::new(core, request.process);
+        let mut index = request.index;
+        let result = rows.clone().try_for_each(|row| {
+            core.window.zero_row(row[0], row.len() as u32);
+            let address = request.address_of(index);
+            index += row.len() as u64;
+            batch.add_run(address, row[0], row.len() as u64, request.flags)
+        });
+        if result.and_then(|()| batch.flush()).is_err() {
+            core.unmap(
+                request.process,
+                request.address,
+                (index - request.index) * PAGE,
+            );
+            core.frames
+                .release_all(rows.flatten().copied().collect::<Vec<_>>().into_iter());
+            return 0;
+        }
+        let mut index = request.index;
+        for row in rows {
+            pages.tree.insert_row(index, row[0], row.len() as u32);
+            index += row.len() as u64;
+        }
+        index - request.index
     }
 
     /// A new frame with the content that `index` has before it is touched.
@@ -268,6 +368,16 @@ impl Fcm for Anonymous {
                 .map(|_| 0);
         }
         core.admit()?;
+        if found.is_none() && self.source.is_none() {
+            let brought = self.bring_ahead(&mut pages, request, need);
+            if brought > 0 {
+                if request.flags.contains(MapFlags::WRITE) {
+                    pages.note_stores(request.index, request.index + brought);
+                }
+                return Ok(brought);
+            }
+        }
+        let Pages { tree, .. } = &mut *pages;
         let frame = match found {
             Some(page) => core.copied(page.frame, Kind::Anonymous, need)?,
             None => self.fresh(request.index, need)?,

@@ -13,6 +13,7 @@
 //! Whatever is mapped is entered into the translation while the FCM's lock is held, and a page that goes away is
 //! unmapped under the same lock before its frame is given up; so no translation outlives its page.
 
+mod ahead;
 mod anonymous;
 mod fixed;
 mod object;

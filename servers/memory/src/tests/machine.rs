@@ -7,7 +7,7 @@ use crate::machine::{Core, Machine};
 use crate::server::Server;
 use crate::window::Window;
 use k42_abi::boot::RealRange;
-use k42_abi::map::{MapFlags, MapOperation};
+use k42_abi::map::{LARGE_PAGE, MapFlags, MapOperation};
 use k42_abi::message::fault_access;
 use k42_abi::rights::KernelRights;
 use k42_abi::{Error, Handle, ProcessId, Result};
@@ -28,6 +28,8 @@ pub const FIRST: u32 = 16;
 struct Tables {
     root: u64,
     pages: BTreeMap<u64, (u64, MapFlags)>,
+    /// Large pages by their addresses.
+    large: BTreeMap<u64, (u64, MapFlags)>,
     tables: BTreeSet<(u32, u64)>,
     used: Vec<u64>,
     spare: Vec<u64>,
@@ -59,6 +61,48 @@ impl Model {
 }
 
 const SHIFTS: [u32; 3] = [39, 30, 21];
+
+impl Tables {
+    /// Makes the tables for `address` at the levels named, or says how many frames are missing.
+    fn make_tables(&mut self, address: u64, shifts: &[u32]) -> core::result::Result<(), u64> {
+        let missing: Vec<_> = shifts
+            .iter()
+            .map(|&shift| (shift, address >> shift))
+            .filter(|table| !self.tables.contains(table))
+            .collect();
+        if missing.len() > self.spare.len() {
+            return Err((missing.len() - self.spare.len()) as u64);
+        }
+        for table in missing {
+            let frame = self.spare.pop().unwrap();
+            self.used.push(frame);
+            self.tables.insert(table);
+        }
+        Ok(())
+    }
+
+    /// Removes what is mapped in a range, tables that lie in it, and large pages that it touches.
+    fn clear(&mut self, start: u64, end: u64) {
+        self.pages.retain(|&at, _| at < start || at >= end);
+        self.large
+            .retain(|&at, _| at >= end || at + LARGE_PAGE <= start);
+        let inside = |&&(shift, at): &&(u32, u64)| at << shift >= start && (at + 1) << shift <= end;
+        let gone: Vec<_> = self.tables.iter().filter(inside).copied().collect();
+        for table in gone {
+            self.tables.remove(&table);
+            let frame = self.used.pop().unwrap();
+            self.spare.push(frame);
+        }
+    }
+
+    /// All that is mapped, by small pages.
+    fn each(&self, mut visit: impl FnMut(u64, MapFlags)) {
+        self.pages.values().for_each(|page| visit(page.0, page.1));
+        for (frame, flags) in self.large.values() {
+            (0..LARGE_PAGE / PAGE).for_each(|i| visit(frame + i * PAGE, *flags));
+        }
+    }
+}
 
 impl Hat for Model {
     fn space_create(&self, root: u64, _: KernelRights, wanted: u32) -> Result<ProcessId> {
@@ -103,6 +147,22 @@ impl Hat for Model {
     fn map(&self, process: ProcessId, operations: &[MapOperation]) -> (usize, Option<Refused>) {
         let mut kernel = self.0.lock().unwrap();
         for (done, operation) in operations.iter().enumerate() {
+            let flags = MapFlags::from_bits(operation.flags).unwrap();
+            if flags.contains(MapFlags::LARGE) {
+                assert_eq!((operation.address | operation.frame) % LARGE_PAGE, 0);
+                assert_eq!(operation.pages, 1);
+                let Some(space) = kernel.spaces.get_mut(&process.0) else {
+                    return (done, Some(Refused::Error(Error::ESRCH)));
+                };
+                if let Err(missing) = space.make_tables(operation.address, &SHIFTS[..2]) {
+                    return (done, Some(Refused::Frames(missing)));
+                }
+                space.clear(operation.address, operation.address + LARGE_PAGE);
+                space
+                    .large
+                    .insert(operation.address, (operation.frame, flags));
+                continue;
+            }
             for i in 0..operation.pages {
                 let (address, frame) = (operation.address + i * PAGE, operation.frame + i * PAGE);
                 assert_eq!((address | frame) % PAGE, 0);
@@ -112,26 +172,11 @@ impl Hat for Model {
                 let Some(space) = kernel.spaces.get_mut(&process.0) else {
                     return (done, Some(Refused::Error(Error::ESRCH)));
                 };
-                let missing: Vec<_> = SHIFTS
-                    .iter()
-                    .map(|&shift| (shift, address >> shift))
-                    .filter(|t| !space.tables.contains(t))
-                    .collect();
-                if missing.len() > space.spare.len() {
-                    return (
-                        done,
-                        Some(Refused::Frames((missing.len() - space.spare.len()) as u64)),
-                    );
+                if let Err(missing) = space.make_tables(address, &SHIFTS) {
+                    return (done, Some(Refused::Frames(missing)));
                 }
-                for table in missing {
-                    let frame = space.spare.pop().unwrap();
-                    space.used.push(frame);
-                    space.tables.insert(table);
-                }
-                space.pages.insert(
-                    address,
-                    (frame, MapFlags::from_bits(operation.flags).unwrap()),
-                );
+                space.large.remove(&(address & !(LARGE_PAGE - 1)));
+                space.pages.insert(address, (frame, flags));
             }
         }
         (operations.len(), None)
@@ -139,30 +184,21 @@ impl Hat for Model {
     fn unmap(&self, process: ProcessId, address: u64, bytes: u64) -> Result<()> {
         let mut kernel = self.0.lock().unwrap();
         let space = kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?;
-        let keys: Vec<u64> = space
-            .pages
-            .range(address..address + bytes)
-            .map(|(&at, _)| at)
-            .collect();
-        keys.iter().for_each(|at| {
-            space.pages.remove(at);
-        });
-        let inside = |&&(shift, at): &&(u32, u64)| {
-            at << shift >= address && (at + 1) << shift <= address + bytes
-        };
-        let gone: Vec<_> = space.tables.iter().filter(inside).copied().collect();
-        for table in gone {
-            space.tables.remove(&table);
-            let frame = space.used.pop().unwrap();
-            space.spare.push(frame);
-        }
+        space.clear(address, address + bytes);
         Ok(())
     }
     fn protect(&self, process: ProcessId, address: u64, bytes: u64, flags: u64) -> Result<()> {
         let mut kernel = self.0.lock().unwrap();
         let space = kernel.spaces.get_mut(&process.0).ok_or(Error::ESRCH)?;
-        for (_, page) in space.pages.range_mut(address..address + bytes) {
-            page.1 = MapFlags::from_bits(flags).unwrap();
+        let (end, flags) = (address + bytes, MapFlags::from_bits(flags).unwrap());
+        for (_, page) in space.pages.range_mut(address..end) {
+            page.1 = flags;
+        }
+        space.large.retain(|&at, _| {
+            at >= end || at + LARGE_PAGE <= address || (at >= address && at + LARGE_PAGE <= end)
+        });
+        for (_, page) in space.large.range_mut(address..end) {
+            page.1 = flags;
         }
         Ok(())
     }
@@ -283,15 +319,19 @@ impl Rig {
 
     /// The translation of a page.
     pub fn translation(&self, process: ProcessId, address: u64) -> Option<(u64, MapFlags)> {
-        self.model
-            .0
-            .lock()
-            .unwrap()
-            .spaces
-            .get(&process.0)?
-            .pages
-            .get(&(address & !(PAGE - 1)))
-            .copied()
+        let kernel = self.model.0.lock().unwrap();
+        let space = kernel.spaces.get(&process.0)?;
+        let page = address & !(PAGE - 1);
+        space.pages.get(&page).copied().or_else(|| {
+            let at = address & !(LARGE_PAGE - 1);
+            let (frame, flags) = space.large.get(&at)?;
+            Some((frame + (page - at), *flags))
+        })
+    }
+
+    /// Large pages that are mapped.
+    pub fn large_pages(&self, process: ProcessId) -> usize {
+        self.model.0.lock().unwrap().spaces[&process.0].large.len()
     }
 
     pub fn mapped_pages(&self, process: ProcessId) -> usize {
@@ -347,11 +387,10 @@ impl Rig {
         let kernel = self.model.0.lock().unwrap();
         let mut seen: BTreeMap<u64, (bool, u32)> = BTreeMap::new();
         for space in kernel.spaces.values() {
-            for &(frame, flags) in space
-                .pages
-                .values()
-                .filter(|page| page.0 >= u64::from(FIRST) * PAGE)
-            {
+            space.each(|frame, flags| {
+                if frame < u64::from(FIRST) * PAGE {
+                    return;
+                }
                 assert!(
                     self.core.frames.owners(Frame::at(frame)) > 0,
                     "a free frame is mapped"
@@ -364,7 +403,7 @@ impl Rig {
                     !(private && entry.0 && entry.1 > 1),
                     "a private page is writable and mapped twice"
                 );
-            }
+            });
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod boot;
 mod frames;
+mod large;
 mod limits;
 mod machine;
 mod mappings;
