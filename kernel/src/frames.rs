@@ -71,14 +71,16 @@ pub fn declare(start: u64, bytes: u64, kind: Kind) {
 /// Whether all of the range is the memory server's.
 pub fn is_server(start: u64, pages: u64) -> bool {
     let first = start >> PAGE_SHIFT;
-    let Some(end) = first.checked_add(pages) else {
+    let count = COUNT.load(Ordering::Relaxed) as u64;
+    if first.checked_add(pages).is_none_or(|end| end > count) {
         return false;
-    };
-    end <= COUNT.load(Ordering::Relaxed) as u64
-        && (first..end).all(|index| {
-            entry(index as u32)
-                .is_some_and(|f| f.kind.load(Ordering::Relaxed) == Kind::Server as u8)
-        })
+    }
+    let base = core::ptr::with_exposed_provenance::<Frame>(TABLE.load(Ordering::Relaxed));
+    // SAFETY: the table has COUNT entries and lives for ever; the range was checked against that.
+    let range = unsafe { core::slice::from_raw_parts(base.add(first as usize), pages as usize) };
+    range
+        .iter()
+        .all(|frame| frame.kind.load(Ordering::Relaxed) == Kind::Server as u8)
 }
 
 /// Changes a frame from one kind to another, if it is of that kind.

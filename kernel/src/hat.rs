@@ -6,7 +6,7 @@
 //! that waits.
 
 use k42_abi::layout::{PAGE_SHIFT, PAGE_SIZE, USER_TOP};
-use k42_abi::map::{LARGE_PAGE, MapFlags};
+use k42_abi::map::{LARGE_PAGE, MAX_RUN, MapFlags, MapOperation};
 use k42_abi::{Error, Result};
 use k42_sync::SpinMutex;
 
@@ -16,6 +16,9 @@ use crate::frames::{self, Kind, List};
 
 /// Above this many pages a range is forgotten by forgetting the whole process.
 const INVALIDATE_SINGLY: u64 = 16;
+
+/// Whether it was mapped; with `NEED_FRAMES`, how many table frames are missing.
+pub type MapResult = core::result::Result<(), (Error, u64)>;
 
 /// The translations of one process.
 pub struct Space {
@@ -100,88 +103,43 @@ impl Space {
     }
 
     /// Maps the frame at `frame`. On `NEED_FRAMES` the number is how many are missing.
-    pub fn map(
-        &self,
-        address: u64,
-        frame: u64,
-        flags: MapFlags,
-    ) -> core::result::Result<(), (Error, u64)> {
-        self.map_run(address, frame, 1, flags)
+    pub fn map(&self, address: u64, frame: u64, flags: MapFlags) -> MapResult {
+        let mut operation = Some(MapOperation {
+            address,
+            frame,
+            flags: flags.bits(),
+            pages: 1,
+        });
+        self.map_each(|| operation.take()).1
     }
 
-    /// Maps `pages` frames in a row from `frame` at addresses in a row. After an error a first part may be mapped.
+    /// Maps what `next` gives, until it gives nothing or one cannot be done: how many were, and the error. Of an operation
+    /// that fails a first part may be mapped.
     ///
     /// What is mapped gives way: a table of small pages to a large page, and a large page as a whole to a small one inside
     /// it. The rest of that large page is then not mapped; who may fault finds it again.
-    pub fn map_run(
-        &self,
-        address: u64,
-        frame: u64,
-        pages: u64,
-        flags: MapFlags,
-    ) -> core::result::Result<(), (Error, u64)> {
-        let (size, last) = if flags.contains(MapFlags::LARGE) {
-            (LARGE_PAGE, LAST_LEVEL - 1)
-        } else {
-            (PAGE_SIZE as u64, LAST_LEVEL)
-        };
-        let end = pages
-            .checked_mul(size)
-            .and_then(|bytes| address.checked_add(bytes));
-        let end = end
-            .filter(|end| *end <= USER_TOP)
-            .ok_or((Error::EINVAL, 0))?;
-        if !address.is_multiple_of(size) || !frame.is_multiple_of(size) {
-            return Err((Error::EINVAL, 0));
-        }
-        if !frames::is_server(frame, pages * (size >> PAGE_SHIFT)) {
-            return Err((Error::EPERM, 0));
-        }
-        let mut tree = self.tree.lock();
+    pub fn map_each(&self, mut next: impl FnMut() -> Option<MapOperation>) -> (u64, MapResult) {
+        let tree = &mut *self.tree.lock();
         if tree.root == 0 {
-            return Err((Error::ESRCH, 0));
+            return (0, Err((Error::ESRCH, 0)));
         }
-        let (mut at, mut frame) = (address, frame);
-        let mut result = Ok(());
-        let mut replaced = false;
-        // One table after the other; the way down is walked once for each.
-        while at < end && result.is_ok() {
-            let table = match tree.table_for(at, last) {
-                Ok(table) => table,
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
+        let mut reached = Reached::NOTHING;
+        let mut done = 0;
+        let result = loop {
+            let Some(operation) = next() else {
+                break Ok(());
             };
-            let mut index = at >> radix::span_shift(last) & (radix::entries(last) - 1);
-            while at < end && index < radix::entries(last) {
-                let entry = table.get(index);
-                if entry.is_valid() && !entry.is_leaf() {
-                    tree.drop_table(table, index, last);
-                }
-                let new = Entry::page(frame, flags);
-                // Mapped along with a neighbour before: nothing to invalidate.
-                if new != entry {
-                    table.set(index, new);
-                    if entry.is_valid() && entry.is_leaf() {
-                        let size = if last == LAST_LEVEL {
-                            tlb::PageSize::Small
-                        } else {
-                            tlb::PageSize::Large
-                        };
-                        tlb::invalidate_page(tree.pid, at, size);
-                        replaced = true;
-                    }
-                }
-                (at, frame, index) = (at + size, frame + size, index + 1);
+            match tree.map_run(&operation, &mut reached) {
+                Ok(()) => done += 1,
+                Err(error) => break Err(error),
             }
-        }
-        if replaced {
+        };
+        if reached.replaced {
             tlb::sync();
         } else {
             tlb::entry_written();
         }
-        result
+        (done, result)
     }
 
     /// Removes what is mapped in `start..end`, and all of a large page that is only partly inside.
@@ -213,7 +171,84 @@ impl Space {
     }
 }
 
+/// The table that was mapped in last: the next page is mostly in the same.
+struct Reached {
+    table: Table,
+    /// Level of its entries, and which of all tables at that level it is.
+    level: u32,
+    number: u64,
+    /// An entry that was in use was changed: the invalidation must be waited for.
+    replaced: bool,
+}
+
+impl Reached {
+    const NOTHING: Self = Self {
+        // SAFETY: not used, since no table has this number.
+        table: unsafe { Table::new(0) },
+        level: 0,
+        number: u64::MAX,
+        replaced: false,
+    };
+}
+
 impl Tree {
+    /// Maps `pages` frames in a row at addresses in a row.
+    fn map_run(&mut self, operation: &MapOperation, reached: &mut Reached) -> MapResult {
+        let &MapOperation {
+            address,
+            mut frame,
+            flags,
+            pages,
+        } = operation;
+        let flags = MapFlags::from_bits(flags).ok_or((Error::EINVAL, 0))?;
+        // No more at a time than keeps this CPU's interrupts off for a short while.
+        if pages > MAX_RUN {
+            return Err((Error::E2BIG, 0));
+        }
+        let (size, last, page_size) = if flags.contains(MapFlags::LARGE) {
+            (LARGE_PAGE, LAST_LEVEL - 1, tlb::PageSize::Large)
+        } else {
+            (PAGE_SIZE as u64, LAST_LEVEL, tlb::PageSize::Small)
+        };
+        let end = address.checked_add(pages * size);
+        let end = end
+            .filter(|end| *end <= USER_TOP)
+            .ok_or((Error::EINVAL, 0))?;
+        if (address | frame) & (size - 1) != 0 {
+            return Err((Error::EINVAL, 0));
+        }
+        if !frames::is_server(frame, pages * (size >> PAGE_SHIFT)) {
+            return Err((Error::EPERM, 0));
+        }
+        let mut at = address;
+        while at < end {
+            let number = at >> radix::span_shift(last - 1);
+            if reached.level != last || reached.number != number {
+                reached.table = self.table_for(at, last)?;
+                (reached.level, reached.number) = (last, number);
+            }
+            let table = reached.table;
+            let mut index = at >> radix::span_shift(last) & (radix::entries(last) - 1);
+            while at < end && index < radix::entries(last) {
+                let entry = table.get(index);
+                let new = Entry::page(frame, flags);
+                // Mapped along with a neighbour before: nothing to invalidate.
+                if new != entry {
+                    if entry.is_valid() && !entry.is_leaf() {
+                        self.drop_table(table, index, last);
+                    }
+                    table.set(index, new);
+                    if entry.is_valid() && entry.is_leaf() {
+                        tlb::invalidate_page(self.pid, at, page_size);
+                        reached.replaced = true;
+                    }
+                }
+                (at, frame, index) = (at + size, frame + size, index + 1);
+            }
+        }
+        Ok(())
+    }
+
     /// The table at level `last` that has the entry for `address`, made if it is missing.
     fn table_for(&mut self, address: u64, last: u32) -> core::result::Result<Table, (Error, u64)> {
         let mut at = self.root;

@@ -12,7 +12,7 @@ use core::sync::atomic::Ordering;
 use super::{find, with};
 use crate::arch::radix;
 use crate::frames::{self, Kind};
-use crate::process::{self, Process};
+use crate::process;
 use crate::{remote, sched};
 
 pub extern "C" fn space_create(
@@ -107,29 +107,23 @@ pub extern "C" fn map_batch(
             return Err(Error::E2BIG);
         }
         let list = context.slot(slot)?.cast::<MapOperation>();
-        for done in 0..operations {
-            // SAFETY: inside the caller's slot, as checked; one copy.
-            let operation = unsafe { list.add(done as usize).read_volatile() };
-            if let Err((error, missing)) = map_run(process, &operation) {
-                context.out(0, error.status() as u64);
-                context.out(1, missing);
-                return Ok(done);
-            }
-        }
-        context.out(0, 0);
-        Ok(operations)
+        let mut index = 0;
+        let (done, result) = process.space.map_each(|| {
+            (index < operations).then(|| {
+                // SAFETY: inside the caller's slot, as checked; one copy.
+                let operation = unsafe { list.add(index as usize).read_volatile() };
+                index += 1;
+                operation
+            })
+        });
+        let (status, missing) = match result {
+            Ok(()) => (0, 0),
+            Err((error, missing)) => (error.status() as u64, missing),
+        };
+        context.out(0, status);
+        context.out(1, missing);
+        Ok(done)
     })
-}
-
-fn map_run(process: &Process, operation: &MapOperation) -> Result<(), (Error, u64)> {
-    let flags = MapFlags::from_bits(operation.flags).ok_or((Error::EINVAL, 0))?;
-    // No more at a time than keeps this CPU's interrupts off for a short while.
-    if operation.pages > k42_abi::map::MAX_RUN {
-        return Err((Error::E2BIG, 0));
-    }
-    process
-        .space
-        .map_run(operation.address, operation.frame, operation.pages, flags)
 }
 
 pub extern "C" fn unmap(

@@ -348,13 +348,19 @@ const SRR1_FP: u64 = 0x10_0000;
 const SRR1_PRIVILEGED: u64 = 0x4_0000;
 const SRR1_TRAP: u64 = 0x2_0000;
 
+/// Whether the memory server has no page for an address that is mapped.
+fn no_page(refused: Option<Error>) -> bool {
+    matches!(refused, Some(Error::ENXIO | Error::ENOMEM))
+}
+
 /// Which signal a trap is. The vectors are those of the Power ISA.
 fn fault_of(frame: &RegisterFrame, status: i64) -> Info {
     let why = frame.msr | frame.dsisr;
     let refused = Error::check(status).err();
     let (signal, code, address) = match frame.vector & !0xff | frame.vector & 0x80 {
-        0x300 if refused == Some(Error::EIO) => (sig::SIGBUS, code::BUS_ADRERR, frame.dar),
-        0x400 if refused == Some(Error::EIO) => (sig::SIGBUS, code::BUS_ADRERR, frame.nip),
+        // Beyond the end of the object, or no memory for the page.
+        0x300 if no_page(refused) => (sig::SIGBUS, code::BUS_ADRERR, frame.dar),
+        0x400 if no_page(refused) => (sig::SIGBUS, code::BUS_ADRERR, frame.nip),
         0x300 if refused == Some(Error::EACCES) => (sig::SIGSEGV, code::SEGV_ACCERR, frame.dar),
         0x400 if refused == Some(Error::EACCES) => (sig::SIGSEGV, code::SEGV_ACCERR, frame.nip),
         0x300

@@ -518,15 +518,20 @@ impl<'a> Ended<'a> {
         let Some(info) = self.frames.info.get(frame.0 as usize) else {
             return false;
         };
-        match info.count.fetch_sub(1, Ordering::Release) {
-            1 => fence(Ordering::Acquire),
-            0 => {
-                // Released once too often: keep the frame out of circulation rather than give it away twice.
-                info.count.store(0, Relaxed);
-                debug_assert!(false, "frame {frame:?} released without an owner");
-                return false;
+        if info.count.load(Ordering::Acquire) == 1 {
+            // The caller is the only owner, so nobody can become another one.
+            info.count.store(0, Relaxed);
+        } else {
+            match info.count.fetch_sub(1, Ordering::Release) {
+                1 => fence(Ordering::Acquire),
+                0 => {
+                    // Released once too often: keep the frame out of circulation rather than give it away twice.
+                    info.count.store(0, Relaxed);
+                    debug_assert!(false, "frame {frame:?} released without an owner");
+                    return false;
+                }
+                _ => return false,
             }
-            _ => return false,
         }
         let kind = (info.state.load(Relaxed) as usize).min(KINDS - 1);
         if kind != self.kind {

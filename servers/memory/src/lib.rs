@@ -20,6 +20,7 @@
 //! The program (`main.rs`) wires it to the runtime.
 
 #![no_std]
+#![feature(btree_cursors)]
 
 extern crate alloc;
 #[cfg(test)]

@@ -28,6 +28,8 @@ enum Node {
 /// 64 pages; frame number zero stands for none (the kernel has that frame).
 struct Leaf {
     frames: &'static Frames,
+    /// Pages that are there.
+    count: u32,
     slots: [u32; LEAF],
 }
 
@@ -39,6 +41,7 @@ impl Clone for Leaf {
             .for_each(|&frame| self.frames.share(Frame(frame)));
         Self {
             frames: self.frames,
+            count: self.count,
             slots: self.slots,
         }
     }
@@ -161,9 +164,12 @@ impl PageTree {
     /// Puts `frame` (and the caller's share in it) at `index`; what was there is given up.
     pub fn insert(&mut self, index: u64, frame: Frame) {
         let frames = self.frames;
-        let slot = self.slot(index);
-        match core::mem::replace(slot, frame.0) {
-            0 => self.pages += 1,
+        let leaf = self.leaf(index);
+        match core::mem::replace(&mut leaf.slots[index as usize % LEAF], frame.0) {
+            0 => {
+                leaf.count += 1;
+                self.pages += 1;
+            }
             old => frames.release(Frame(old)),
         }
     }
@@ -183,14 +189,10 @@ impl PageTree {
                 debug_assert_eq!(*slot, 0);
                 *slot = frame;
             }
+            leaf.count += count as u32;
             done += count as u32;
         }
         self.pages += u64::from(pages);
-    }
-
-    /// The slot of `index`, in nodes that are this tree's alone.
-    fn slot(&mut self, index: u64) -> &mut u32 {
-        &mut self.leaf(index).slots[index as usize % LEAF]
     }
 
     /// The leaf of `index`, in nodes that are this tree's alone.
@@ -219,6 +221,7 @@ impl PageTree {
                 Arc::new(match height {
                     0 => Node::Leaf(Leaf {
                         frames,
+                        count: 0,
                         slots: [0; LEAF],
                     }),
                     _ => Node::Inner([const { None }; INNER]),
@@ -342,44 +345,52 @@ fn last(node: &Node, height: u32, base: u64, first: u64, end: u64) -> Option<(u6
     }
 }
 
+/// Pages below a node.
+fn pages(node: &Node) -> u64 {
+    match node {
+        Node::Leaf(leaf) => u64::from(leaf.count),
+        Node::Inner(children) => children.iter().flatten().map(|child| pages(child)).sum(),
+    }
+}
+
 fn remove(place: &mut Option<Arc<Node>>, height: u32, base: u64, first: u64, end: u64) -> u64 {
     let Some(node) = place else { return 0 };
-    let mut inside = 0;
-    each(node, height, base, first, end, &mut |_, _| {
-        inside += 1;
-        true
-    });
-    if inside == 0 {
+    let part = overlap(height, base, first, end);
+    if part == overlap(height, base, 0, u64::MAX) {
+        let removed = pages(node);
+        *place = None;
+        return removed;
+    }
+    let Some((first, end)) = part else { return 0 };
+    // A node that is shared is copied only if something goes.
+    if each(node, height, base, first, end, &mut |_, _| false) {
         return 0;
     }
-    let whole = overlap(height, base, 0, u64::MAX);
-    if overlap(height, base, first, end) == whole {
-        *place = None;
-        return inside;
-    }
-    let (first, end) = overlap(height, base, first, end).unwrap_or((base, base));
-    let empty = match Arc::make_mut(node) {
+    let (removed, empty) = match Arc::make_mut(node) {
         Node::Leaf(leaf) => {
             let gone = &mut leaf.slots[(first - base) as usize..(end - base) as usize];
+            let count = gone.iter().filter(|&&frame| frame != 0).count();
+            leaf.count -= count as u32;
             leaf.frames.release_all(
                 gone.iter_mut()
                     .map(core::mem::take)
                     .filter(|&frame| frame != 0)
                     .map(Frame),
             );
-            leaf.slots.iter().all(|&frame| frame == 0)
+            (count as u64, leaf.count == 0)
         }
         Node::Inner(children) => {
             let from = child_of(first, height);
+            let mut removed = 0;
             for (i, child) in (from..).zip(&mut children[from..=child_of(end - 1, height)]) {
                 let base = base + ((i as u64) << bits(height - 1));
-                remove(child, height - 1, base, first, end);
+                removed += remove(child, height - 1, base, first, end);
             }
-            children.iter().all(Option::is_none)
+            (removed, children.iter().all(Option::is_none))
         }
     };
     if empty {
         *place = None;
     }
-    inside
+    removed
 }

@@ -66,9 +66,9 @@ impl Window {
         // SAFETY: the frames lie within the window.
         let start = unsafe { self.base.add(real as usize) };
         #[cfg(all(target_arch = "powerpc64", not(test)))]
-        if self.block >= 16 && PAGE_SIZE.is_multiple_of(self.block * 4) {
+        if self.block >= 16 && PAGE_SIZE.is_multiple_of(self.block * 8) {
             let block = self.block;
-            // Four blocks a turn.
+            // Eight blocks a turn.
             // SAFETY: the turns cover exactly the frames, which the caller owns; they are ordinary cached memory.
             unsafe {
                 core::arch::asm!(
@@ -77,14 +77,22 @@ impl Window {
                     "dcbz {one}, {at}",
                     "dcbz {two}, {at}",
                     "dcbz {three}, {at}",
+                    "dcbz {four}, {at}",
+                    "dcbz {five}, {at}",
+                    "dcbz {six}, {at}",
+                    "dcbz {seven}, {at}",
                     "add {at}, {at}, {step}",
                     "bdnz 2b",
-                    turns = in(reg) bytes / (block * 4),
+                    turns = in(reg) bytes / (block * 8),
                     at = inout(reg_nonzero) start => _,
                     one = in(reg_nonzero) block,
                     two = in(reg_nonzero) block * 2,
                     three = in(reg_nonzero) block * 3,
-                    step = in(reg) block * 4,
+                    four = in(reg_nonzero) block * 4,
+                    five = in(reg_nonzero) block * 5,
+                    six = in(reg_nonzero) block * 6,
+                    seven = in(reg_nonzero) block * 7,
+                    step = in(reg) block * 8,
                     out("ctr") _,
                     options(nostack)
                 )

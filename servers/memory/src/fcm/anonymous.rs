@@ -316,6 +316,26 @@ impl Anonymous {
     }
 }
 
+impl Anonymous {
+    /// Maps the pages that are there of the request's group, for stores only those that are this FCM's alone.
+    fn show_group(&self, pages: &mut Pages, request: &Request) -> Result<()> {
+        let (first, end) = request.around();
+        let mut stored = NOTHING;
+        map_group(self.core, request, |visit| {
+            pages.tree.near(request.index, first, end, |index, page| {
+                if page.alone {
+                    stored = (stored.0.min(index), index + 1);
+                }
+                visit(index, page);
+            });
+        })?;
+        if request.flags.contains(MapFlags::WRITE) {
+            pages.note_stores(stored.0, stored.1);
+        }
+        Ok(())
+    }
+}
+
 impl Fcm for Anonymous {
     fn map_page(&self, request: &Request) -> Result<u64> {
         let core = self.core;
@@ -325,25 +345,12 @@ impl Fcm for Anonymous {
         if request.write && found.is_some() {
             pages.hot.note(request.index);
         }
-        let Pages { tree, .. } = &mut *pages;
         if let Some(page) = found
             && (!request.write || page.alone)
         {
-            let (first, end) = request.around();
-            let mut stored = NOTHING;
-            map_group(core, request, |visit| {
-                tree.near(request.index, first, end, |index, page| {
-                    if page.alone {
-                        stored = (stored.0.min(index), index + 1);
-                    }
-                    visit(index, page);
-                });
-            })?;
-            if request.flags.contains(MapFlags::WRITE) {
-                pages.note_stores(stored.0, stored.1);
-            }
-            return Ok(0);
+            return self.show_group(&mut pages, request).map(|()| 0);
         }
+        let Pages { tree, .. } = &mut *pages;
         if found.is_none()
             && !request.write
             && let Some(source) = &self.source
@@ -390,6 +397,10 @@ impl Fcm for Anonymous {
             pages.note_stores(request.index, request.index + 1);
         }
         Ok(u64::from(found.is_none()))
+    }
+
+    fn show(&self, request: &Request) -> Result<()> {
+        self.show_group(&mut self.pages.lock(), request)
     }
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {

@@ -118,6 +118,11 @@ pub trait Fcm: Send + Sync {
     /// ENOMEM; ENXIO beyond the object's end.
     fn map_page(&self, request: &Request) -> Result<u64>;
 
+    /// Maps the pages that are there of the group around the one wanted, as far as none is to be made or copied.
+    fn show(&self, _request: &Request) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes all pages from `request.first` to `request.end` resident and maps them; for those who must not fault
     /// later. Returns the private frames gained (beside an error too: what was got stays).
     fn bring(&self, request: &Request) -> (u64, Result<()>);

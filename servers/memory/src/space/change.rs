@@ -2,6 +2,8 @@
 
 use super::map::whole_pages;
 use super::{ACCESS, MAP_TOP, MOST_REGIONS, PAGE, Space, State, Use, flags_of};
+use crate::fcm::AROUND;
+use core::ops::Bound;
 use k42_abi::layout::{LIBRARY_BASE, USER_TOP};
 use k42_abi::map::MapFlags;
 use k42_abi::{Error, Result};
@@ -49,29 +51,33 @@ impl Space {
 
     /// Takes the range out of the map, with all translations and private pages.
     pub(super) fn unmap_locked(&self, state: &mut State, start: u64, end: u64) -> Result<()> {
-        if state
-            .overlapping(start, end)
-            .any(|(_, region)| region.purpose == Use::Pinned)
-        {
-            return Err(Error::EPERM);
+        let (mut first, mut last) = (end, start);
+        for (at, region) in state.overlapping(start, end) {
+            if region.purpose == Use::Pinned {
+                return Err(Error::EPERM);
+            }
+            (first, last) = (first.min(at), region.end);
         }
-        self.split(state, start)?;
-        self.split(state, end)?;
-        let Some((first, _)) = state.overlapping(start, end).next() else {
+        if first >= last {
             return Ok(());
-        };
-        let last = state
-            .overlapping(start, end)
-            .next_back()
-            .map_or(end, |(_, region)| region.end);
+        }
+        if first < start {
+            self.split(state, start)?;
+        }
+        if last > end {
+            self.split(state, end)?;
+        }
+        let (first, last) = (first.max(start), last.min(end));
         self.core.unmap(self.id, first, last - first);
-        loop {
-            let Some(at) = state.overlapping(start, end).next().map(|(at, _)| at) else {
+        let mut next = first;
+        while next < last {
+            let Some((at, _)) = state.overlapping(next, last).next() else {
                 break;
             };
             let Some(mut region) = state.regions.remove(&at) else {
                 break;
             };
+            next = region.end;
             region.detach(self.id, at);
             let (first, next) = region.indices(at);
             if region.fcm.is_private() {
@@ -117,12 +123,7 @@ impl Space {
 
     /// Joins what continues across the borders at `start`, at `end` and between.
     pub(super) fn join(&self, state: &mut State, start: u64, end: u64) {
-        let first = state
-            .regions
-            .range(..start)
-            .next_back()
-            .map_or(start, |(&at, _)| at);
-        let mut at = first;
+        let mut at = state.below(start).map_or(start, |(at, _)| at);
         loop {
             let Some(region) = state.regions.get(&at) else {
                 return;
@@ -161,7 +162,12 @@ impl Space {
         if start == end {
             return Ok(());
         }
-        if !state.covers(start, end) {
+        // Mostly it is exactly one region.
+        let is_one = state
+            .regions
+            .get(&start)
+            .is_some_and(|region| region.end == end);
+        if !is_one && !state.covers(start, end) {
             return Err(Error::ENOMEM);
         }
         if state
@@ -171,11 +177,15 @@ impl Space {
             return Err(Error::EACCES);
         }
         self.core.admit()?;
-        self.split(&mut state, start)?;
-        self.split(&mut state, end)?;
+        if !is_one {
+            self.split(&mut state, start)?;
+            self.split(&mut state, end)?;
+        }
         let mut lost = false;
         let mut cannot_narrow = false;
-        for (&at, region) in state.regions.range_mut(start..end) {
+        let few = end - start <= AROUND * PAGE;
+        let mut cursor = state.regions.lower_bound_mut(Bound::Included(&start));
+        while let Some((&at, region)) = cursor.next().filter(|&(&at, _)| at < end) {
             let (old, new) = (flags_of(region.options), flags_of(access));
             region.options = region.options.difference(ACCESS) | access;
             lost |= !new.contains(old);
@@ -184,6 +194,10 @@ impl Space {
             cannot_narrow |= new.contains(MapFlags::WRITE) || new.is_empty();
             if region.keeps {
                 let _ = region.attach(self.id, at, 0);
+            }
+            if few && new != old && new.contains(old) {
+                // What is there can be used at once: a fault would cost far more. If it fails, the fault comes.
+                region.show(self.id, at);
             }
         }
         if lost {
@@ -197,7 +211,9 @@ impl Space {
                     .protect(self.id, start, end - start, flags_of(access).bits());
             }
         }
-        self.join(&mut state, start, end);
+        if !is_one || state.may_join(start, end) {
+            self.join(&mut state, start, end);
+        }
         Ok(())
     }
 
@@ -303,5 +319,20 @@ impl Space {
         drop(state);
         // The tables of the old program are spare now, and the new one will want most of them: they stay.
         Ok(())
+    }
+}
+
+impl State {
+    /// Whether the region at exactly `start..end` could be joined with a neighbour.
+    fn may_join(&self, start: u64, end: u64) -> bool {
+        let Some(region) = self.regions.get(&start) else {
+            return false;
+        };
+        self.below(start)
+            .is_some_and(|(at, below)| below.end == start && below.continues(at, region))
+            || self
+                .regions
+                .get(&end)
+                .is_some_and(|next| region.continues(start, next))
     }
 }

@@ -92,11 +92,7 @@ impl State {
         if !grows || region.end - page > self.limit_stack.max(PAGE) {
             return Err(Error::EFAULT);
         }
-        let below = self
-            .regions
-            .range(..page)
-            .next_back()
-            .map_or(0, |(_, region)| region.end);
+        let below = self.below(page).map_or(0, |(_, region)| region.end);
         let pages = (start - page) / PAGE;
         let index = region.index.checked_sub(pages).ok_or(Error::EFAULT)?;
         let is_free = page >= below.saturating_add(GUARD) && page >= GUARD;

@@ -4,6 +4,7 @@ use super::region::KEPT;
 use super::{ACCESS, MAP_TOP, MOST_REGIONS, PAGE, Region, Space, State, Use};
 use crate::fcm::{Anonymous, Fcm};
 use alloc::sync::Arc;
+use core::ops::Bound;
 use core::sync::atomic::Ordering::Relaxed;
 use k42_abi::layout::{EMU_WINDOWS, LIBRARY_BASE, USER_TOP};
 use k42_abi::{Error, Result};
@@ -134,7 +135,8 @@ impl Space {
             plain && same && Arc::strong_count(&region.fcm) == 1
         };
         if mapping.fcm.is_none() && !options.contains(MapOptions::GROWS_DOWN) {
-            if let Some((&before, region)) = state.regions.range_mut(..start).next_back()
+            let mut cursor = state.regions.lower_bound_mut(Bound::Included(&start));
+            if let Some((&before, region)) = cursor.peek_prev()
                 && region.end == start
                 && is_like(region)
             {
@@ -282,7 +284,8 @@ impl State {
                 .filter(|&start| start >= 0x1_0000)
         };
         let mut end = top;
-        for (&start, region) in self.regions.range(..top).rev() {
+        let mut cursor = self.regions.lower_bound(Bound::Included(&top));
+        while let Some((&start, region)) = cursor.prev() {
             let candidate = fit(end)?;
             if candidate >= region.end {
                 return Some(candidate);

@@ -22,6 +22,7 @@ use crate::machine::Machine;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Bound;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use dispatcher::Area;
 use k42_abi::layout::LIBRARY_BASE;
@@ -153,18 +154,35 @@ impl Space {
 }
 
 impl State {
+    // One descent of the map each: a range with two ends costs several times as much.
+
     /// The region that contains `address`.
     fn at(&self, address: u64) -> Option<(u64, &Region)> {
-        let (&start, region) = self.regions.range(..=address).next_back()?;
+        let cursor = self.regions.upper_bound(Bound::Included(&address));
+        let (&start, region) = cursor.peek_prev()?;
         (address < region.end).then_some((start, region))
     }
 
-    /// Start addresses of the regions that overlap `start..end`, which must have been split there or not.
-    fn overlapping(&self, start: u64, end: u64) -> impl DoubleEndedIterator<Item = (u64, &Region)> {
-        let from = self.at(start).map_or(start, |(first, _)| first);
-        self.regions
-            .range(from..end.max(from))
-            .map(|(&start, region)| (start, region))
+    /// The regions that overlap `start..end`, in order.
+    fn overlapping(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, &Region)> {
+        let mut cursor = self.regions.upper_bound(Bound::Included(&start));
+        if cursor
+            .peek_prev()
+            .is_some_and(|(_, region)| start < region.end)
+        {
+            cursor.prev();
+        }
+        core::iter::from_fn(move || {
+            let (&at, region) = cursor.peek_next().filter(|&(&at, _)| at < end)?;
+            cursor.next();
+            Some((at, region))
+        })
+    }
+
+    /// The last region that begins below `address`.
+    fn below(&self, address: u64) -> Option<(u64, &Region)> {
+        let cursor = self.regions.lower_bound(Bound::Included(&address));
+        cursor.peek_prev().map(|(&start, region)| (start, region))
     }
 
     /// Whether every address of the range is mapped.

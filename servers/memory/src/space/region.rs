@@ -169,6 +169,25 @@ impl Region {
         self.fcm.map_page(&request)
     }
 
+    /// Maps what is there of a short private region, if anything of it may be mapped already.
+    pub fn show(&self, process: ProcessId, start: u64) {
+        if self.attached.is_none() || !self.fcm.is_private() {
+            return;
+        }
+        let (first, end) = self.indices(start);
+        let request = Request {
+            process,
+            index: first,
+            address: start,
+            write: false,
+            flags: self.flags(),
+            first,
+            end,
+            private: 0,
+        };
+        let _ = self.fcm.show(&request);
+    }
+
     /// Maps all pages of a library region that are there and stay, so that the library begins without faults.
     pub fn map_fixed(&mut self, process: ProcessId, start: u64) -> Result<()> {
         let wanted = self.options.contains(MapOptions::LIBRARY)
