@@ -220,6 +220,7 @@ pub struct Linux {
     debian: Debian,
     kernel: PathBuf,
     cpus: u32,
+    plugin: Option<String>,
     build: PathBuf,
 }
 
@@ -232,6 +233,7 @@ impl Linux {
             debian,
             kernel,
             cpus: 1,
+            plugin: None,
             build: root.join("build/tests"),
         })
     }
@@ -239,6 +241,14 @@ impl Linux {
     /// The same with this many processors.
     pub fn with_cpus(self, cpus: u32) -> Self {
         Self { cpus, ..self }
+    }
+
+    /// The same under a plugin of QEMU, given as in QEMU's own option.
+    pub fn with_plugin(self, plugin: String) -> Self {
+        Self {
+            plugin: Some(plugin),
+            ..self
+        }
     }
 }
 
@@ -288,6 +298,9 @@ impl Machine for Linux {
             "-append",
             "console=hvc0 quiet loglevel=1 panic=-1 mitigations=off",
         ]);
+        if let Some(plugin) = &self.plugin {
+            qemu.arg("-plugin").arg(plugin);
+        }
         let console = machine::console(&mut qemu, limit);
         let _ = fs::remove_file(&initrd);
         console

@@ -136,6 +136,9 @@ pub struct BenchOptions {
     /// Write the figures as JSON, {"row": instructions}; with --linux one such object for each system
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Count the cache lines that move between 1, 2, 4 and 8 CPUs instead, and say where
+    #[arg(long, conflicts_with_all = ["json", "plot"])]
+    pub scaling: bool,
     /// Draw the ratios to Linux, as SVG
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,

@@ -72,6 +72,8 @@ pub struct K42 {
     built: Built,
     kernel: PathBuf,
     root: Tree,
+    cpus: u32,
+    plugin: Option<String>,
 }
 
 impl K42 {
@@ -89,7 +91,22 @@ impl K42 {
             kernel,
             root: root::prepare(repo, &options, progress)?,
             built,
+            cpus: 1,
+            plugin: None,
         })
+    }
+
+    /// The same on a machine with that many CPUs.
+    pub fn with_cpus(self, cpus: u32) -> Self {
+        K42 { cpus, ..self }
+    }
+
+    /// The same under a plugin of QEMU, given as in QEMU's own option.
+    pub fn with_plugin(self, plugin: String) -> Self {
+        K42 {
+            plugin: Some(plugin),
+            ..self
+        }
     }
 
     /// What was built.
@@ -98,14 +115,8 @@ impl K42 {
     }
 
     /// Boots with `files` added to the root, runs `command` with the shell and waits for
-    /// the end. Instructions are counted, so that a run repeats. `plugin`: QEMU's argument for one.
-    pub fn exec(
-        &self,
-        files: &Files,
-        command: &str,
-        limit: Duration,
-        plugin: Option<String>,
-    ) -> Result<Seen> {
+    /// the end. Instructions are counted, so that a run repeats.
+    pub fn exec(&self, files: &Files, command: &str, limit: Duration) -> Result<Seen> {
         let mut root = self.root.clone();
         root.merge(Tree::from_tar(&files.to_tar()?)?);
         let scratch = tempfile::Builder::new().prefix("k42-boot-").tempdir()?;
@@ -120,12 +131,12 @@ impl K42 {
             kernel: self.kernel.clone(),
             archive: Some(boot_archive),
             command_line: String::new(),
-            cpus: 1,
+            cpus: self.cpus,
             memory: 2048,
             icount: true,
             gdb: false,
             firmware: Firmware::Vof,
-            plugin,
+            plugin: self.plugin.clone(),
         };
         guest::observe(
             &machine,
@@ -142,7 +153,7 @@ impl k42_tests::machine::Machine for K42 {
     }
 
     fn run(&self, extra: &Files, command: &str, limit: Duration) -> Result<String> {
-        let seen = self.exec(extra, command, limit, None)?;
+        let seen = self.exec(extra, command, limit)?;
         let mut console = seen.console.clone();
         match (&seen.end.reason, seen.end.status) {
             (Reason::PowerOff, Some(_)) => {}

@@ -7,6 +7,7 @@ use crate::qemu::{self, Global, Id, Observer};
 use crate::settings::{Mode, Settings};
 use std::fs::File;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Reads the arguments, opens the report and registers what was asked for.
@@ -30,7 +31,12 @@ pub fn install(id: Id, words: &[String]) -> Result<(), String> {
                 directory.begin();
             }
             let directory = Mutex::new(directory);
-            let _ = FOLLOWER.set(Follower { directory, report });
+            let following = AtomicBool::new(settings.whole);
+            let _ = FOLLOWER.set(Follower {
+                following,
+                directory,
+                report,
+            });
             qemu::register::<Follower>(id);
         }
     }
@@ -46,6 +52,8 @@ struct Profiler {
 }
 
 struct Follower {
+    /// Whether accesses are of interest yet: most of a run is before that.
+    following: AtomicBool,
     directory: Mutex<Directory>,
     report: Mutex<File>,
 }
@@ -124,10 +132,13 @@ impl Observer for Follower {
     }
 
     fn ran(&self, cpu: usize, block: &u64) {
-        self.directory().ran(cpu, *block);
+        if self.following.load(Relaxed) {
+            self.directory().ran(cpu, *block);
+        }
     }
 
     fn marked(&self, cpu: usize, mark: Mark) {
+        self.following.store(true, Relaxed);
         let mut directory = self.directory();
         match mark {
             Mark::Follow => directory.follow(),
@@ -138,7 +149,9 @@ impl Observer for Follower {
     }
 
     fn accessed(&self, access: Access) {
-        self.directory().access(access);
+        if self.following.load(Relaxed) {
+            self.directory().access(access);
+        }
     }
 
     fn ended(&self) {

@@ -9,9 +9,12 @@
 //! ```text
 //! interval NUMBER
 //! cpu CPU INSTRUCTIONS OPERATIONS LOADS STORES MOVED_BY_LOAD MOVED_BY_STORE
-//! place ADDRESS MOVES            the instructions that moved most lines
-//! line PHYSICAL LAST_ADDRESS LAST_PLACE MOVES
+//! place ADDRESS MOVES CODE             the instructions that moved most lines
+//! line PHYSICAL LAST_ADDRESS MOVES LAST_PLACE CODE
 //! ```
+//!
+//! A place is an instruction; CODE is it and what follows in its block, as hexadecimal digits, by which its program is
+//! found (several programs are linked at the same addresses).
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -43,6 +46,23 @@ struct Counts {
     moved_by_store: u64,
 }
 
+/// An instruction that accesses memory. It lives as long as QEMU, which may have translations that point to it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Its address.
+    pub address: u64,
+    /// It and what follows it in its block.
+    pub code: Vec<u8>,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.code
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// One access to memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
@@ -52,25 +72,25 @@ pub struct Access {
     pub physical: u64,
     /// The address that the program used.
     pub address: u64,
-    /// Address of the instruction.
-    pub place: u64,
+    /// The instruction.
+    pub place: &'static Place,
     /// It writes.
     pub store: bool,
 }
 
 /// The last movement of a line, and how many there were.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Hot {
     moves: u64,
     address: u64,
-    place: u64,
+    place: &'static Place,
 }
 
 /// The directory, and the counts of the interval.
 pub struct Directory {
     lines: Vec<Line>,
     counts: [Counts; CPUS],
-    places: HashMap<u64, u64>,
+    places: HashMap<&'static Place, u64>,
     hot: HashMap<usize, Hot>,
     following: bool,
     counting: bool,
@@ -159,7 +179,11 @@ impl Directory {
         if moved {
             *moves += 1;
             *self.places.entry(access.place).or_default() += 1;
-            let hot = self.hot.entry(index).or_default();
+            let hot = self.hot.entry(index).or_insert(Hot {
+                moves: 0,
+                address: access.address,
+                place: access.place,
+            });
             hot.moves += 1;
             (hot.address, hot.place) = (access.address, access.place);
         }
@@ -188,16 +212,17 @@ impl Directory {
             }
         }
         for (place, moves) in hottest(&self.places, self.top, |&moves| moves) {
-            let _ = writeln!(text, "place {place:#x} {moves}");
+            let _ = writeln!(text, "place {:#x} {moves} {place}", place.address);
         }
         for (index, hot) in hottest(&self.hot, self.top, |hot| hot.moves) {
             let _ = writeln!(
                 text,
-                "line {:#x} {:#x} {:#x} {}",
+                "line {:#x} {:#x} {} {:#x} {}",
                 index << LINE_SHIFT,
                 hot.address,
-                hot.place,
-                hot.moves
+                hot.moves,
+                hot.place.address,
+                hot.place
             );
         }
         Some(text)
@@ -220,12 +245,17 @@ fn hottest<K: Copy + Ord + Hash, V: Copy>(
 mod tests {
     use super::*;
 
+    static PLACE: Place = Place {
+        address: 0x100,
+        code: Vec::new(),
+    };
+
     fn access(directory: &mut Directory, cpu: usize, physical: u64, store: bool) {
         directory.access(Access {
             cpu,
             physical,
             address: physical | 0xc000_0000_0000_0000,
-            place: 0x100,
+            place: &PLACE,
             store,
         });
     }
@@ -276,10 +306,10 @@ mod tests {
         assert_eq!(moves(&directory), (9, 9));
         let report = directory.end().unwrap();
         assert!(
-            report.contains("line 0x0 0xc000000000000040 0x100 18\n"),
+            report.contains("line 0x0 0xc000000000000040 18 0x100 \n"),
             "{report}"
         );
-        assert!(report.contains("place 0x100 18\n"), "{report}");
+        assert!(report.contains("place 0x100 18 \n"), "{report}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! QEMU calls the plugin from its CPU threads, so everything that is registered is `Sync` and lives for ever.
 
-use crate::lines::Access;
+use crate::lines::{Access, Place};
 use crate::mark::Mark;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
@@ -105,8 +105,7 @@ extern "C" fn translate<O: Global>(_: Id, block: *mut c_void) {
         let mut start = None;
         for index in 0..count {
             let instruction = qemu_plugin_tb_get_insn(block, index);
-            let place = qemu_plugin_insn_vaddr(instruction);
-            start.get_or_insert(place);
+            start.get_or_insert_with(|| qemu_plugin_insn_vaddr(instruction));
             let bytes = std::slice::from_raw_parts(
                 qemu_plugin_insn_data(instruction).cast::<u8>(),
                 qemu_plugin_insn_size(instruction),
@@ -121,14 +120,20 @@ extern "C" fn translate<O: Global>(_: Id, block: *mut c_void) {
                     data,
                 );
             }
-            if observer.wants_accesses() {
-                let data = place as usize as *mut c_void;
+        }
+        if observer.wants_accesses() {
+            for index in 0..count {
+                let instruction = qemu_plugin_tb_get_insn(block, index);
+                let place = Box::leak(Box::new(Place {
+                    address: qemu_plugin_insn_vaddr(instruction),
+                    code: code.get(index * 4..).unwrap_or_default().to_vec(),
+                }));
                 qemu_plugin_register_vcpu_mem_cb(
                     instruction,
                     accessed::<O>,
                     NO_REGISTERS,
                     LOADS_AND_STORES,
-                    data,
+                    std::ptr::from_ref(place).cast_mut().cast(),
                 );
             }
         }
@@ -153,7 +158,8 @@ extern "C" fn marked<O: Global>(cpu: c_uint, mark: *mut c_void) {
 
 extern "C" fn accessed<O: Global>(cpu: c_uint, info: u32, address: u64, place: *mut c_void) {
     // SAFETY: `info` and `address` are QEMU's, used within the callback; the handle that it gives is good until the
-    // callback ends, and is looked at only if there is one.
+    // callback ends, and is looked at only if there is one. The word is the reference that `translate` registered:
+    // shared, and it lives for ever.
     let access = unsafe {
         let physical = qemu_plugin_get_hwaddr(info, address);
         if physical.is_null() || qemu_plugin_hwaddr_is_io(physical) {
@@ -163,7 +169,7 @@ extern "C" fn accessed<O: Global>(cpu: c_uint, info: u32, address: u64, place: *
             cpu: cpu as usize,
             physical: qemu_plugin_hwaddr_phys_addr(physical),
             address,
-            place: place as u64,
+            place: &*place.cast::<Place>(),
             store: qemu_plugin_mem_is_store(info),
         }
     };

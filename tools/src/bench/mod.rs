@@ -6,11 +6,13 @@
 //! in `tests/bench/baseline.json`, with the targets; `--linux` takes them anew.
 //!
 //! * [`programs`] makes the programs, [`figures`] runs them on a machine;
-//! * [`table`] and [`plot`] show the result.
+//! * [`table`] and [`plot`] show the result;
+//! * [`scaling`] counts cache lines that move between CPUs.
 
 mod figures;
 mod plot;
 mod programs;
+mod scaling;
 mod table;
 
 use crate::cli::BenchOptions;
@@ -28,6 +30,9 @@ use table::Line;
 
 /// Carries out `bench`.
 pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
+    if options.scaling {
+        return scaling::command(repo, options);
+    }
     let progress = Progress::new(false);
     let baseline: Value =
         serde_json::from_slice(&fs::read(repo.root().join("tests/bench/baseline.json"))?)

@@ -14,7 +14,7 @@ use std::process::Command;
 use tar::EntryType;
 
 /// Compiler of the programs.
-const COMPILER: &str = "powerpc64le-linux-gnu-gcc";
+pub const COMPILER: &str = "powerpc64le-linux-gnu-gcc";
 
 /// Packages with whole programs that are rows.
 const PACKAGES: [&str; 2] = ["postmark", "dbench"];

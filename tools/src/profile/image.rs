@@ -57,26 +57,12 @@ impl Images {
     /// The program of a block, and how many of its instructions belong to which function (with `lines`: to which
     /// inlined function and line).
     pub fn explain(&self, address: u64, code: &[u8], lines: bool) -> (String, Vec<(String, u64)>) {
-        let found = if address >= KERNEL_WINDOW {
-            let kernel = self.kernel.as_ref();
-            kernel.and_then(|kernel| {
-                Some((
-                    kernel,
-                    address.wrapping_sub(self.moved(kernel, address, code)?),
-                ))
-            })
-        } else {
-            let holder = self.users.iter().find(|image| image.holds(address, code));
-            holder.map(|image| (image, address))
-        };
-        let Some((image, linked)) = found else {
+        let Some((image, linked)) = self.find(address, code) else {
             let count = code.len() as u64 / 4;
-            let whose = if address >= KERNEL_WINDOW {
-                "kernel"
-            } else {
-                "?"
-            };
-            return (whose.into(), vec![(format!("{address:#x}"), count)]);
+            return (
+                nobody(address).into(),
+                vec![(format!("{address:#x}"), count)],
+            );
         };
         let mut shares: HashMap<String, u64> = HashMap::new();
         for offset in (0..code.len() as u64).step_by(4) {
@@ -87,6 +73,27 @@ impl Images {
             *shares.entry(place).or_default() += 1;
         }
         (image.name.clone(), shares.into_iter().collect())
+    }
+
+    /// Program, function and line of one instruction; `code` is it and what follows, by which the program is found.
+    pub fn place(&self, address: u64, code: &[u8]) -> String {
+        match self.find(address, code) {
+            Some((image, linked)) => format!("{} {}", image.name, image.line(linked)),
+            None => format!("{} {address:#x}", nobody(address)),
+        }
+    }
+
+    /// The program of a block, and the address that it is linked at there.
+    fn find(&self, address: u64, code: &[u8]) -> Option<(&Image, u64)> {
+        if address >= KERNEL_WINDOW {
+            let kernel = self.kernel.as_ref()?;
+            return Some((
+                kernel,
+                address.wrapping_sub(self.moved(kernel, address, code)?),
+            ));
+        }
+        let holder = self.users.iter().find(|image| image.holds(address, code));
+        holder.map(|image| (image, address))
     }
 
     /// By how much the piece of the kernel that this block lies in has moved.
@@ -101,6 +108,15 @@ impl Images {
         let by = address.wrapping_sub(kernel.search(code)?);
         moves.push(by);
         Some(by)
+    }
+}
+
+/// What a block is called that no program holds.
+fn nobody(address: u64) -> &'static str {
+    if address >= KERNEL_WINDOW {
+        "kernel"
+    } else {
+        "?"
     }
 }
 

@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::repo::{Order, Repo};
 use crate::system::{self, K42};
 use anyhow::{Context, Result, bail, ensure};
-use image::Images;
+pub use image::Images;
 use k42_tests::archive::Tree;
 use std::collections::HashMap;
 use std::fs;
@@ -37,10 +37,7 @@ impl Block {
         let mut words = line.strip_prefix("block ")?.split(' ');
         let address = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
         let runs = words.next()?.parse().ok()?;
-        let digits = words.next()?;
-        let code = (0..digits.len() / 2)
-            .map(|i| u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok())
-            .collect::<Option<Vec<u8>>>()?;
+        let code = from_hex(words.next()?)?;
         Some(Block {
             address,
             runs,
@@ -52,6 +49,13 @@ impl Block {
     fn instructions(&self) -> u64 {
         self.runs * self.code.len() as u64 / 4
     }
+}
+
+/// Bytes from the plugin's hexadecimal digits.
+pub fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    (0..digits.len() / 2)
+        .map(|i| u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok())
+        .collect()
 }
 
 /// Carries out `profile`.
@@ -74,7 +78,6 @@ pub fn command(repo: &Repo, options: &ProfileOptions) -> Result<u8> {
         (None, Some(command)) => (command.clone(), 1, true),
         (None, None) => bail!("name a row, or give --exec 'COMMAND'"),
     };
-    let k42 = K42::prepare(repo, progress)?;
     let plugin = plugin(repo)?;
     let scratch = tempfile::tempdir()?;
     let report = scratch.path().join("report");
@@ -85,8 +88,9 @@ pub fn command(repo: &Repo, options: &ProfileOptions) -> Result<u8> {
         &report,
     );
 
+    let k42 = K42::prepare(repo, progress)?.with_plugin(argument);
     let step = progress.step("counting");
-    let seen = k42.exec(&files, &guest_command, LIMIT, Some(argument))?;
+    let seen = k42.exec(&files, &guest_command, LIMIT)?;
     drop(step);
     let report = fs::read_to_string(&report).context("the plugin left no report")?;
     let blocks: Vec<Block> = report.lines().filter_map(Block::parse).collect();
