@@ -74,7 +74,6 @@ extern "C" fn k42_emu_start(_: u64, page: &'static Page, toc: u64) -> ! {
     unsafe {
         heap::init();
         k42_sched::set_hooks(Hooks {
-            serve: |incoming| incoming.set_error(Error::NO_METHOD),
             event: on_event,
             trap: entry::trap,
             system_call: entry::system_call_entry(),

@@ -85,13 +85,12 @@ fn method(method: &Method) -> TokenStream {
     let start = quote! {
         const __IN: usize = #words;
         const __OUT: usize = <#result as ::k42_ipc::Wire>::WORDS;
-        const __WORDS: usize = if __IN > 5 { __IN } else { 5 };
-        let mut __words = [0u64; __WORDS];
-        let mut __back = [0u64; if __OUT > 5 { __OUT } else { 5 }];
+        let mut __words = [0u64; if __IN > 5 { __IN } else { 5 }];
         let mut __at = 0usize;
     };
     let signature_out = method.out().map(|p| &p.name);
     let unused = ident("__at");
+    let back = quote!(let __back: [u64; if __OUT > 5 { __OUT } else { 5 }]);
     if let Some(out) = signature_out {
         quote! {
             #(#documentation)*
@@ -101,9 +100,10 @@ fn method(method: &Method) -> TokenStream {
                 let __room_at;
                 #put
                 let _ = #unused;
-                let __filled = ::k42_ipc::client::call_out(
-                    self.target, self.handle, #number, &mut __words[..__IN.max(5)], __IN, &[#pieces], __room_at, #out,
-                    &mut __back, __OUT)?;
+                #back;
+                let __filled;
+                (__back, __filled) = ::k42_ipc::client::call_out(
+                    self.target, self.handle, #number, __words, [#pieces], __room_at, #out)?;
                 match <#result as ::k42_ipc::Wire>::get(&__back[..__OUT]) {
                     Ok(value) => Ok((value, __filled)),
                     Err(error) => Err((error, __filled)),
@@ -111,32 +111,35 @@ fn method(method: &Method) -> TokenStream {
             }
         }
     } else {
+        let pieces = quote! {
+            #back = ::k42_ipc::client::call_pieces(self.target, self.handle, #number, &__words, [#pieces])?;
+            <#result as ::k42_ipc::Wire>::get(&__back[..__OUT])
+        };
         let call = if any_piece {
-            quote! {
-                ::k42_ipc::client::call_pieces(
-                    self.target, self.handle, #number, &mut __words, __IN, &[#pieces], &mut __back, __OUT)?;
-            }
+            pieces
         } else {
             quote! {
                 if const { __IN <= 5 && __OUT <= 5 } {
-                    let mut __registers = [__words[0], __words[1], __words[2], __words[3], __words[4]];
-                    ::k42_ipc::client::call_registers(self.target, self.handle, #number, &mut __registers)?;
-                    __back[..5].copy_from_slice(&__registers);
+                    let __registers = [__words[0], __words[1], __words[2], __words[3], __words[4]];
+                    let __back = ::k42_ipc::client::call_registers(
+                        self.target, self.handle, #number, __registers)?;
+                    // The slice is never longer than the registers here, but the compiler checks both branches.
+                    <#result as ::k42_ipc::Wire>::get(&__back[..if __OUT > 5 { 5 } else { __OUT }])
                 } else {
-                    ::k42_ipc::client::call_pieces(
-                        self.target, self.handle, #number, &mut __words, __IN, &[], &mut __back, __OUT)?;
+                    #pieces
                 }
             }
         };
+        let inline = (!any_piece).then(|| quote!(#[inline]));
         quote! {
             #(#documentation)*
             #[allow(clippy::too_many_arguments, reason = "as many as the interface has")]
+            #inline
             pub fn #name(&self, #declared) -> #returns {
                 #start
                 #put
                 let _ = #unused;
                 #call
-                <#result as ::k42_ipc::Wire>::get(&__back[..__OUT])
             }
         }
     }

@@ -14,12 +14,17 @@ pub(crate) fn generate(interface: &Interface) -> TokenStream {
         "Checks a message for [`{interface_name}`], calls `object`, packs the answer. A method of another interface \
          is answered with NO_METHOD, and the message is left as it was."
     );
-    let arms = interface.methods.iter().map(|m| arm(interface, m));
+    let arms = interface.methods.iter().map(|m| {
+        let (number, function) = (m.number, function_name(m));
+        quote!(#number => #function(object, incoming),)
+    });
+    let functions = interface.methods.iter().map(|m| function(interface, m));
     quote! {
         #[doc = #documentation]
         #visibility fn #name<__Object: #interface_name + ?Sized>(
             object: &__Object, incoming: &mut ::k42_ipc::Incoming<'_>,
         ) -> ::k42_ipc::Reply {
+            #(#functions)*
             match incoming.method {
                 #(#arms)*
                 _ => ::k42_ipc::Reply::error(::k42_ipc::Error::NO_METHOD),
@@ -28,18 +33,19 @@ pub(crate) fn generate(interface: &Interface) -> TokenStream {
     }
 }
 
-fn arm(interface: &Interface, method: &Method) -> TokenStream {
-    let Method {
-        name,
-        number,
-        result,
-        ..
-    } = method;
+fn function_name(method: &Method) -> syn::Ident {
+    format_ident!("__serve_{}", method.name)
+}
+
+/// A function for each method, so that a call pays for the stack and the registers of its own method only.
+fn function(interface: &Interface, method: &Method) -> TokenStream {
+    let Method { name, result, .. } = method;
     let interface_name = &interface.name;
+    let function = function_name(method);
     let words = method.request_words();
     let rights = method.rights.as_ref().map(|rights| {
         quote! {
-            if incoming.caller.rights & (#rights) != (#rights) {
+            if caller.rights & (#rights) != (#rights) {
                 return Err(::k42_ipc::Error::NO_RIGHT);
             }
         }
@@ -78,17 +84,20 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
             }
         }
     }
+    let call = quote! {
+        let __result = <__Object as #interface_name>::#name(object, caller #arguments);
+    };
     let call = if method.out().is_some() {
         quote! {
             #out
-            let __result = <__Object as #interface_name>::#name(object, &__caller #arguments);
+            #call
             let __filled = __out.filled().len();
-            Ok(::k42_ipc::server::reply_out::<#result, { __OUT }>(incoming, __result, __filled))
+            Ok(::k42_ipc::server::reply_out::<#result, { __OUT }>(words, slot, *length, __result, __filled))
         }
     } else {
         quote! {
-            let __result = <__Object as #interface_name>::#name(object, &__caller #arguments);
-            Ok(::k42_ipc::server::reply::<#result, { __OUT }>(incoming, __result))
+            #call
+            Ok(::k42_ipc::server::reply::<#result, { __OUT }>(words, slot, __result))
         }
     };
     // Without slices and data the message is taken apart at once; with five words at most it has no payload at all.
@@ -98,36 +107,43 @@ fn arm(interface: &Interface, method: &Method) -> TokenStream {
         .all(|p| matches!(p.kind, Kind::Value));
     let (open, finish) = if only_words {
         let open = quote! {
+            let __words: [u64; __WORDS];
             if const { __IN <= 5 } {
-                __words[..5].copy_from_slice(&incoming.registers()?);
+                ::k42_ipc::server::registers(*length)?;
+                __words = ::core::array::from_fn(|at| words[at]);
             } else {
-                incoming.open(&mut __words, __IN)?.pieces.finish()?;
+                let __request;
+                (__words, __request) = ::k42_ipc::server::open::<__WORDS>(words, slot, *length)?;
+                __request.pieces.finish()?;
             }
         };
         (open, quote!())
     } else {
         (
-            quote! { let mut __request = incoming.open(&mut __words, __IN)?; },
+            quote! { let (__words, mut __request) = ::k42_ipc::server::open::<__WORDS>(words, slot, *length)?; },
             quote! { __request.pieces.finish()?; },
         )
     };
-    let body = quote! {
-        #rights
-        const __IN: usize = #words;
-        const __OUT: usize = <#result as ::k42_ipc::Wire>::WORDS;
-        let mut __words = [0u64; if __IN > 5 { __IN } else { 5 }];
-        let __caller = incoming.caller;
-        #open
-        let mut __at = 0usize;
-        #get
-        let _ = __at;
-        #finish
-        #call
-    };
     quote! {
-        #number => {
-            let run = |incoming: &mut ::k42_ipc::Incoming<'_>| -> ::k42_ipc::Result<::k42_ipc::Reply> { #body };
-            run(incoming).unwrap_or_else(::k42_ipc::Reply::error)
+        #[inline(never)]
+        fn #function<__Object: #interface_name + ?Sized>(
+            object: &__Object, incoming: &mut ::k42_ipc::Incoming<'_>,
+        ) -> ::k42_ipc::Reply {
+            const __IN: usize = #words;
+            const __OUT: usize = <#result as ::k42_ipc::Wire>::WORDS;
+            const __WORDS: usize = if __IN > 5 { __IN } else { 5 };
+            let ::k42_ipc::Incoming { caller, words, slot, length, .. } = incoming;
+            let __run = |words: &mut [u64; 5], slot: &mut [u8]| -> ::k42_ipc::Result<::k42_ipc::Reply> {
+                let caller = &*caller;
+                #rights
+                #open
+                let mut __at = 0usize;
+                #get
+                let _ = __at;
+                #finish
+                #call
+            };
+            __run(words, slot).unwrap_or_else(::k42_ipc::Reply::error)
         }
     }
 }

@@ -22,40 +22,37 @@ pub struct Incoming<'a> {
     pub caller: Caller,
     /// Interface and method (`id << 8 | number`).
     pub method: u16,
-    /// The words that came in registers.
-    pub words: [u64; REGISTER_WORDS],
+    /// The words that came in registers; then those that go back in them. What a reply does not need stays what the
+    /// client has sent.
+    pub words: &'a mut [u64; REGISTER_WORDS],
     /// The message slot, whole; its first `length` bytes are the request's payload.
     pub slot: &'a mut [u8],
     /// Length of the payload. Never more than the slot has.
     pub length: usize,
 }
 
-/// What goes back in registers. The payload, `length` bytes, is in the slot of the call.
+/// What goes back beside the words of [`Incoming`]. The payload, `length` bytes, is in the slot of the call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reply {
     /// Zero or positive for success, else an error's status.
     pub status: i64,
-    /// Result words.
-    pub words: [u64; REGISTER_WORDS],
     /// Bytes of payload.
     pub length: usize,
 }
 
 impl Reply {
     /// Success with nothing to say.
-    pub const OK: Self = Self {
-        status: 0,
-        words: [0; REGISTER_WORDS],
-        length: 0,
-    };
+    pub const OK: Self = Self::status(0);
 
+    /// A status and nothing else.
+    #[inline]
+    pub const fn status(status: i64) -> Self {
+        Self { status, length: 0 }
+    }
     /// A bare error.
+    #[inline]
     pub const fn error(error: Error) -> Self {
-        Self {
-            status: error.status(),
-            words: [0; REGISTER_WORDS],
-            length: 0,
-        }
+        Self::status(error.status())
     }
     /// Whether the object did not know the method, so that another interface may be tried.
     pub fn is_no_method(&self) -> bool {
@@ -73,37 +70,40 @@ pub(crate) const fn extra_bytes(words: usize) -> usize {
     words.saturating_sub(REGISTER_WORDS) * 8
 }
 
-impl Incoming<'_> {
-    /// The words of a message that has nothing but these.
-    #[inline]
-    pub fn registers(&self) -> Result<[u64; REGISTER_WORDS]> {
-        if self.length == 0 {
-            Ok(self.words)
-        } else {
-            Err(Error::BAD_MESSAGE)
-        }
-    }
-
-    /// Checks the lengths and takes the message apart: `words` gets the `count` argument words.
-    pub fn open(&mut self, words: &mut [u64], count: usize) -> Result<Request<'_>> {
-        let extra = extra_bytes(count);
-        if self.length > self.slot.len() || extra > self.length {
-            return Err(Error::BAD_MESSAGE);
-        }
-        words[..REGISTER_WORDS].copy_from_slice(&self.words);
-        let base = reply_base(self.length).min(self.slot.len());
-        let (request, rest) = self.slot.split_at_mut(base);
-        let request = &request[..self.length];
-        let (extra, pieces) = request.split_at(extra);
-        get_words(words.get_mut(REGISTER_WORDS..).unwrap_or_default(), extra);
-        Ok(Request {
-            pieces: Pieces(pieces),
-            rest,
-        })
+/// The words of a message that has nothing but these.
+#[inline(always)]
+pub fn registers(length: usize) -> Result<()> {
+    if length == 0 {
+        Ok(())
+    } else {
+        Err(Error::BAD_MESSAGE)
     }
 }
 
+/// Checks the lengths and takes a message apart that has `N` argument words (or at most five) and slices.
+#[inline(always)]
+pub fn open<'a, const N: usize>(
+    registers: &[u64; REGISTER_WORDS],
+    slot: &'a mut [u8],
+    length: usize,
+) -> Result<([u64; N], Request<'a>)> {
+    const { assert!(N >= REGISTER_WORDS) };
+    let extra = extra_bytes(N);
+    if length > slot.len() || extra > length {
+        return Err(Error::BAD_MESSAGE);
+    }
+    let base = reply_base(length).min(slot.len());
+    let (request, rest) = slot.split_at_mut(base);
+    let (extra, pieces) = request[..length].split_at(extra);
+    let mut words = [0; N];
+    words[..REGISTER_WORDS].copy_from_slice(registers);
+    get_words(&mut words[REGISTER_WORDS..], extra);
+    let pieces = Pieces(pieces);
+    Ok((words, Request { pieces, rest }))
+}
+
 /// Reads words in the kernel's order from the start of `bytes`, as many as there are.
+#[inline(always)]
 pub(crate) fn get_words(words: &mut [u64], bytes: &[u8]) {
     for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
         *word = u64::from_ne_bytes(*bytes);
@@ -111,6 +111,7 @@ pub(crate) fn get_words(words: &mut [u64], bytes: &[u8]) {
 }
 
 /// Writes words to the start of `bytes`, as many as fit.
+#[inline(always)]
 pub(crate) fn put_words(bytes: &mut [u8], words: &[u64]) {
     for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
         *bytes = word.to_ne_bytes();
@@ -126,6 +127,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The room for bulk data behind the request and the result's `result_words`, at most `room`.
+    #[inline]
     pub fn out(&mut self, room: u64, result_words: usize) -> Result<OutBuf<'a>> {
         let rest = core::mem::take(&mut self.rest);
         let (_, out) = rest
@@ -143,6 +145,7 @@ pub struct Pieces<'a>(&'a [u8]);
 
 impl<'a> Pieces<'a> {
     /// The next slice.
+    #[inline]
     pub fn bytes(&mut self, length: u64) -> Result<&'a [u8]> {
         let length = usize::try_from(length).map_err(|_| Error::BAD_MESSAGE)?;
         let (piece, rest) = self.0.split_at_checked(length).ok_or(Error::BAD_MESSAGE)?;
@@ -150,10 +153,12 @@ impl<'a> Pieces<'a> {
         Ok(piece)
     }
     /// The next slice, as text.
+    #[inline]
     pub fn text(&mut self, length: u64) -> Result<&'a str> {
         core::str::from_utf8(self.bytes(length)?).map_err(|_| Error::BAD_MESSAGE)
     }
     /// Nothing may be left over.
+    #[inline]
     pub fn finish(&self) -> Result<()> {
         if self.0.is_empty() {
             Ok(())

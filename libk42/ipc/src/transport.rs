@@ -15,21 +15,25 @@ pub struct Slot {
 impl Slot {
     /// Takes a free slot of this dispatcher; waits while there is none. The thread stays on its
     /// dispatcher as long as it has the slot.
+    #[inline]
     pub fn take() -> Self {
         let (index, bytes) = imp::take_slot();
         Self { index, bytes }
     }
     /// Number of the slot.
+    #[inline]
     pub fn index(&self) -> u8 {
         self.index
     }
     /// The payload.
+    #[inline]
     pub fn bytes(&self) -> &[u8; SLOT_SIZE] {
         // SAFETY: the slot is ours until drop, and the kernel writes it only during a call, which
         // borrows it exclusively.
         unsafe { &*self.bytes }
     }
     /// The payload, to be filled.
+    #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8; SLOT_SIZE] {
         // SAFETY: as in `bytes`.
         unsafe { &mut *self.bytes }
@@ -37,64 +41,84 @@ impl Slot {
 }
 
 impl Drop for Slot {
+    #[inline]
     fn drop(&mut self) {
         imp::give_slot(self.index, self.bytes);
     }
 }
 
-/// One call with a slot that the caller owns: `words` are the arguments, then the results.
-/// Gives the status, and the reply's word with the length of its payload.
-#[inline]
-pub fn call(
-    slot: &mut Slot,
-    target: ProcessId,
-    handle: Handle,
-    word: CallWord,
-    words: &mut [u64; REGISTER_WORDS],
-) -> (i64, CallWord) {
-    imp::call(slot.bytes, target, handle, word, words)
+/// What comes back: status, the reply's word with the length of its payload (zero beside an error of the
+/// transport's own), and the words.
+pub type Answer = (i64, CallWord, [u64; REGISTER_WORDS]);
+
+impl Slot {
+    /// One call; the slot named in `word` is this one.
+    #[inline(always)]
+    pub fn call(
+        &mut self,
+        target: ProcessId,
+        handle: Handle,
+        word: CallWord,
+        words: [u64; REGISTER_WORDS],
+    ) -> Answer {
+        imp::call(self.bytes, target, handle, word, words)
+    }
+
+    /// As [`call`](Self::call), when nothing of the reply's payload is wanted.
+    #[inline(always)]
+    pub fn call_last(
+        self,
+        target: ProcessId,
+        handle: Handle,
+        word: CallWord,
+        words: [u64; REGISTER_WORDS],
+    ) -> Answer {
+        // The transport gives the slot back.
+        let slot = core::mem::ManuallyDrop::new(self);
+        imp::call_last(slot.index, slot.bytes, target, handle, word, words)
+    }
 }
 
 /// One call without payload; takes and gives back a slot by itself.
-#[inline]
+#[inline(always)]
 pub fn call_registers(
     target: ProcessId,
     handle: Handle,
     method: u16,
-    words: &mut [u64; REGISTER_WORDS],
-) -> (i64, CallWord) {
+    words: [u64; REGISTER_WORDS],
+) -> Answer {
     imp::call_registers(target, handle, method, words)
 }
 
 #[cfg(target_os = "none")]
 mod imp {
     //! The scheduler's functions.
-    use super::{CallWord, Handle, ProcessId, REGISTER_WORDS, SLOT_SIZE};
+    use super::{Answer, CallWord, Handle, ProcessId, REGISTER_WORDS, SLOT_SIZE};
+    pub(super) use k42_sched::client::{call_registers, take_slot};
 
-    pub(super) fn take_slot() -> (u8, *mut [u8; SLOT_SIZE]) {
-        k42_sched::client::take_slot()
-    }
     pub(super) fn give_slot(index: u8, _: *mut [u8; SLOT_SIZE]) {
         k42_sched::client::give_slot(index);
     }
-    #[inline]
+    #[inline(always)]
     pub(super) fn call(
         _: *mut [u8; SLOT_SIZE],
         target: ProcessId,
         handle: Handle,
         word: CallWord,
-        words: &mut [u64; REGISTER_WORDS],
-    ) -> (i64, CallWord) {
+        words: [u64; REGISTER_WORDS],
+    ) -> Answer {
         k42_sched::client::call(target, handle, word, words)
     }
-    #[inline]
-    pub(super) fn call_registers(
+    #[inline(always)]
+    pub(super) fn call_last(
+        _: u8,
+        _: *mut [u8; SLOT_SIZE],
         target: ProcessId,
         handle: Handle,
-        method: u16,
-        words: &mut [u64; REGISTER_WORDS],
-    ) -> (i64, CallWord) {
-        k42_sched::client::call_registers(target, handle, method, words)
+        word: CallWord,
+        words: [u64; REGISTER_WORDS],
+    ) -> Answer {
+        k42_sched::client::call_last(target, handle, word, words)
     }
 }
 
@@ -104,7 +128,7 @@ pub use imp::{Loopback, Transport, install};
 #[cfg(not(target_os = "none"))]
 mod imp {
     //! The host's substitute: a transport that a test installs.
-    use super::{CallWord, Handle, ProcessId, REGISTER_WORDS, SLOT_SIZE};
+    use super::{Answer, CallWord, Handle, ProcessId, REGISTER_WORDS, SLOT_SIZE};
     use crate::{Caller, Error, Incoming, Reply};
     use alloc::boxed::Box;
     use alloc::collections::BTreeMap;
@@ -191,14 +215,13 @@ mod imp {
             let mut incoming = Incoming {
                 caller,
                 method: word.method(),
-                words: *words,
+                words,
                 slot: &mut server_slot[..],
                 length,
             };
             let reply = service(&mut incoming);
             let length = reply.length.min(SLOT_SIZE);
             slot[..length].copy_from_slice(&server_slot[..length]);
-            *words = reply.words;
             (
                 reply.status,
                 CallWord::new(0, word.slot() as u8, length as u16),
@@ -218,27 +241,40 @@ mod imp {
         target: ProcessId,
         handle: Handle,
         word: CallWord,
-        words: &mut [u64; REGISTER_WORDS],
-    ) -> (i64, CallWord) {
+        mut words: [u64; REGISTER_WORDS],
+    ) -> Answer {
         let transport = INSTALLED
             .read()
             .ok()
             .and_then(|installed| installed.clone());
         let Some(transport) = transport else {
-            return (Error::NO_DISPATCHER.status(), CallWord(0));
+            return (Error::NO_DISPATCHER.status(), CallWord(0), words);
         };
         // SAFETY: the caller owns the slot (it holds the `Slot`).
-        transport.call(target, handle, word, words, unsafe { &mut *slot })
+        let slot = unsafe { &mut *slot };
+        let (status, word) = transport.call(target, handle, word, &mut words, slot);
+        (status, word, words)
+    }
+    pub(super) fn call_last(
+        index: u8,
+        slot: *mut [u8; SLOT_SIZE],
+        target: ProcessId,
+        handle: Handle,
+        word: CallWord,
+        words: [u64; REGISTER_WORDS],
+    ) -> Answer {
+        let answer = call(slot, target, handle, word, words);
+        give_slot(index, slot);
+        answer
     }
     pub(super) fn call_registers(
         target: ProcessId,
         handle: Handle,
         method: u16,
-        words: &mut [u64; REGISTER_WORDS],
-    ) -> (i64, CallWord) {
+        words: [u64; REGISTER_WORDS],
+    ) -> Answer {
         let (index, slot) = take_slot();
-        let result = call(slot, target, handle, CallWord::new(method, index, 0), words);
-        give_slot(index, slot);
-        result
+        let word = CallWord::new(method, index, 0);
+        call_last(index, slot, target, handle, word, words)
     }
 }

@@ -16,9 +16,11 @@ macro_rules! wire_integer {
     ($($t:ty),*) => {$(
         impl Wire for $t {
             const WORDS: usize = 1;
+            #[inline]
             fn put(&self, words: &mut [u64]) {
                 words[0] = *self as u64;
             }
+            #[inline]
             fn get(words: &[u64]) -> Result<Self> {
                 let value = words[0] as $t;
                 if value as u64 == words[0] { Ok(value) } else { Err(Error::BAD_MESSAGE) }
@@ -30,7 +32,9 @@ wire_integer!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 impl Wire for () {
     const WORDS: usize = 0;
+    #[inline]
     fn put(&self, _: &mut [u64]) {}
+    #[inline]
     fn get(_: &[u64]) -> Result<Self> {
         Ok(())
     }
@@ -38,9 +42,11 @@ impl Wire for () {
 
 impl Wire for bool {
     const WORDS: usize = 1;
+    #[inline]
     fn put(&self, words: &mut [u64]) {
         words[0] = *self as u64;
     }
+    #[inline]
     fn get(words: &[u64]) -> Result<Self> {
         match words[0] {
             0 => Ok(false),
@@ -52,9 +58,11 @@ impl Wire for bool {
 
 impl Wire for Handle {
     const WORDS: usize = 1;
+    #[inline]
     fn put(&self, words: &mut [u64]) {
         words[0] = self.0;
     }
+    #[inline]
     fn get(words: &[u64]) -> Result<Self> {
         Ok(Self(words[0]))
     }
@@ -62,9 +70,11 @@ impl Wire for Handle {
 
 impl Wire for ProcessId {
     const WORDS: usize = 1;
+    #[inline]
     fn put(&self, words: &mut [u64]) {
         words[0] = u64::from(self.0);
     }
+    #[inline]
     fn get(words: &[u64]) -> Result<Self> {
         u32::get(words).map(Self)
     }
@@ -72,9 +82,11 @@ impl Wire for ProcessId {
 
 impl<const N: usize> Wire for [u64; N] {
     const WORDS: usize = N;
+    #[inline]
     fn put(&self, words: &mut [u64]) {
         words.copy_from_slice(self);
     }
+    #[inline]
     fn get(words: &[u64]) -> Result<Self> {
         words.try_into().map_err(|_| Error::BAD_MESSAGE)
     }
@@ -82,9 +94,11 @@ impl<const N: usize> Wire for [u64; N] {
 
 impl Wire for usize {
     const WORDS: usize = 1;
+    #[inline]
     fn put(&self, words: &mut [u64]) {
         words[0] = *self as u64;
     }
+    #[inline]
     fn get(words: &[u64]) -> Result<Self> {
         Self::try_from(words[0]).map_err(|_| Error::BAD_MESSAGE)
     }
@@ -99,12 +113,14 @@ macro_rules! wire_struct {
         pub struct $name { $($(#[$fmeta])* pub $field: $t,)* }
         impl $crate::Wire for $name {
             const WORDS: usize = 0 $(+ <$t as $crate::Wire>::WORDS)*;
+            #[inline]
             fn put(&self, words: &mut [u64]) {
                 let mut at = 0;
                 $($crate::Wire::put(&self.$field, &mut words[at..at + <$t as $crate::Wire>::WORDS]);
                   at += <$t as $crate::Wire>::WORDS;)*
                 let _ = at;
             }
+            #[inline]
             fn get(words: &[u64]) -> $crate::Result<Self> {
                 let mut at = 0;
                 $(let $field = <$t as $crate::Wire>::get(&words[at..at + <$t as $crate::Wire>::WORDS])?;
@@ -126,9 +142,11 @@ macro_rules! wire_enum {
         pub enum $name { $($(#[$vmeta])* $variant = $value,)* }
         impl $crate::Wire for $name {
             const WORDS: usize = 1;
+            #[inline]
             fn put(&self, words: &mut [u64]) {
                 words[0] = *self as $repr as u64;
             }
+            #[inline]
             fn get(words: &[u64]) -> $crate::Result<Self> {
                 $(if words[0] == $value as $repr as u64 { return Ok(Self::$variant); })*
                 Err($crate::Error::BAD_MESSAGE)

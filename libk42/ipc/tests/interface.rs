@@ -210,7 +210,7 @@ fn whole_slots() {
     assert_eq!(client.join(&[0; 8185], "naïve", b"xx"), Err(Error::E2BIG));
 }
 
-fn raw(method: u16, rights: u32, words: [u64; 5], payload: &[u8], slot: &mut [u8]) -> Reply {
+fn raw(method: u16, rights: u32, mut words: [u64; 5], payload: &[u8], slot: &mut [u8]) -> Reply {
     slot[..payload.len()].copy_from_slice(payload);
     let caller = Caller {
         process: ProcessId(5),
@@ -221,7 +221,7 @@ fn raw(method: u16, rights: u32, words: [u64; 5], payload: &[u8], slot: &mut [u8
     let mut incoming = Incoming {
         caller,
         method,
-        words,
+        words: &mut words,
         length: payload.len(),
         slot,
     };

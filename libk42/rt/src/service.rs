@@ -1,10 +1,11 @@
 //! Serving: from a call's registers to the object's `dispatch`.
 
 use core::sync::atomic::{AtomicPtr, Ordering};
-use k42_abi::Handle;
+use k42_abi::message::{CallWord, REGISTER_WORDS};
+use k42_abi::{CommId, Handle};
 use k42_ipc::{Caller, ClientTables, Exported, Incoming, Reply};
-use k42_sched::RawIncoming;
 use k42_sched::trace::{User, events};
+use k42_sched::{Served, ThreadRef};
 
 /// The root object and the tables.
 struct Service {
@@ -20,50 +21,75 @@ pub fn serve(root: &'static dyn Exported, tables: &'static ClientTables) {
     SERVICE.store(service, Ordering::Release);
 }
 
-/// Waits until the program has made its objects.
+/// What this worker serves, found once. Waits until the program has made its objects.
+#[inline]
 fn service() -> &'static Service {
+    let worker = k42_sched::current();
+    // SAFETY: null, or what `find` has left there.
+    unsafe { worker.get().extension().cast::<Service>().as_ref() }.unwrap_or_else(|| find(worker))
+}
+
+#[cold]
+#[inline(never)]
+fn find(worker: ThreadRef) -> &'static Service {
     loop {
+        let service = SERVICE.load(Ordering::Acquire);
         // SAFETY: only `serve` stores it, and what it stores lives for ever.
-        if let Some(service) = unsafe { SERVICE.load(Ordering::Acquire).as_ref() } {
-            return service;
+        if let Some(found) = unsafe { service.as_ref() } {
+            worker.get().set_extension(service.cast());
+            return found;
         }
         k42_sched::sleep_until(k42_sched::now() + crate::info().timebase_hz / 1000);
     }
 }
 
-/// The scheduler's hook.
-pub(crate) fn serve_call(raw: &mut RawIncoming) {
+/// Serves a call; enabled, on the worker's stack. Called by the scheduler's entry with the call's registers and the place of
+/// its words.
+#[unsafe(no_mangle)]
+extern "C" fn k42_serve(
+    from: CommId,
+    handle: Handle,
+    word: CallWord,
+    words: &mut [u64; REGISTER_WORDS],
+) -> Served {
     let service = service();
-    let (from, word) = (raw.caller(), raw.word());
     let caller = Caller {
         process: from.process(),
         vp: from.vp(),
-        handle: raw.handle(),
+        handle,
         rights: u32::MAX,
     };
-    // SAFETY: the only time for this call.
-    let slot = unsafe { raw.slot() };
-    let length = word.length().min(slot.len());
     let mut incoming = Incoming {
         caller,
         method: word.method(),
-        words: raw.words(),
-        slot,
-        length,
+        words,
+        // SAFETY: the only time for this call.
+        slot: unsafe { k42_sched::served_slot() },
+        length: word.length(),
     };
-    let (process, method) = (u64::from(caller.process.0), u64::from(incoming.method));
+    let (process, method) = (u64::from(caller.process.0), u64::from(word.method()));
     events::ipc::serve::<User>(process, method);
-    let reply = if caller.handle == Handle::ROOT {
+    let reply = if handle == Handle::ROOT {
         service.root.dispatch(&mut incoming)
     } else {
-        match service.tables.lookup(caller.process, caller.handle) {
-            Ok((object, rights)) => {
-                incoming.caller.rights = rights;
-                object.dispatch(&mut incoming)
-            }
-            Err(error) => Reply::error(error),
-        }
+        serve_object(service.tables, &mut incoming)
     };
     events::ipc::served::<User>(process, method, reply.status as u64);
-    raw.set_reply(reply.status, reply.words, reply.length);
+    Served {
+        status: reply.status,
+        // What a server's own code says of its slot is right; the kernel would refuse anything else.
+        word: CallWord::new(0, word.slot() as u8, reply.length as u16),
+    }
+}
+
+/// A call on something that the caller has been given.
+#[inline(never)]
+fn serve_object(tables: &ClientTables, incoming: &mut Incoming<'_>) -> Reply {
+    match tables.lookup(incoming.caller.process, incoming.caller.handle) {
+        Ok((object, rights)) => {
+            incoming.caller.rights = rights;
+            object.dispatch(incoming)
+        }
+        Err(error) => Reply::error(error),
+    }
 }

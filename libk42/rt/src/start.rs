@@ -1,6 +1,6 @@
 //! From the START upcall to the program's `main`.
 
-use crate::{events, heap, logger, service};
+use crate::{events, heap, logger};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering};
 use k42_abi::boot::MemoryBoot;
@@ -150,7 +150,6 @@ extern "C" fn k42_rt_start(pointer: u64, page: &'static Page, toc: u64) -> ! {
     // SAFETY: there is no thread yet, and no dispatcher is prepared; START comes once.
     unsafe {
         k42_sched::set_hooks(Hooks {
-            serve: service::serve_call,
             event: events::event,
             trap: |_| k42_sched::TrapAction::Die,
             system_call: 0,

@@ -3,9 +3,9 @@
 use crate::asm;
 use crate::inbox::Inbox;
 use crate::queue::Queue;
-use crate::slots::SlotMask;
-use crate::thread::{Saved, Thread, ThreadRef, UNTOUCHED};
+use crate::thread::{Saved, Thread, ThreadRef};
 use crate::timer::Timers;
+use crate::{slots, word};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use k42_abi::dispatcher::{DispatcherPage, ENTRIES, Entry};
@@ -17,24 +17,6 @@ use k42_abi::{CommId, Error, Result};
 /// The dispatcher page.
 pub type Page = DispatcherPage;
 
-/// Indices in the page's library area. 0 to 3 are the START words, 128 and up belong to linux-emu.
-pub mod word {
-    /// The running thread, zero in upcalls.
-    pub const CURRENT: usize = 8;
-    /// The [`Dispatcher`](super::Dispatcher).
-    pub const DISPATCHER: usize = 9;
-    /// r2 of library code.
-    pub const TOC: usize = 10;
-    /// Array of the worker threads by server slot.
-    pub const WORKERS: usize = 11;
-    /// Stack of the trap entry.
-    pub const TRAP_STACK: usize = 12;
-    /// Threads that wait for a reply, by client slot.
-    pub const CALLERS: usize = 64;
-    /// First word for linux-emu.
-    pub const EMU: usize = 128;
-}
-
 /// Where stacks come from: an area of at least that many bytes, aligned to 16, with something below it that
 /// faults if there is a way. `None`: no memory.
 pub type StackSource = fn(bytes: usize) -> Option<NonNull<u8>>;
@@ -42,8 +24,6 @@ pub type StackSource = fn(bytes: usize) -> Option<NonNull<u8>>;
 /// What the program supplies. All may be left at their defaults.
 #[derive(Clone, Copy)]
 pub struct Hooks {
-    /// Serves a call that has arrived: runs enabled on a worker thread, may block. Fills in the reply.
-    pub serve: fn(&mut crate::RawIncoming),
     /// Hears asynchronous events. Runs disabled on the upcall stack: it may `unblock` threads, and must not
     /// allocate, lock, or wait.
     pub event: fn(crate::AsyncEvent),
@@ -74,11 +54,6 @@ const UPCALL_STACK: usize = 16 << 10;
 pub(crate) struct Dispatcher {
     /// The thread whose floating-point state is in the registers.
     pub(crate) fp_owner: *mut Thread,
-    /// Not zero: threads of programs go on by way of the run loop.
-    pub(crate) hold: u64,
-    pub(crate) slots: SlotMask,
-    /// How many threads wait for a client slot.
-    pub(crate) waiting: u64,
     pub(crate) vp: u32,
     pub(crate) started: AtomicBool,
     pub(crate) ready: Queue,
@@ -109,16 +84,6 @@ pub(crate) struct Dispatcher {
     pub(crate) workers: [*mut Thread; MAX_SLOTS],
 }
 
-/// Offsets in [`Dispatcher`] for assembly.
-pub(crate) mod offset {
-    use super::Dispatcher;
-    use core::mem::offset_of;
-    pub(crate) const FP_OWNER: usize = offset_of!(Dispatcher, fp_owner);
-    pub(crate) const HOLD: usize = offset_of!(Dispatcher, hold);
-    pub(crate) const SLOTS: usize = offset_of!(Dispatcher, slots);
-    pub(crate) const WAITING: usize = offset_of!(Dispatcher, waiting);
-}
-
 /// All dispatchers of the process, by number; null until prepared.
 static DISPATCHERS: [AtomicPtr<Dispatcher>; MAX_CPUS] =
     [const { AtomicPtr::new(null_mut()) }; MAX_CPUS];
@@ -135,7 +100,6 @@ mod hooks {
     unsafe impl Sync for Cell {}
 
     static HOOKS: Cell = Cell(UnsafeCell::new(Hooks {
-        serve: |incoming| incoming.set_error(k42_abi::Error::NO_METHOD),
         event: |_| {},
         trap: |_| crate::TrapAction::Die,
         system_call: 0,
@@ -177,7 +141,7 @@ pub(crate) fn new_stack_thread(bytes: usize) -> Result<*mut Thread> {
         // Not in a program's process, where a page that is touched is a page to be copied by a fork.
         if hooks().system_call == 0 {
             (*thread).limit = stack as *mut u64;
-            (*thread).limit.write(UNTOUCHED);
+            (*thread).limit.write(stack as u64);
         }
         (first_frame as *mut u64).write(0);
     }
@@ -215,9 +179,6 @@ pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
     let dispatcher = memory.cast::<Dispatcher>();
     let mut new = Dispatcher {
         fp_owner: null_mut(),
-        hold: 0,
-        slots: SlotMask::new(0),
-        waiting: 0,
         vp,
         started: AtomicBool::new(false),
         ready: Queue::new(),
@@ -289,16 +250,20 @@ pub unsafe fn start_dispatcher(toc: u64, first: Option<ThreadRef>) -> ! {
     let dispatcher = DISPATCHERS[vp as usize % MAX_CPUS].load(Ordering::Acquire);
     // SAFETY: prepared, by the caller's promise, and used by this dispatcher only.
     let own = unsafe { &mut *dispatcher };
-    own.slots = SlotMask::new(page.client_slots.load(Ordering::Relaxed));
     let library = |index: usize, value: u64| page.library[index].store(value, Ordering::Relaxed);
     library(word::CURRENT, 0);
     library(word::DISPATCHER, dispatcher as u64);
     library(word::TOC, toc);
     library(word::WORKERS, own.workers.as_ptr() as u64);
-    library(word::TRAP_STACK, own.trap_stack);
-    for slot in 0..MAX_SLOTS {
-        library(word::CALLERS + slot, 0);
+    for (slot, worker) in own.workers.iter().enumerate() {
+        if !worker.is_null() {
+            // SAFETY: a worker of this dispatcher, which has not served yet.
+            unsafe { (**worker).argument = slot_address(page, slot) as u64 };
+        }
     }
+    library(word::TRAP_STACK, own.trap_stack);
+    library(word::DIRECT, 0);
+    slots::reset(page, page.client_slots.load(Ordering::Relaxed) as usize);
     page.upcall_stack.store(own.upcall_stack, Ordering::Relaxed);
     set_entries(page);
     own.started.store(true, Ordering::Release);
@@ -330,6 +295,7 @@ fn set_entries(page: &Page) {
 }
 
 /// The page of the dispatcher on which this runs. While enabled, only for what may be a moment old.
+#[inline]
 pub fn page() -> &'static Page {
     let page: u64;
     // SAFETY: SPR 259 holds the page's address, or the kernel would not have come here; the page is mapped
@@ -341,11 +307,13 @@ pub fn page() -> &'static Page {
 }
 
 /// Number of the dispatcher on which this runs; a hint while enabled.
+#[inline]
 pub fn vp() -> u32 {
     page().vp.load(Ordering::Relaxed)
 }
 
 /// CPU on which this runs; a hint while enabled.
+#[inline]
 pub fn processor() -> usize {
     page().cpu.load(Ordering::Relaxed) as usize
 }
@@ -428,9 +396,8 @@ impl Dispatcher {
 
     /// Gives a client slot back; whoever waits for one becomes ready.
     pub(crate) fn give_slot(&mut self, page: &Page, slot: u8) {
-        self.slots.give(slot);
+        slots::give(page, slot);
         if let Some(waiter) = self.slot_waiters.pop() {
-            self.waiting -= 1;
             // SAFETY: it was in our queue.
             unsafe { self.make_ready(page, waiter) };
         }

@@ -7,15 +7,14 @@
 //! parent only: the copy forgets them and keeps their stacks for new ones.
 
 use crate::asm;
-use crate::dispatcher::{ALL_THREADS, Dispatcher, Page, forget_other_dispatchers, own, word};
+use crate::dispatcher::{ALL_THREADS, Dispatcher, Page, forget_other_dispatchers, own};
 use crate::inbox::Inbox;
 use crate::queue::Queue;
-use crate::slots::SlotMask;
 use crate::threads::{current_mut, enable};
 use crate::timer::Timers;
+use crate::{slots, word};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
-use k42_abi::message::MAX_SLOTS;
 
 /// What `k42_fork_call` gives in the copy.
 const CHILD: u64 = u64::MAX;
@@ -53,14 +52,13 @@ pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
     own.timers = Timers::new();
     own.armed = u64::MAX;
     own.inbox = Inbox::new();
-    own.slots = SlotMask::new(page.client_slots.load(Ordering::Relaxed));
+    slots::reset(page, page.client_slots.load(Ordering::Relaxed) as usize);
     own.slot_waiters = Queue::new();
-    own.waiting = 0;
-    own.hold = 0;
     own.retry = Queue::new();
     own.faults = [null_mut(); 64];
     own.free = Queue::new();
     own.fp_owner = null_mut();
+    page.library[word::DIRECT].store(0, Ordering::Relaxed);
     own.give_up = false;
     own.barred = Queue::new();
     crate::groups::reset();
@@ -69,9 +67,6 @@ pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
     page.faults_done.store(0, Ordering::Relaxed);
     page.async_taken
         .store(page.async_put.load(Ordering::Relaxed), Ordering::Relaxed);
-    for slot in 0..MAX_SLOTS {
-        page.library[word::CALLERS + slot].store(0, Ordering::Relaxed);
-    }
     let mut each = ALL_THREADS.load(Ordering::Relaxed);
     // SAFETY: the only dispatcher of the process, disabled: all threads are ours.
     unsafe {
@@ -88,7 +83,7 @@ pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
         (*thread).pinned = 1;
         (*thread).saved = crate::thread::Saved::OnStack;
         (*thread).sp = (*thread).fork_sp;
-        crate::fp::switch_to(own, thread);
+        crate::fp::switch_to(page, own, thread);
         page.library[word::CURRENT].store(thread as u64, Ordering::Relaxed);
         asm::k42_resume_switched(thread, page, CHILD)
     }

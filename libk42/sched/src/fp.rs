@@ -4,10 +4,12 @@
 //! are: in the registers. Only a thread of a program has an area for them, and only when another such thread is
 //! to go on are they written out and the other's read in. (The kernel does the same among dispatchers.)
 
-use crate::dispatcher::{Dispatcher, own};
+use crate::dispatcher::{Dispatcher, Page, own};
 use crate::thread::Thread;
 use crate::threads::{current_mut, enable};
+use crate::{groups, word};
 use core::ptr::null_mut;
+use core::sync::atomic::Ordering;
 use k42_abi::info::KernelInfo;
 use k42_abi::layout;
 
@@ -129,7 +131,7 @@ pub unsafe fn attach(area: *mut FpState) {
         let thread = current_mut();
         flush(own, own.fp_owner);
         (*thread).fp = area.cast();
-        switch_to(own, thread);
+        switch_to(&*page, own, thread);
         enable(&*page);
     }
 }
@@ -155,16 +157,22 @@ pub fn load(from: &FpState) {
     unsafe { k42_fp_load((&raw const *from).cast(), vsx()) };
 }
 
-/// Makes the registers those of `thread`, if it has any.
+/// Makes the registers those of `thread`, if it has any. It may go on at once from now on when it has the reply to a
+/// call, if nothing is barred.
 ///
 /// # Safety
-/// Disabled; `own` is this dispatcher, `thread` belongs to it.
+/// Disabled; `page` and `own` are this dispatcher's, `thread` belongs to it.
 #[inline]
-pub(crate) unsafe fn switch_to(own: &mut Dispatcher, thread: *mut Thread) {
+pub(crate) unsafe fn switch_to(page: &Page, own: &mut Dispatcher, thread: *mut Thread) {
     // SAFETY: the areas live as long as their threads.
     unsafe {
         let area = (*thread).fp;
-        if area.is_null() || own.fp_owner == thread {
+        if area.is_null() {
+            return;
+        }
+        let direct = if groups::any() { 0 } else { thread as u64 };
+        page.library[word::DIRECT].store(direct, Ordering::Relaxed);
+        if own.fp_owner == thread {
             return;
         }
         if !own.fp_owner.is_null() {
@@ -187,8 +195,9 @@ pub(crate) unsafe fn flush(own: &mut Dispatcher, thread: *mut Thread) {
 }
 
 /// `thread` ends.
-pub(crate) fn forget(own: &mut Dispatcher, thread: *mut Thread) {
+pub(crate) fn forget(page: &Page, own: &mut Dispatcher, thread: *mut Thread) {
     if own.fp_owner == thread {
         own.fp_owner = null_mut();
+        page.library[word::DIRECT].store(0, Ordering::Relaxed);
     }
 }

@@ -75,6 +75,8 @@ mod threads;
 mod upcall;
 #[cfg(target_os = "none")]
 pub mod usercopy;
+#[cfg_attr(not(target_os = "none"), allow(unused, reason = "as above"))]
+pub mod word;
 
 pub use condition::{Condition, Guard};
 pub use event::AsyncEvent;
@@ -85,12 +87,12 @@ pub use thread::{Thread, ThreadRef};
 #[cfg(target_os = "none")]
 pub use dispatcher::{
     Config, Hooks, Page, StackSource, is_prepared, page, prepare_dispatcher, processor, set_hooks,
-    start_dispatcher, vp, wait_for_preparation, word,
+    start_dispatcher, vp, wait_for_preparation,
 };
 #[cfg(target_os = "none")]
 pub use groups::{bar, unbar};
 #[cfg(target_os = "none")]
-pub use server::RawIncoming;
+pub use server::{Served, served_slot};
 #[cfg(target_os = "none")]
 pub use threads::{
     DEFAULT_STACK, ThreadConfig, Unpreempted, block, block_until, create, create_first, current,

@@ -65,7 +65,7 @@ fn give(own: &mut Dispatcher, thread: *mut Thread, vp: u32) {
     // SAFETY: the thread is ready, ours, and out of the queue. Its registers must be in memory before it goes.
     unsafe {
         crate::fp::flush(own, thread);
-        crate::fp::forget(own, thread);
+        crate::fp::forget(crate::dispatcher::page(), own, thread);
         match inbox_of(vp) {
             Some(inbox) => {
                 (*thread).home.store(vp, Ordering::Relaxed);

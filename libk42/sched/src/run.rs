@@ -1,10 +1,10 @@
 //! The run loop: what a dispatcher does when it has nothing to resume.
 
 use crate::AsyncEvent;
-use crate::dispatcher::{Dispatcher, Page, hooks, own, word};
+use crate::dispatcher::{Dispatcher, Page, hooks, own};
 use crate::thread::{Saved, Thread};
 use crate::threads::now;
-use crate::{asm, fp, groups, migrate, sys};
+use crate::{asm, fp, groups, migrate, sys, word};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 use k42_abi::CommId;
@@ -35,8 +35,9 @@ pub(crate) fn run(page: &'static Page) -> ! {
             // SAFETY: nothing runs.
             unsafe { sys::give_up(true) };
         }
-        own.hold = u64::from(groups::any());
-        if own.hold != 0 {
+        if groups::any() {
+            // Threads of programs go on by way of this loop.
+            page.library[word::DIRECT].store(0, Ordering::Relaxed);
             own.set_barred_aside();
         } else if !own.barred.is_empty() {
             own.let_unbarred_in(page);
@@ -175,10 +176,12 @@ fn take_messages(page: &Page) {
 pub(crate) unsafe fn resume(page: &Page, own: &mut Dispatcher, thread: *mut Thread) {
     // SAFETY: the thread is ours by the caller's promise.
     unsafe {
-        fp::switch_to(own, thread);
+        fp::switch_to(page, own, thread);
         page.library[word::CURRENT].store(thread as u64, Ordering::Relaxed);
         match (*thread).saved {
-            Saved::OnStack => asm::k42_resume_switched(thread, page, 0),
+            Saved::OnStack => asm::k42_resume_switched(thread, page, (*thread).value),
+            Saved::Replied => asm::k42_resume_replied(thread, page),
+            Saved::Again => asm::k42_call_again(thread, page, (*thread).value),
             Saved::Fresh => {
                 (*thread).saved = Saved::OnStack;
                 asm::k42_start_thread(thread, page, (*thread).stack_top)

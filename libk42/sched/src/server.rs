@@ -1,63 +1,25 @@
-//! The server's side of a call: the worker thread of the slot has been entered by assembly.
+//! The server's side of a call: the slot's worker thread has been entered by assembly (`asm::calls`), and calls
+//! `k42_serve`, which the runtime of servers defines.
 
-use crate::dispatcher::{hooks, page, slot_address};
-use k42_abi::message::{CallWord, REGISTER_WORDS, SLOT_SIZE};
-use k42_abi::{CommId, Error, Handle};
+use crate::threads::current_mut;
+use k42_abi::message::{CallWord, SLOT_SIZE};
 
-/// A call that has arrived, as the registers lay; then the reply. Assembly knows the order.
+/// What `k42_serve` gives back.
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct RawIncoming {
-    caller: u64,
-    handle_status: u64,
-    word: u64,
-    words: [u64; REGISTER_WORDS],
+pub struct Served {
+    /// The status of the reply.
+    pub status: i64,
+    /// The server's slot, and the length of the reply's payload in it.
+    pub word: CallWord,
 }
 
-impl RawIncoming {
-    /// Who calls.
-    pub fn caller(&self) -> CommId {
-        CommId(self.caller)
-    }
-    /// The object that is called.
-    pub fn handle(&self) -> Handle {
-        Handle(self.handle_status)
-    }
-    /// Method, slot and length.
-    pub fn word(&self) -> CallWord {
-        CallWord(self.word)
-    }
-    /// Argument words.
-    pub fn words(&self) -> [u64; REGISTER_WORDS] {
-        self.words
-    }
-    /// The slot with the payload, which becomes the reply's.
-    ///
-    /// # Safety
-    /// Once for each call, and not beyond its end.
-    pub unsafe fn slot<'a>(&self) -> &'a mut [u8; SLOT_SIZE] {
-        // SAFETY: the slot belongs to this worker until it replies. Workers do not change dispatcher.
-        unsafe { &mut *slot_address(page(), self.word().slot()) }
-    }
-    /// Fills in the reply.
-    pub fn set_reply(&mut self, status: i64, words: [u64; REGISTER_WORDS], length: usize) {
-        let length = length.min(SLOT_SIZE) as u16;
-        self.handle_status = status as u64;
-        self.word = CallWord::new(0, self.word().slot() as u8, length).0;
-        self.words = words;
-    }
-    /// Fills in a bare error.
-    pub fn set_error(&mut self, error: Error) {
-        self.set_reply(error.status(), [0; REGISTER_WORDS], 0);
-    }
-}
-
-/// Serves a call; enabled, on the worker's stack.
-#[unsafe(no_mangle)]
-extern "C" fn k42_serve(incoming: &mut RawIncoming) {
-    (hooks().serve)(incoming);
-    // SAFETY: the running thread, whose stack this is.
-    if unsafe { (*crate::threads::current_mut()).has_overflowed() } {
-        crate::sys::log(b"a worker's stack has overflowed\n");
-        crate::fatal::end();
-    }
+/// The slot of the call that the running worker serves.
+///
+/// # Safety
+/// In `k42_serve`, once for each call, and not beyond its end.
+#[inline]
+pub unsafe fn served_slot<'a>() -> &'a mut [u8; SLOT_SIZE] {
+    // SAFETY: a worker has the address of its slot as its argument, and the slot is its own until it replies.
+    unsafe { &mut *((*current_mut()).argument as *mut [u8; SLOT_SIZE]) }
 }

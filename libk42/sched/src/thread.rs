@@ -18,6 +18,10 @@ pub(crate) enum Saved {
     InFrame = 1,
     /// None yet: the thread begins.
     Fresh = 2,
+    /// As `OnStack`, with the reply to a call in the frame.
+    Replied = 3,
+    /// As `OnStack`, with the arguments of a call in the frame, which is to be made again from the entry in `value`.
+    Again = 4,
 }
 
 /// A thread. The first fields are known to assembly by offset.
@@ -27,8 +31,8 @@ pub struct Thread {
     pub(crate) sp: u64,
     /// Stack pointer with which the thread starts (a worker starts anew with each call).
     pub(crate) stack_top: u64,
-    /// Where the reply to the call that this thread makes goes.
-    pub(crate) call: *mut crate::slots::CallBlock,
+    /// Lowest word of the stack; holds its own address as long as the stack has not overflowed. Null: not watched.
+    pub(crate) limit: *mut u64,
     /// Area for floating-point and vector registers; null for threads that have none of their own.
     pub(crate) fp: *mut u8,
     /// What an enabled thread starts with.
@@ -38,14 +42,16 @@ pub struct Thread {
     /// Stack pointer from which a copy of this process goes on; see `fork`.
     pub(crate) fork_sp: u64,
 
+    /// Not zero: the thread has something of its dispatcher (a message slot) and must not move.
+    pub(crate) pinned: u32,
     /// Which form the saved registers have.
     pub(crate) saved: Saved,
+    /// What the thread finds as the result of the function in which it gave up the CPU.
+    pub(crate) value: u64,
     /// Dispatcher that the thread belongs to now.
     pub(crate) home: AtomicU32,
     /// Blocked, running, or woken before it blocked.
     pub(crate) mark: Mark,
-    /// Not zero: the thread has something of its dispatcher (a message slot) and must not move.
-    pub(crate) pinned: u32,
     /// Not zero: the thread holds a spinning lock, and goes on first when it has been stopped.
     pub(crate) unpreempted: u32,
     /// The thread may be moved to another dispatcher when it is ready.
@@ -59,8 +65,6 @@ pub struct Thread {
 
     /// Next in whichever queue of the dispatcher the thread is in.
     pub(crate) next: *mut Thread,
-    /// Lowest word of the stack; holds [`UNTOUCHED`] as long as the stack has not overflowed.
-    pub(crate) limit: *mut u64,
     /// Next of all threads of the process.
     pub(crate) all_next: *mut Thread,
     /// Next in an inbox.
@@ -79,29 +83,28 @@ pub(crate) mod offset {
     use core::mem::offset_of;
     pub(crate) const SP: usize = 0;
     pub(crate) const STACK_TOP: usize = 8;
-    pub(crate) const CALL: usize = 16;
+    pub(crate) const LIMIT: usize = 16;
     pub(crate) const FP: usize = 24;
     pub(crate) const START: usize = 32;
     pub(crate) const ARGUMENT: usize = 40;
     pub(crate) const FORK_SP: usize = 48;
+    pub(crate) const PINNED: usize = 56;
     const _: () = assert!(offset_of!(Thread, sp) == SP);
     const _: () = assert!(offset_of!(Thread, stack_top) == STACK_TOP);
-    const _: () = assert!(offset_of!(Thread, call) == CALL);
+    const _: () = assert!(offset_of!(Thread, limit) == LIMIT);
     const _: () = assert!(offset_of!(Thread, fp) == FP);
     const _: () = assert!(offset_of!(Thread, start) == START);
     const _: () = assert!(offset_of!(Thread, argument) == ARGUMENT);
     const _: () = assert!(offset_of!(Thread, fork_sp) == FORK_SP);
+    const _: () = assert!(offset_of!(Thread, pinned) == PINNED);
 }
-
-/// What the lowest word of a stack holds.
-pub(crate) const UNTOUCHED: u64 = 0x4b34_3273_7461_636b;
 
 impl Thread {
     /// Whether the thread has used more stack than it has. Found only after the fact: stacks of servers have no page below
     /// them that would fault.
     pub(crate) fn has_overflowed(&self) -> bool {
         // SAFETY: null, or the lowest word of the thread's own stack.
-        !self.limit.is_null() && unsafe { self.limit.read_volatile() } != UNTOUCHED
+        !self.limit.is_null() && unsafe { self.limit.read_volatile() } != self.limit as u64
     }
 
     /// A thread that is nowhere yet.
@@ -109,22 +112,22 @@ impl Thread {
         Self {
             sp: 0,
             stack_top: 0,
-            call: null_mut(),
+            limit: null_mut(),
             fp: null_mut(),
             start: None,
             argument: 0,
             fork_sp: 0,
+            pinned: 0,
             saved: Saved::OnStack,
+            value: 0,
             home: AtomicU32::new(0),
             mark: Mark::new(),
-            pinned: 0,
             unpreempted: 0,
             migratable: false,
             worker: false,
             timed_out: false,
             groups: 0,
             next: null_mut(),
-            limit: null_mut(),
             all_next: null_mut(),
             inbox_next: AtomicPtr::new(null_mut()),
             timer: TimerNode::new(),

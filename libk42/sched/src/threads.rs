@@ -271,7 +271,7 @@ pub fn exit() -> ! {
             crate::sys::log(b"a thread's stack has overflowed\n");
             crate::fatal::end();
         }
-        crate::fp::forget(own, thread);
+        crate::fp::forget(&*page, own, thread);
         own.free.push_front(thread);
         asm::k42_switch_out(page);
     }

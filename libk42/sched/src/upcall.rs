@@ -1,9 +1,10 @@
 //! What the entry points call: on the upcall stack, disabled.
 
-use crate::asm::{k42_atomic_end, k42_atomic_start};
-use crate::dispatcher::{Page, hooks, own, set_saved, word};
+use crate::asm::{self, k42_atomic_end, k42_atomic_start};
+use crate::dispatcher::{Page, hooks, own, set_saved};
 use crate::run::run;
 use crate::thread::{Saved, Thread};
+use crate::{slots, word};
 use core::sync::atomic::Ordering;
 use k42_abi::Error;
 use k42_abi::dispatcher::{RegisterFrame, offset, soft_interrupt};
@@ -89,48 +90,75 @@ extern "C" fn k42_upcall_page_fault(page: &'static Page, id: u64) -> ! {
     run(page)
 }
 
+/// A thread wants to make a call and has no slot for it; its arguments are in its switch frame.
+#[unsafe(no_mangle)]
+extern "C" fn k42_upcall_no_slot(page: &'static Page) -> ! {
+    let thread = interrupted(page);
+    // SAFETY: disabled; the thread ran here, so it is in no queue.
+    unsafe {
+        call_again(thread, asm::k42_call_registers);
+        own(page).slot_waiters.push(thread);
+    }
+    run(page)
+}
+
+/// Has `thread`, which has the arguments of a call in its frame, make it again when it goes on.
+///
+/// # Safety
+/// Disabled; it does not run, and is this dispatcher's.
+unsafe fn call_again(thread: *mut Thread, entry: unsafe extern "C" fn()) {
+    // SAFETY: the caller's promise.
+    unsafe { (*thread).value = entry as *const () as u64 };
+    set_saved(thread, Saved::Again);
+}
+
 /// A call came to nothing.
 #[unsafe(no_mangle)]
 extern "C" fn k42_upcall_call_failed(page: &'static Page, slot: u64, status: u64) -> ! {
-    let caller = &page.library[word::CALLERS + slot as usize % 64];
-    let thread = caller.swap(0, Ordering::Relaxed) as *mut Thread;
-    if !thread.is_null() {
-        // SAFETY: disabled; the thread waits for this call and is in no queue. Its block lies on its stack.
-        unsafe {
-            let own = own(page);
-            set_saved(thread, Saved::OnStack);
-            let block = &mut *(*thread).call;
-            block.failed = 1;
-            block.handle_status = status;
-            block.word = 0;
-            if block.release != 0 {
+    let (thread, tags) = slots::waiting(page, slot as usize);
+    if thread.is_null() {
+        run(page)
+    }
+    // SAFETY: disabled; the thread waits for this call and is in no queue.
+    unsafe {
+        let own = own(page);
+        if status as i64 == Error::BUSY.status() {
+            match tags {
+                slots::KEEPS => call_again(thread, asm::k42_call_kept),
+                slots::PAYLOAD => {
+                    // The payload stays in its slot.
+                    (*thread).pinned += 1;
+                    call_again(thread, asm::k42_call_last)
+                }
+                _ => {
+                    own.give_slot(page, slot as u8);
+                    call_again(thread, asm::k42_call_registers)
+                }
+            }
+            own.retry.push(thread);
+        } else {
+            if tags != slots::KEEPS {
                 own.give_slot(page, slot as u8);
             }
-            if status as i64 == Error::BUSY.status() {
-                own.retry.push(thread);
-            } else {
-                own.make_ready_first(page, thread);
-            }
+            (*thread).value = status;
+            set_saved(thread, Saved::OnStack);
+            own.make_ready_first(page, thread);
         }
     }
     run(page)
 }
 
-/// Goes on with a thread that got its reply, while another waits for its slot.
+/// Goes on with a thread that has its reply in its switch frame, if nothing forbids it; before that, gives back `slot` (-1:
+/// none), for which others may be waiting.
 #[unsafe(no_mangle)]
-extern "C" fn k42_upcall_release(thread: *mut Thread, page: &'static Page, slot: u64) -> ! {
-    // SAFETY: disabled.
-    unsafe { own(page) }.give_slot(page, slot as u8);
-    k42_upcall_resume(thread, page)
-}
-
-/// Goes on with a thread that got its reply, but has floating-point registers to be looked after.
-#[unsafe(no_mangle)]
-extern "C" fn k42_upcall_resume(thread: *mut Thread, page: &'static Page) -> ! {
-    set_saved(thread, Saved::OnStack);
+extern "C" fn k42_upcall_replied(thread: *mut Thread, page: &'static Page, slot: i64) -> ! {
+    set_saved(thread, Saved::Replied);
     // SAFETY: disabled; the thread was waiting for its reply, and is in no queue.
     unsafe {
         let own = own(page);
+        if let Ok(slot) = u8::try_from(slot) {
+            own.give_slot(page, slot);
+        }
         if crate::groups::any() {
             own.make_ready_first(page, thread);
         } else {
@@ -138,6 +166,13 @@ extern "C" fn k42_upcall_resume(thread: *mut Thread, page: &'static Page) -> ! {
         }
     }
     run(page)
+}
+
+/// A worker has used more stack than it has.
+#[unsafe(no_mangle)]
+extern "C" fn k42_stack_overflowed() -> ! {
+    crate::sys::log(b"a worker's stack has overflowed\n");
+    crate::fatal::end()
 }
 
 /// A trap, as the program's hook sees it.

@@ -77,7 +77,7 @@ impl Exported for Root {
         {
             return parent_dispatch(self, incoming);
         }
-        let [_, vp, address, ..] = incoming.words;
+        let [_, vp, address, ..] = *incoming.words;
         let result = match address {
             DIRECT..WAITING => give_page(address).map(|()| 0),
             WAITING..REFUSED => {
@@ -89,10 +89,7 @@ impl Exported for Root {
             _ => Err(Error::EFAULT),
         };
         match result {
-            Ok(id) => Reply {
-                status: id as i64,
-                ..Reply::OK
-            },
+            Ok(id) => Reply::status(id as i64),
             Err(error) => Reply::error(error),
         }
     }

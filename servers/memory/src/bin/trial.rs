@@ -7,7 +7,6 @@
 #![no_std]
 #![no_main]
 
-use k42_abi::message::REGISTER_WORDS;
 use k42_api::memory::{MapOptions, MemoryClient};
 use k42_ipc::{Error, Incoming, ProcessId, Reply};
 use k42_rt::{ClientTables, Exported, log};
@@ -26,11 +25,7 @@ static TABLES: ClientTables = ClientTables::new(0);
 struct Root;
 impl Exported for Root {
     fn dispatch(&self, _: &mut Incoming<'_>) -> Reply {
-        Reply {
-            status: 0,
-            words: [0; REGISTER_WORDS],
-            length: 0,
-        }
+        Reply::OK
     }
 }
 

@@ -13,11 +13,9 @@ impl Exported for Server {
             if incoming.caller.process != ProcessId::NONE {
                 return Reply::error(k42_abi::Error::NO_METHOD);
             }
-            let [process, _dispatcher, address, access, _nip] = incoming.words;
-            return Reply {
-                status: self.page_fault(ProcessId(process as u32), address, access),
-                ..Reply::OK
-            };
+            let [process, _dispatcher, address, access, _nip] = *incoming.words;
+            let status = self.page_fault(ProcessId(process as u32), address, access);
+            return Reply::status(status);
         }
         k42_api::memory::memory_dispatch(self, incoming)
     }

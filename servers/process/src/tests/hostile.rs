@@ -22,7 +22,7 @@ proptest! {
         let world = World::new();
         let mut pids = vec![1, world.fork(1), world.fork(1)];
         pids.push(world.fork(pids[1]));
-        for (who, files, method, words, payload) in calls {
+        for (who, files, method, mut words, payload) in calls {
             let interface = if files { 6 } else { 3 };
             let leaves = !files && matches!(method, 2 | 23);
             let process = match pids.get(who) {
@@ -35,7 +35,7 @@ proptest! {
             let mut slot = vec![0; 8192];
             slot[..payload.len()].copy_from_slice(&payload);
             let caller = Caller { process, vp: 0, handle: Handle::ROOT, rights: u32::MAX };
-            let mut incoming = Incoming { caller, method: interface << 8 | method, words, slot: &mut slot, length: payload.len() };
+            let mut incoming = Incoming { caller, method: interface << 8 | method, words: &mut words, slot: &mut slot, length: payload.len() };
             let reply = Root(world.server).dispatch(&mut incoming);
             assert!(reply.length <= 8192 && reply.status <= 0);
             check(&world);
