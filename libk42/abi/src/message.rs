@@ -16,7 +16,9 @@
 //! | r6-r10 | words | the same words | words | the same words |
 //!
 //! CALL and RETURN are made with `disabled` set. All other registers are undefined after them:
-//! the stubs save what they need, and a server clears what it does not want seen.
+//! the stubs save what they need, and a server clears what it does not want seen. A server leaves r14-r31 as it found
+//! them at CALL_IN: what the kernel put there, or let through from the caller, may come back to the caller and to nobody
+//! else.
 
 /// Size of one message slot in bytes.
 pub const SLOT_SIZE: usize = 8192;
