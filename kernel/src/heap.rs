@@ -24,7 +24,7 @@ pub struct Heap<'a, T> {
 
 impl<'a, T: Entry> Heap<'a, T> {
     /// An empty heap that holds at most `storage.len()` entries.
-    pub fn new(storage: &'a mut [Option<T>]) -> Self {
+    pub const fn new(storage: &'a mut [Option<T>]) -> Self {
         Self { storage, length: 0 }
     }
 

@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering;
 use k42_abi::dispatcher::{Entry, soft_interrupt};
 use k42_abi::message::{ASYNC_WORDS, AsyncMessage, CallWord, SLOT_SIZE};
 use k42_abi::rights::KernelRights;
-use k42_abi::{CommId, Error};
+use k42_abi::{CommId, Error, ProcessId};
 
 use crate::arch;
 use crate::dispatcher::{Dispatcher, FAULT_SLOT, Life};
@@ -289,31 +289,55 @@ pub extern "C" fn send(target: u64, a: u64, b: u64, c: u64, d: u64, e: u64, f: u
     if !own && !sender.process().rights().contains(KernelRights::SEND) {
         return Error::NO_RIGHT.status();
     }
-    match send_from(cpu, sender.comm_id(), target, [a, b, c, d, e, f]) {
+    match put(cpu, sender.comm_id(), target, [a, b, c, d, e, f]) {
         Ok(()) => 0,
         Err(error) => error.status(),
     }
 }
 
-/// Puts a message into a dispatcher's ring and tells it.
+/// Puts a message of the kernel or of anybody into a dispatcher's ring and tells it.
 pub fn send_from(
     cpu: &PerCpu,
     sender: CommId,
     target: CommId,
     words: [u64; ASYNC_WORDS],
 ) -> k42_abi::Result<()> {
-    let process = process::find(target.process()).ok_or(Error::ESRCH)?;
-    let receiver = if target.vp() == CommId::ANY {
-        process
-            .on_cpu(cpu.index.get())
-            .or_else(|| process.dispatcher(0))
-    } else {
-        process
-            .on_cpu(cpu.index.get())
-            .filter(|d| d.vp() == target.vp())
-            .or_else(|| process.dispatcher(target.vp()))
-    };
-    let receiver = receiver.ok_or(Error::ESRCH)?;
+    put(cpu, sender, target, words)
+}
+
+/// The dispatcher that a message to `target` goes to: rather one of this CPU.
+#[inline(always)]
+fn receiver(cpu: &PerCpu, target: CommId) -> k42_abi::Result<&'static Dispatcher> {
+    let any = target.vp() == CommId::ANY;
+    let index = target.process().index();
+    if index >= process::MAX_PROCESSES {
+        return Err(Error::ESRCH);
+    }
+    let here = cpu
+        .callee(index)
+        .filter(|here| here.comm_id().process() == target.process())
+        .filter(|here| any || here.vp() == target.vp());
+    match here {
+        Some(here) => Ok(here),
+        None => elsewhere(target.process(), if any { 0 } else { target.vp() }),
+    }
+}
+
+#[inline(never)]
+fn elsewhere(process: ProcessId, vp: u32) -> k42_abi::Result<&'static Dispatcher> {
+    process::find(process)
+        .and_then(|process| process.dispatcher(vp))
+        .ok_or(Error::ESRCH)
+}
+
+#[inline(always)]
+fn put(
+    cpu: &PerCpu,
+    sender: CommId,
+    target: CommId,
+    words: [u64; ASYNC_WORDS],
+) -> k42_abi::Result<()> {
+    let receiver = receiver(cpu, target)?;
     let message = AsyncMessage {
         sender: sender.0,
         words,
@@ -362,8 +386,7 @@ pub fn abandon(cpu: &PerCpu, who: &'static Dispatcher) {
 
 /// The fault that `who` has with the memory server: its answer goes nowhere.
 fn orphan_fault(cpu: &PerCpu, who: &'static Dispatcher) {
-    let Some(server) =
-        process::find(k42_abi::ProcessId::MEMORY).and_then(|p| p.on_cpu(cpu.index.get()))
+    let Some(server) = process::find(ProcessId::MEMORY).and_then(|p| p.on_cpu(cpu.index.get()))
     else {
         return;
     };

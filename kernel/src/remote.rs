@@ -46,8 +46,19 @@ fn interrupt(target: &PerCpu) {
     let _ = hcall::ipi(target.hardware_id.get(), IPI_PRIORITY);
 }
 
-/// Does what other CPUs asked of this one.
+/// Does what other CPUs asked of this one. What is asked while this looks comes with an interrupt.
+#[inline(always)]
 pub fn handle(cpu: &PerCpu) {
+    let asked = !cpu.wakeups.load(Ordering::Relaxed).is_null()
+        || !cpu.let_go.load(Ordering::Relaxed).is_null();
+    if asked {
+        handle_asked(cpu);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn handle_asked(cpu: &PerCpu) {
     let mut next = cpu.wakeups.swap(core::ptr::null_mut(), Ordering::AcqRel);
     // SAFETY: null or a dispatcher, and those live for ever.
     while let Some(who) = unsafe { next.as_ref() } {

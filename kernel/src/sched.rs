@@ -7,7 +7,7 @@
 
 use core::sync::atomic::Ordering;
 
-use k42_abi::dispatcher::{Entry, soft_interrupt};
+use k42_abi::dispatcher::{Entry, RegisterFrame, soft_interrupt};
 use k42_abi::message::CallWord;
 use k42_abi::rights::{WEIGHT_DEFAULT, class};
 use k42_abi::{Error, Result};
@@ -18,25 +18,25 @@ use crate::heap::{Entry as _, Heap};
 use crate::percpu::PerCpu;
 use crate::record::Outgoing;
 use crate::trace::{Kernel, events};
-use crate::{ipc, remote, trap};
+use crate::{ipc, remote, start, trap};
 
 /// Length of a time slice, microseconds.
-const SLICE_US: u64 = 10_000;
+pub const SLICE_US: u64 = 10_000;
 /// How long a server may go on with a call after the end of the caller's slice, microseconds.
 const GRACE_US: u64 = 50;
 
 /// The queues of one CPU.
 pub struct Queues {
-    ready: Option<Heap<'static, &'static Dispatcher>>,
-    timers: Option<Heap<'static, Timer>>,
+    ready: Heap<'static, &'static Dispatcher>,
+    timers: Heap<'static, Timer>,
     floor: [u64; class::COUNT],
 }
 
 impl Queues {
     /// Queues without storage.
     pub const EMPTY: Self = Self {
-        ready: None,
-        timers: None,
+        ready: Heap::new(&mut []),
+        timers: Heap::new(&mut []),
         floor: [0; class::COUNT],
     };
 }
@@ -49,18 +49,19 @@ pub fn initialise(cpu: &PerCpu) -> Result<()> {
     let ready = crate::pool::slice(CAPACITY, || None)?;
     let timers = crate::pool::slice(CAPACITY, || None)?;
     cpu.with_queues(|queues| {
-        queues.ready = Some(Heap::new(ready));
-        queues.timers = Some(Heap::new(timers));
+        queues.ready = Heap::new(ready);
+        queues.timers = Heap::new(timers);
     });
     cpu.make_callees()
 }
 
 /// Microseconds as timebase ticks.
 pub fn ticks(us: u64) -> u64 {
-    us * crate::start::timebase_hz() / 1_000_000
+    us * start::timebase_hz() / 1_000_000
 }
 
 /// Puts a dispatcher of this CPU into the queue, if it has something to do and is not there already.
+#[inline(never)]
 pub fn make_ready(cpu: &PerCpu, who: &'static Dispatcher) {
     debug_assert!(who.cpu.get() == cpu.index.get());
     let able = who.life.get() == Life::Alive && !who.frozen.load(Ordering::Relaxed);
@@ -78,10 +79,8 @@ pub fn make_ready(cpu: &PerCpu, who: &'static Dispatcher) {
         }
         let floor = queues.floor[who.class.get() as usize % class::COUNT];
         who.virtual_time.set(who.virtual_time.get().max(floor));
-        if let Some(ready) = &mut queues.ready {
-            // There is room for every dispatcher that can exist; see CAPACITY.
-            ready.insert(who);
-        }
+        // There is room for every dispatcher that can exist; see CAPACITY.
+        queues.ready.insert(who);
     });
 }
 
@@ -101,38 +100,42 @@ pub fn post(cpu: &PerCpu, who: &'static Dispatcher, bits: u64) {
 /// Takes a dispatcher of this CPU out of queue and timers.
 pub fn withdraw(cpu: &PerCpu, who: &'static Dispatcher) {
     cpu.with_queues(|queues| {
-        if let Some(ready) = &mut queues.ready {
-            ready.remove(who);
-        }
-        if let Some(timers) = &mut queues.timers {
-            timers.remove(Timer(who));
-        }
+        queues.ready.remove(who);
+        queues.timers.remove(Timer(who));
     });
 }
 
 /// Sets the timer of the current dispatcher.
 pub fn set_timer(cpu: &PerCpu, who: &'static Dispatcher, deadline: u64) {
     cpu.with_queues(|queues| {
-        let Some(timers) = &mut queues.timers else {
-            return;
-        };
-        timers.remove(Timer(who));
+        queues.timers.remove(Timer(who));
         who.deadline.set(deadline);
         if deadline != u64::MAX {
-            timers.insert(Timer(who));
+            queues.timers.insert(Timer(who));
         }
     });
     program_decrementer(cpu);
 }
 
+/// The earliest deadline of all timers.
+#[inline(always)]
+fn first_deadline(cpu: &PerCpu) -> u64 {
+    cpu.with_queues(|queues| queues.timers.first().map_or(u64::MAX, |timer| timer.key()))
+}
+
 /// Posts TIMER to all whose time has come.
+#[inline(always)]
 fn expire_timers(cpu: &PerCpu, now: u64) {
-    loop {
-        let due = cpu.with_queues(|queues| {
-            let timers = queues.timers.as_mut()?;
-            timers.first().filter(|timer| timer.key() <= now)?;
-            timers.pop()
-        });
+    if first_deadline(cpu) <= now {
+        expire_due(cpu, now);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn expire_due(cpu: &PerCpu, now: u64) {
+    while first_deadline(cpu) <= now {
+        let due = cpu.with_queues(|queues| queues.timers.pop());
         let Some(Timer(who)) = due else { return };
         who.deadline.set(u64::MAX);
         post(cpu, who, soft_interrupt::TIMER);
@@ -140,15 +143,12 @@ fn expire_timers(cpu: &PerCpu, now: u64) {
 }
 
 fn program_decrementer(cpu: &PerCpu) {
-    let timer = cpu.with_queues(|queues| {
-        queues
-            .timers
-            .as_ref()
-            .and_then(Heap::first)
-            .map_or(u64::MAX, |t| t.key())
-    });
-    let deadline = timer.min(cpu.slice_end.get());
-    let now = arch::timebase();
+    program_decrementer_at(cpu, arch::timebase());
+}
+
+#[inline(always)]
+fn program_decrementer_at(cpu: &PerCpu, now: u64) {
+    let deadline = first_deadline(cpu).min(cpu.slice_end.get());
     // The decrementer is 32 bits wide and signed; a zero would be taken one tick late, not lost.
     let wait = deadline.saturating_sub(now).clamp(1, 0x7fff_ffff);
     // SAFETY: the kernel handles the decrementer's interrupt wherever interrupts are on.
@@ -177,7 +177,9 @@ pub fn leave(cpu: &PerCpu) {
     while let Some(who) = next {
         next = who.lender.replace(None);
         who.in_chain.set(false);
-        make_ready(cpu, who);
+        if who.is_runnable() {
+            make_ready(cpu, who);
+        }
     }
     cpu.base.set(None);
     cpu.reschedule.set(false);
@@ -188,9 +190,10 @@ pub fn leave(cpu: &PerCpu) {
 pub fn dispatch(cpu: &'static PerCpu) -> ! {
     loop {
         remote::handle(cpu);
-        expire_timers(cpu, arch::timebase());
+        let now = arch::timebase();
+        expire_timers(cpu, now);
         let next = cpu.with_queues(|queues| {
-            let next = queues.ready.as_mut()?.pop()?;
+            let next = queues.ready.pop()?;
             let floor = &mut queues.floor[next.class.get() as usize % class::COUNT];
             *floor = (*floor).max(next.virtual_time.get());
             Some(next)
@@ -198,7 +201,7 @@ pub fn dispatch(cpu: &'static PerCpu) -> ! {
         let Some(next) = next else { idle(cpu) };
         let able = next.life.get() == Life::Alive && !next.frozen.load(Ordering::Relaxed);
         if able && next.is_runnable() {
-            run(cpu, next);
+            run(cpu, next, now);
         }
     }
 }
@@ -225,8 +228,8 @@ pub fn idle_interrupt(cpu: &'static PerCpu, vector: u64) -> ! {
     dispatch(cpu)
 }
 
-fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
-    let now = arch::timebase();
+#[inline(always)]
+fn run(cpu: &'static PerCpu, who: &'static Dispatcher, now: u64) -> ! {
     let id = who.comm_id();
     events::sched::switch::<Kernel>(
         arch::translating(),
@@ -237,8 +240,8 @@ fn run(cpu: &'static PerCpu, who: &'static Dispatcher) -> ! {
     cpu.charged.set(now);
     who.in_chain.set(true);
     who.chosen.set(who.chosen.get() + 1);
-    cpu.slice_end.set(now + ticks(SLICE_US));
-    program_decrementer(cpu);
+    cpu.slice_end.set(now + start::slice_ticks());
+    program_decrementer_at(cpu, now);
     switch_to(cpu, who);
     enter(cpu, who)
 }
@@ -287,9 +290,20 @@ pub fn upcall(who: &'static Dispatcher, entry: Entry, words: [u64; 8]) -> ! {
 /// Resumes the frame of the current dispatcher.
 pub fn resume(who: &'static Dispatcher) -> ! {
     who.has_frame.set(false);
-    let frame = who.frame.cell().as_ptr();
-    // SAFETY: the frame belongs to the dispatcher, which is current, and nobody writes it now.
-    unsafe { arch::resume(frame, msr::with_wish(who.user_msr.get(), (*frame).msr)) }
+    // SAFETY: the frame belongs to the dispatcher, and nobody writes it now.
+    unsafe { resume_from(who, who.frame.cell().as_ptr()) }
+}
+
+/// Resumes the current dispatcher from `frame`.
+///
+/// # Safety
+/// The frame can be read.
+pub unsafe fn resume_from(who: &'static Dispatcher, frame: *const RegisterFrame) -> ! {
+    // SAFETY: the caller's promise; `who` is current. Of the frame only its wish is believed.
+    unsafe {
+        let wish = (&raw const (*frame).msr).read_volatile();
+        arch::resume(frame, msr::with_wish(who.user_msr.get(), wish))
+    }
 }
 
 /// Tells the current dispatcher that its computation was stopped.
@@ -356,7 +370,7 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
         .base
         .get()
         .map_or(class::COUNT as u64, |base| base.class.get());
-    let best = cpu.with_queues(|queues| queues.ready.as_ref().and_then(Heap::first));
+    let best = cpu.with_queues(|queues| queues.ready.first());
     let better = best.is_some_and(|best| slice_over || best.class.get() < base_class);
     let frozen = who.frozen.load(Ordering::Relaxed);
     if better || frozen || cpu.reschedule.get() {
@@ -380,7 +394,7 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
         }
     } else if slice_over {
         charge(cpu, now);
-        cpu.slice_end.set(now + ticks(SLICE_US));
+        cpu.slice_end.set(now + start::slice_ticks());
         tell_end_of_slice(who);
     }
     program_decrementer(cpu);

@@ -22,6 +22,8 @@ unsafe extern "C" {
 
 static INFO: AtomicPtr<BootInfo> = AtomicPtr::new(core::ptr::null_mut());
 static TIMEBASE_HZ: AtomicU64 = AtomicU64::new(512_000_000);
+/// Ticks of a time slice.
+static SLICE: AtomicU64 = AtomicU64::new(0);
 static CPUS: AtomicUsize = AtomicUsize::new(1);
 static ARRIVED: AtomicUsize = AtomicUsize::new(1);
 static GO: AtomicBool = AtomicBool::new(false);
@@ -37,6 +39,11 @@ pub fn image_start() -> usize {
 /// Ticks of the timebase in a second.
 pub fn timebase_hz() -> u64 {
     TIMEBASE_HZ.load(Ordering::Relaxed)
+}
+
+/// Ticks of the timebase in a time slice.
+pub fn slice_ticks() -> u64 {
+    SLICE.load(Ordering::Relaxed)
 }
 
 /// CPUs that run.
@@ -87,6 +94,7 @@ extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
     };
     INFO.store((&raw const *info).cast_mut(), Ordering::Relaxed);
     TIMEBASE_HZ.store(info.cores.timebase_hz, Ordering::Relaxed);
+    SLICE.store(sched::ticks(sched::SLICE_US), Ordering::Relaxed);
     console::initialise(info);
     console::use_for_log();
     let order = if cfg!(target_endian = "little") {

@@ -144,6 +144,7 @@ k42_vectors:
         blt .Lcall
         beq .Lreturn
 .Lother_call:
+        /* Calls of the hypervisor, which some of these make, change SRR0 and SRR1. */
         std 1, PC_UR1(11)
         std 2, PC_UR2(11)
         mfsrr0 0

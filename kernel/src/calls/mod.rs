@@ -148,15 +148,12 @@ extern "C" fn resume(
             sched::wake_waiters(cpu, who);
         }
     }
-    // SAFETY: inside the page, aligned; one copy of what user level may be writing. The MSR in it is only a wish.
-    let frame = unsafe {
-        who.page_pointer()
-            .byte_add(at as usize)
-            .cast::<RegisterFrame>()
-            .read_volatile()
-    };
-    who.frame.set(frame);
-    sched::resume(who)
+    // SAFETY: inside the page, and aligned. The process may be writing there: each word is read once, and is its own
+    // affair, but for the MSR, which is only a wish.
+    unsafe {
+        let frame = who.page_pointer().byte_add(at as usize).cast();
+        sched::resume_from(who, frame)
+    }
 }
 
 extern "C" fn set_timer(
