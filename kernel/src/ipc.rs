@@ -107,6 +107,7 @@ fn lend(cpu: &PerCpu, caller: &'static Dispatcher, callee: &'static Dispatcher) 
         sched::leave(cpu);
         cpu.charged.set(arch::timebase());
         cpu.base.set(Some(callee));
+        callee.lender.set(None);
     } else {
         callee.lender.set(Some(caller));
     }
@@ -212,7 +213,6 @@ pub extern "C" fn ret(
 /// Takes the server off the chain; it goes on by itself later if it has something to do.
 #[inline(always)]
 fn step_back(cpu: &PerCpu, server: &'static Dispatcher) {
-    server.lender.set(None);
     server.in_chain.set(false);
     if server.is_runnable() {
         sched::make_ready(cpu, server);

@@ -21,7 +21,7 @@ use crate::dispatcher::{Dispatcher, FAULT_SLOT};
 /// Alignment of dispatchers.
 pub const ALIGN: usize = 1024;
 /// What of a record is the slot, times 8.
-pub const SLOT_MASK: u64 = ALIGN as u64 - 1;
+const SLOT_MASK: u64 = ALIGN as u64 - 1;
 
 const _: () = assert!(align_of::<Dispatcher>() >= ALIGN && FAULT_SLOT * 8 < ALIGN);
 const _: () = assert!(

@@ -237,6 +237,7 @@ fn run(cpu: &'static PerCpu, who: &'static Dispatcher, now: u64) -> ! {
         u64::from(id.vp()),
     );
     cpu.base.set(Some(who));
+    who.lender.set(None);
     cpu.charged.set(now);
     who.in_chain.set(true);
     who.chosen.set(who.chosen.get() + 1);

@@ -69,9 +69,8 @@
         mtspr SPRG3, 12
         .endm
 
-/* Enters \entry of that dispatcher, disabled. */
+/* Enters \entry of that dispatcher, disabled. r0 = 1. */
         .macro enter_dispatcher entry
-        li 0, 1
         std 0, PAGE_DISABLED(17)
         switch_dispatcher
         ld 12, D_USER_MSR(16)
@@ -86,18 +85,13 @@
  * r19 = the one for this call.
  */
 .Lcall:
-        ld 12, PC_CAREFUL(11)
         ld 14, PC_CURRENT(11)
-        cmpldi 12, 0
         rlwinm 15, 5, 19, 21, 28
-        bne .Lslow
         cmpldi 15, MAX_SLOTS*8
         bge .Lslow
         add 20, 14, 15
-        ld 12, D_OUTGOING(20)
-        /* Nothing outstanding there, and a slot for calls. */
-        cmpldi 12, 0
-        bne .Lslow
+        ld 22, PC_CAREFUL(11)
+        ld 23, D_OUTGOING(20)
         srdi 12, 3, 32-3
         ld 16, PC_CALLEES(11)
         andi. 12, 12, (MAX_PROCESSES-1)*8
@@ -110,8 +104,13 @@
         ld 17, D_PAGE(16)
         ld 18, D_FREE_INCOMING(16)
         ld 21, PAGE_DISABLED(17)
-        /* Alive, not frozen, no computation of its own, not in the chain (so not the caller); enabled. */
-        or. 12, 12, 21
+        or 22, 22, 23
+        or 12, 12, 21
+        /*
+         * Calls take this path; nothing is outstanding on the slot, which is one for calls. The callee is alive, not
+         * frozen, with no computation of its own, not in the chain (so not the caller), and enabled.
+         */
+        or. 12, 12, 22
         bne .Lslow
         cmpldi 18, 0
         beq .Lslow
@@ -124,12 +123,11 @@
         addi 12, 18, -1
         and 18, 18, 12
         std 18, D_FREE_INCOMING(16)
+        /* A record is the other's address and eight times its slot, which is also where its record is counted from. */
         sldi 21, 19, 3
-        or 12, 16, 21
         add 21, 16, 21
-        std 12, D_OUTGOING(20)
-        or 12, 14, 15
-        std 12, D_INCOMING(21)
+        std 21, D_OUTGOING(20)
+        std 20, D_INCOMING(21)
         ld 12, PC_PAGE(11)
         li 0, 0
         stb 0, D_IN_TRAP(14)
@@ -155,19 +153,18 @@
         copy_payload 22, 23, 12
         b .Lcall_commit
 
-/* The call of RETURN is over, and the server has lent back the CPU. Leaves r12 = 0. */
+/* The call of RETURN is over, and the server has given the CPU back. Leaves r0 = 1, r12 = 0. */
         .macro end_of_call
         srdi 15, 15, 3
         li 0, 1
         ld 12, D_FREE_INCOMING(14)
-        sld 0, 0, 15
-        or 12, 12, 0
+        sld 15, 0, 15
+        or 12, 12, 15
         std 12, D_FREE_INCOMING(14)
         li 12, 0
         std 12, D_INCOMING(20)
         stb 12, D_IN_TRAP(14)
         stb 12, D_IN_CHAIN(14)
-        std 12, D_LENDER(14)
         std 12, PAGE_DISABLED(21)
         .endm
 
@@ -176,26 +173,23 @@
  * r17 = its page, r18 = its slot times 8.
  */
 .Lreturn:
-        ld 12, PC_CAREFUL(11)
         ld 14, PC_CURRENT(11)
-        cmpldi 12, 0
         rlwinm 15, 4, 19, 21, 28
-        bne .Lslow
         cmpldi 15, MAX_SLOTS*8
         bge .Lslow
         add 20, 14, 15
-        ld 12, D_INCOMING(20)
-        ld 19, D_LENDER(14)
-        /* A record of a caller, for a slot; and it is the caller who lent the CPU. */
-        andi. 18, 12, RECORD_SLOT
-        clrrdi. 16, 12, RECORD_SHIFT
+        ld 22, D_INCOMING(20)
+        ld 16, D_LENDER(14)
+        ld 23, PC_CAREFUL(11)
+        /* Somebody lent the CPU, and the record is of that dispatcher: then what they differ by is the slot. */
+        cmpldi 16, 0
+        xor 18, 22, 16
         beq .Lslow
         cmpldi 18, MAX_SLOTS*8
         bge .Lreturn_fault
-        cmpld 16, 19
-        bne .Lslow
         lwz 12, D_CAN_GO_ON(16)
         ld 21, PC_PAGE(11)
+        or 12, 12, 23
         ld 19, D_WAITERS(14)
         or 12, 12, 19
         ld 19, D_ANSWERS(14)
@@ -214,8 +208,7 @@
 /* No way back. */
 .Lreturn_commit:
         end_of_call
-        add 20, 16, 18
-        std 12, D_OUTGOING(20)
+        std 12, D_OUTGOING(22)
         mr 5, 4
         mr 4, 3
         srdi 3, 18, 3
@@ -226,6 +219,7 @@
 .Lreturn_busy:
         lwz 12, D_CAN_GO_ON(16)
         ld 19, D_WAITERS(14)
+        or 12, 12, 23
         or. 12, 12, 19
         bne .Lslow
         lwz 12, D_QUEUE_POSITION(14)
@@ -236,32 +230,32 @@
 .Lreturn_payload:
         cmpldi 12, SLOT_SIZE
         bgt .Lslow
-        sldi 22, 15, SLOT_SHIFT-3
-        add 22, 21, 22
+        sldi 19, 15, SLOT_SHIFT-3
+        add 19, 21, 19
         sldi 23, 18, SLOT_SHIFT-3
         add 23, 17, 23
-        copy_payload 22, 23, 12
+        copy_payload 19, 23, 12
         b .Lreturn_commit
 
 /*
  * RETURN of the memory server to a page fault: mapped, the program goes on. Registers as before.
  */
 .Lreturn_fault:
-        cmpld 16, 19
-        bne .Lslow
-        cmpldi 3, 0
+        cmpldi 18, FAULT_SLOT*8
         bne .Lslow
         lwz 12, D_CAN_GO_ON(16)
         ld 17, D_PAGE(16)
+        or 23, 23, 3
         lis 22, HAS_FRAME_ONLY@h
         ori 22, 22, HAS_FRAME_ONLY@l
         ld 21, PC_PAGE(11)
         xor 12, 12, 22
         clrldi 12, 12, 32
         ld 19, PAGE_SOFT_INTERRUPTS(17)
+        or 12, 12, 23
         or 12, 12, 19
         ld 19, D_WAITERS(14)
-        /* Alive, not frozen, with a frame, and nothing to tell it. Nobody waits for the server. */
+        /* Mapped. Alive, not frozen, with a frame, and nothing to tell it. Nobody waits for the server. */
         or. 12, 12, 19
         bne .Lslow
         ld 12, D_ANSWERS(14)

@@ -20,7 +20,6 @@ use crate::dispatcher::{self, Dispatcher};
 use crate::heap;
 use crate::percpu::{self, PerCpu};
 use crate::process::MAX_PROCESSES;
-use crate::record;
 use crate::trap::cause;
 
 /// The assembly, with the names that it needs of what Rust decides. No number is written twice.
@@ -56,8 +55,6 @@ assembly! {
     FAULT_MISSING = cause::MISSING >> 16;
     MSR_CHOSEN = msr::CHOSEN;
     HAS_FRAME_ONLY = dispatcher::HAS_FRAME_ONLY;
-    RECORD_SHIFT = record::ALIGN.trailing_zeros();
-    RECORD_SLOT = record::SLOT_MASK;
 
     PAGE_DISABLED = page::DISABLED;
     PAGE_SOFT_INTERRUPTS = page::SOFT_INTERRUPTS;

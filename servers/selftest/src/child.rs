@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use k42_abi::ProcessId;
 use k42_ipc::{Caller, ClientTables, Exported, Handle, Incoming, OutBuf, Reply, Result, interface};
 use k42_rt::log::info;
+use k42_sched::{Condition, Mutex};
 
 /// The child's root object.
 #[interface(id = 200)]
@@ -108,12 +109,15 @@ impl Child for Root {
         Ok(k42_sched::vp())
     }
     fn go_on(&self, _: &Caller) -> Result<()> {
-        GO_ON.store(1, Ordering::Release);
+        *GO_ON.lock() = true;
+        TOLD.notify_all();
         Ok(())
     }
 }
 
-static GO_ON: AtomicU64 = AtomicU64::new(0);
+// A sleeping thread, not one that looks every millisecond: while calls are counted, nothing else is to do here.
+static GO_ON: Mutex<bool> = Mutex::new(false);
+static TOLD: Condition = Condition::new();
 
 /// Faults of all three kinds.
 fn touch() {
@@ -164,6 +168,10 @@ pub fn main(start: k42_rt::Start) {
     ParentClient::root(ProcessId::MEMORY)
         .report(1)
         .expect("the parent listens");
-    crate::calls::wait_for(&GO_ON, 1);
+    let mut go_on = GO_ON.lock();
+    while !*go_on {
+        go_on = TOLD.wait(&GO_ON, go_on);
+    }
+    drop(go_on);
     crate::forks::fork_when_told();
 }
