@@ -55,6 +55,9 @@ mod trace;
 mod trap;
 #[cfg(target_os = "none")]
 use k42_kernel::{carve, heap};
+// Memory is copied by its functions.
+#[cfg(target_os = "none")]
+use k42_mem as _;
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -3,9 +3,10 @@
 //! An [`OpenFile`] is what Linux calls an open file description: descriptors share it by reference
 //! count. What it stands for lives at a server, named by a handle; the copy that a forked child has
 //! names the child's own entry in the server's cloned handle table, so the two processes share offset
-//! and flags there, as Linux wants it. Null, zero and full need no server to be read and written.
+//! and flags there, as Linux wants it; until then the offset of a regular file is here (see [`crate::offset`]). Null, zero and full need no server to be read and written.
 
 use crate::epoll::Epoll;
+use crate::offset::Offset;
 use crate::port::Lock;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -74,6 +75,8 @@ pub struct OpenFile {
     pub backing: Backing,
     /// Counts transfers, for edge-triggered epoll.
     activity: AtomicU32,
+    /// Where the next transfer begins.
+    pub offset: Offset,
     /// The process has asked for record locks on it.
     locks: AtomicBool,
 }
@@ -89,6 +92,11 @@ impl OpenFile {
             mode,
             backing: Backing::Server,
             activity: AtomicU32::new(0),
+            offset: if kind == FileKind::Regular && flags & flag::O_APPEND == 0 {
+                Offset::local()
+            } else {
+                Offset::at_server()
+            },
             locks: AtomicBool::new(false),
         }
     }
@@ -103,6 +111,7 @@ impl OpenFile {
             mode: 0o600,
             backing,
             activity: AtomicU32::new(0),
+            offset: Offset::at_server(),
             locks: AtomicBool::new(false),
         }
     }
@@ -117,6 +126,12 @@ impl OpenFile {
             Err(Error::EINVAL)
         } else {
             Ok(self.client())
+        }
+    }
+    /// Makes the file ready for being shared with another process: what was kept here goes to the server.
+    pub fn publish(&self) {
+        if self.server != ProcessId::NONE {
+            self.offset.publish(self.client());
         }
     }
     /// O_* bits.

@@ -42,6 +42,7 @@ pub mod futex;
 mod heap;
 pub mod ioctl;
 pub mod mount;
+pub mod offset;
 pub mod port;
 pub mod process;
 pub mod signal;

@@ -97,10 +97,17 @@ impl MountTable {
     /// link and no `..`.
     pub fn route(&self, path: &[u8]) -> Option<(&Mount, usize)> {
         let mut best: Option<(&Mount, usize)> = None;
+        // Most paths begin with another letter than most mount points.
+        let first = path.iter().find(|&&b| b != b'/').copied();
+        let may_hold = |mount: &&Mount| match (mount.point.get(1), first) {
+            (Some(wanted), Some(first)) => first == *wanted || first == b'.',
+            (wanted, _) => wanted.is_none(),
+        };
         for mount in self
             .mounts
             .iter()
             .filter(|mount| mount.flags & PART_OF_PARENT == 0)
+            .filter(may_hold)
         {
             if let Some(used) = prefix(path, &mount.point) {
                 // A later mount on the same point covers the earlier one.

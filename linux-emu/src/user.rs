@@ -95,19 +95,11 @@ pub fn clear(to: User, bytes: usize) -> Result<()> {
 /// Copies a NUL-terminated string; the result is its length without the NUL. `too_long` is the
 /// error if no NUL is among the first `to.len()` bytes.
 pub fn copy_string(from: User, to: &mut [u8], too_long: Error) -> Result<usize> {
-    let mut done = 0;
-    while done < to.len() {
-        // Up to the end of the page only: the string may end just before an unmapped one.
-        let at = from.add(done as u64);
-        let page_left = 4096 - (at.0 & 4095) as usize;
-        let now = page_left.min(to.len() - done).min(256);
-        copy_in(at, &mut to[done..done + now])?;
-        if let Some(end) = to[done..done + now].iter().position(|&b| b == 0) {
-            return Ok(done + end);
-        }
-        done += now;
-    }
-    Err(too_long)
+    from.check(0)?;
+    raw::copy_string(from.0, to).map_err(|error| match error {
+        Error::ENAMETOOLONG => too_long,
+        error => error,
+    })
 }
 
 /// A string argument on the heap, at most `most` bytes long.

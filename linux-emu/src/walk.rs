@@ -8,6 +8,7 @@ use crate::file::FileRef;
 use crate::mount::{MountTable, parent_of};
 use crate::process::{NAMES, PROCESS};
 use crate::thread::big_buffer;
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -24,14 +25,14 @@ pub const PATH_MAX: usize = 4096;
 /// What a stub with room for a redirect answers.
 pub type Answer<R> = core::result::Result<(R, usize), (Error, usize)>;
 
-/// Where a walk goes on.
-pub struct Position {
+/// Where a walk goes on. The path is the caller's own as long as no redirect has changed it.
+pub struct Position<'p> {
     /// The server to ask.
     pub server: ProcessId,
     /// The directory there.
     pub directory: Handle,
     /// The path from there.
-    pub path: Vec<u8>,
+    pub path: Cow<'p, [u8]>,
     /// Keeps the directory open meanwhile.
     _keep: Option<FileRef>,
 }
@@ -61,6 +62,16 @@ impl Stop {
     }
 }
 
+/// Runs `then` with the mount table, from the cache if it is still right; a lock may be held meanwhile.
+fn with_mounts<R>(then: impl FnOnce(&MountTable) -> R) -> Result<R> {
+    if !PROCESS.mounts_changed.load(Ordering::Acquire)
+        && let Some(table) = PROCESS.mounts.lock().as_ref()
+    {
+        return Ok(then(table));
+    }
+    Ok(then(&*mounts()?))
+}
+
 /// The mount table, from the cache if it is still right.
 pub fn mounts() -> Result<Arc<MountTable>> {
     if !PROCESS.mounts_changed.swap(false, Ordering::AcqRel)
@@ -83,6 +94,18 @@ fn copy(path: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// What is left of `path` from `start` on, or `if_empty` if that is nothing.
+fn from<'p>(path: Cow<'p, [u8]>, start: usize, if_empty: &'static [u8]) -> Result<Cow<'p, [u8]>> {
+    if start == path.len() {
+        return Ok(Cow::Borrowed(if_empty));
+    }
+    Ok(match path {
+        Cow::Borrowed(path) => Cow::Borrowed(&path[start..]),
+        Cow::Owned(path) if start == 0 => Cow::Owned(path),
+        Cow::Owned(path) => Cow::Owned(copy(&path[start..])?),
+    })
+}
+
 /// Joins two pieces of a path.
 fn join(first: &[u8], rest: &[u8]) -> Result<Vec<u8>> {
     if first.len() + rest.len() + 1 >= PATH_MAX {
@@ -97,17 +120,17 @@ fn join(first: &[u8], rest: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-impl Position {
+impl<'p> Position<'p> {
     /// Where `path` begins, seen from descriptor `directory`.
-    pub fn start(directory: i32, path: &[u8]) -> Result<Self> {
+    pub fn start(directory: i32, path: &'p [u8]) -> Result<Self> {
         if path.first() == Some(&b'/') {
-            return Self::absolute(path);
+            return Self::absolute(Cow::Borrowed(path));
         }
         let base = if directory == AT_FDCWD {
             let current = PROCESS.directories.lock().current.clone();
             match current {
                 Some(current) => current,
-                None => return Self::absolute(&join(b"/", path)?),
+                None => return Self::absolute(Cow::Owned(join(b"/", path)?)),
             }
         } else {
             let base = PROCESS.file(directory)?;
@@ -120,25 +143,20 @@ impl Position {
         Ok(Self {
             server: base.server,
             directory: base.handle,
-            path: copy(path)?,
+            path: Cow::Borrowed(path),
             _keep: Some(base),
         })
     }
 
     /// From the process's root directory.
-    fn absolute(path: &[u8]) -> Result<Self> {
+    fn absolute(path: Cow<'p, [u8]>) -> Result<Self> {
         let root = PROCESS.directories.lock().root.clone();
         if let Some(root) = root {
             let start = path.iter().position(|&b| b != b'/').unwrap_or(path.len());
-            let rest = if path[start..].is_empty() {
-                b"."
-            } else {
-                &path[start..]
-            };
             return Ok(Self {
                 server: root.server,
                 directory: root.handle,
-                path: copy(rest)?,
+                path: from(path, start, b".")?,
                 _keep: Some(root),
             });
         }
@@ -146,18 +164,17 @@ impl Position {
     }
 
     /// From the root of all file systems, by the mount table.
-    fn from_true_root(path: &[u8]) -> Result<Self> {
-        let table = mounts()?;
-        let (server, used) = table
-            .route(path)
-            .map_or((ProcessId::KFS, 0), |(mount, used)| (mount.server, used));
-        let rest = &path[used..];
-        // A path that names the mount point itself names the root of the mount; a slash at its end stays.
-        let rest = if rest.is_empty() { b"/" } else { rest };
+    fn from_true_root(path: Cow<'p, [u8]>) -> Result<Self> {
+        let (server, used) = with_mounts(|table| {
+            table
+                .route(&path)
+                .map_or((ProcessId::KFS, 0), |(mount, used)| (mount.server, used))
+        })?;
         Ok(Self {
             server,
             directory: Handle::ROOT,
-            path: copy(rest)?,
+            // A path that names the mount point itself names the root of the mount; a slash at its end stays.
+            path: from(path, used, b"/")?,
             _keep: None,
         })
     }
@@ -178,16 +195,16 @@ impl Position {
                 Self {
                     server: mount.server,
                     directory: Handle::ROOT,
-                    path: join(b"", path)?,
+                    path: Cow::Owned(join(b"", path)?),
                     _keep: None,
                 }
             }
             redirect::PARENT => {
                 let table = mounts()?;
                 let mount = table.by_server(self.server).ok_or(Error::EIO)?;
-                Self::from_true_root(&join(parent_of(&mount.point), path)?)?
+                Self::from_true_root(Cow::Owned(join(parent_of(&mount.point), path)?))?
             }
-            redirect::ABSOLUTE => Self::absolute(path)?,
+            redirect::ABSOLUTE => Self::absolute(Cow::Owned(copy(path)?))?,
             redirect::MAGIC => match path.strip_prefix(b"fd:") {
                 Some(number) => {
                     let text = core::str::from_utf8(number).map_err(|_| Error::EIO)?;
@@ -196,14 +213,20 @@ impl Position {
                     if rest.is_empty() {
                         return Err(Stop::Descriptor(fd));
                     }
-                    Self::start(fd, rest.as_bytes())?
+                    let from = Position::start(fd, rest.as_bytes())?;
+                    Self {
+                        server: from.server,
+                        directory: from.directory,
+                        path: Cow::Owned(copy(&from.path)?),
+                        _keep: from._keep,
+                    }
                 }
-                None => Self::absolute(path)?,
+                None => Self::absolute(Cow::Owned(copy(path)?))?,
             },
             _ => return Err(Error::EIO.into()),
         };
         if self.path.is_empty() {
-            self.path.push(b'/');
+            self.path = Cow::Borrowed(b"/");
         }
         Ok(())
     }

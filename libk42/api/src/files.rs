@@ -326,6 +326,9 @@ pub trait FileSystem {
     fn sync(&self, caller: &Caller) -> Result<()>;
 }
 
+/// Greatest length of a file, and greatest offset, as ext4 with 4 KiB blocks has it.
+pub const LENGTH_MAX: u64 = (16 << 40) - 4096;
+
 /// Offset argument that means "the open file's own offset" (which then moves).
 pub const CURRENT: u64 = u64::MAX;
 

@@ -33,6 +33,9 @@
     allow(dead_code, reason = "the host builds the logic for its tests only")
 )]
 
+// Servers and library copy memory by its functions.
+use k42_mem as _;
+
 mod condition;
 mod event;
 mod events;

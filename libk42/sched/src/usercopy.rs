@@ -10,13 +10,41 @@ use k42_abi::{Error, Result, layout};
 
 core::arch::global_asm!(
     ".section .text.k42_usercopy, \"ax\", @progbits",
-    // r3 = to, r4 = from, r5 = bytes; result: bytes not copied. Words first, then bytes.
+    // r3 = to, r4 = from, r5 = bytes; result: bytes not copied. Blocks of 64 first, then words, then bytes: where one
+    // loop faults the next finer one goes on from the start of the piece, so the count is exact.
     ".globl k42_user_copy",
     ".type k42_user_copy, @function",
     "k42_user_copy:",
+    "srdi. 6, 5, 6",
+    "beq k42_user_rest",
+    "mtctr 6",
+    "clrldi 5, 5, 58",
+    ".globl k42_user_blocks",
+    "k42_user_blocks:",
+    "ld 6, 0(4)",
+    "ld 7, 8(4)",
+    "ld 8, 16(4)",
+    "ld 9, 24(4)",
+    "std 6, 0(3)",
+    "std 7, 8(3)",
+    "std 8, 16(3)",
+    "std 9, 24(3)",
+    "ld 6, 32(4)",
+    "ld 7, 40(4)",
+    "ld 8, 48(4)",
+    "ld 9, 56(4)",
+    "std 6, 32(3)",
+    "std 7, 40(3)",
+    "std 8, 48(3)",
+    "std 9, 56(3)",
+    "addi 4, 4, 64",
+    "addi 3, 3, 64",
+    "bdnz k42_user_blocks",
+    ".globl k42_user_rest",
+    "k42_user_rest:",
     "srdi. 6, 5, 3",
     "clrldi 5, 5, 61",
-    "beq 2f",
+    "beq k42_user_tail",
     "mtctr 6",
     ".globl k42_user_words",
     "k42_user_words:",
@@ -25,7 +53,8 @@ core::arch::global_asm!(
     "addi 4, 4, 8",
     "addi 3, 3, 8",
     "bdnz k42_user_words",
-    "2:",
+    ".globl k42_user_tail",
+    "k42_user_tail:",
     "cmpdi 5, 0",
     "beq k42_user_done",
     "mtctr 5",
@@ -40,11 +69,35 @@ core::arch::global_asm!(
     "k42_user_done:",
     "li 3, 0",
     "blr",
-    // As far as a zero byte: r3 = to, r4 = from, r5 = most bytes (not zero). Result: bytes left over, the zero
-    // counted as copied; or -1 if there was none in the room; or -2 for a fault.
+    // As far as a zero byte: r3 = to, r4 = from, r5 = most bytes. Result: bytes left over, the zero counted as copied; or
+    // -1 if there was none in the room; or -2 for a fault. Words as long as none has a zero byte; a word that reaches
+    // beyond the string, to where nothing is mapped, faults and is looked at byte by byte.
     ".globl k42_user_string",
     ".type k42_user_string, @function",
     "k42_user_string:",
+    "srdi. 6, 5, 3",
+    "lis 8, 0x101",
+    "ori 8, 8, 0x101",
+    "rldimi 8, 8, 32, 0",
+    "sldi 9, 8, 7",
+    "beq k42_user_string_tail",
+    "mtctr 6",
+    "clrldi 5, 5, 61",
+    ".globl k42_user_string_words",
+    "k42_user_string_words:",
+    "ld 7, 0(4)",
+    "subf 10, 8, 7",
+    "andc 10, 10, 7",
+    "and. 10, 10, 9",
+    "bne 3f",
+    "std 7, 0(3)",
+    "addi 4, 4, 8",
+    "addi 3, 3, 8",
+    "bdnz k42_user_string_words",
+    ".globl k42_user_string_tail",
+    "k42_user_string_tail:",
+    "cmpdi 5, 0",
+    "beq 5f",
     "mtctr 5",
     ".globl k42_user_string_loop",
     "k42_user_string_loop:",
@@ -53,16 +106,21 @@ core::arch::global_asm!(
     "stb 7, 0(3)",
     "addi 4, 4, 1",
     "addi 3, 3, 1",
-    "beq 3f",
+    "beq k42_user_string_end",
     "bdnz k42_user_string_loop",
+    "5:",
     "li 3, -1",
     "blr",
     ".globl k42_user_string_end",
     "k42_user_string_end:",
-    "3:",
     "mfctr 3",
     "addi 3, 3, -1",
     "blr",
+    "3:",
+    "mfctr 6",
+    "sldi 6, 6, 3",
+    "add 5, 5, 6",
+    "b k42_user_string_tail",
     // Atomic word: r3 = address, r4 = expected, r5 = new. Result: the old value, or -1 for a fault.
     ".globl k42_user_exchange",
     ".type k42_user_exchange, @function",
@@ -95,36 +153,55 @@ unsafe extern "C" {
     fn k42_user_string(to: *mut u8, from: *const u8, most: usize) -> i64;
     fn k42_user_exchange(at: *mut u32, expected: u32, new: u32) -> i64;
     fn k42_user_load(at: *const u32) -> i64;
+    static k42_user_blocks: u8;
+    static k42_user_rest: u8;
     static k42_user_words: u8;
+    static k42_user_tail: u8;
     static k42_user_bytes: u8;
     static k42_user_done: u8;
+    static k42_user_string_words: u8;
+    static k42_user_string_tail: u8;
     static k42_user_string_loop: u8;
     static k42_user_string_end: u8;
     static k42_user_exchange_loop: u8;
     static k42_user_exchange_end: u8;
 }
 
-/// If a trap came from one of the loops, makes the loop end; whether it did.
+/// Where a loop that has faulted goes on.
+enum Next {
+    /// At a finer loop, with so many bytes.
+    Finer(*const u8, u64),
+    /// At the caller, with this result.
+    Return(u64),
+}
+
+/// If a trap came from one of the loops, makes the loop go on or end; whether it did.
 pub(crate) fn fix_up(frame: &mut RegisterFrame) -> bool {
-    let address = |symbol: *const u8| symbol as u64;
     let nip = frame.nip;
-    let result = if (address(&raw const k42_user_words)..address(&raw const k42_user_bytes))
-        .contains(&nip)
+    let within = |from: *const u8, to: *const u8| (from as u64..to as u64).contains(&nip);
+    let left = |unit: u64| frame.ctr.wrapping_mul(unit).wrapping_add(frame.gpr[5]);
+    let next = if within(&raw const k42_user_blocks, &raw const k42_user_rest) {
+        Next::Finer(&raw const k42_user_rest, left(64))
+    } else if within(&raw const k42_user_words, &raw const k42_user_tail) {
+        Next::Finer(&raw const k42_user_tail, left(8))
+    } else if within(&raw const k42_user_bytes, &raw const k42_user_done) {
+        Next::Return(frame.ctr)
+    } else if within(
+        &raw const k42_user_string_words,
+        &raw const k42_user_string_tail,
+    ) {
+        Next::Finer(&raw const k42_user_string_tail, left(8))
+    } else if within(
+        &raw const k42_user_string_loop,
+        &raw const k42_user_string_end,
+    ) {
+        Next::Return(-2i64 as u64)
+    } else if within(
+        &raw const k42_user_exchange_loop,
+        &raw const k42_user_exchange_end,
+    ) || nip == k42_user_load as *const () as u64
     {
-        frame.ctr.wrapping_mul(8).wrapping_add(frame.gpr[5])
-    } else if (address(&raw const k42_user_bytes)..address(&raw const k42_user_done)).contains(&nip)
-    {
-        frame.ctr
-    } else if (address(&raw const k42_user_string_loop)..address(&raw const k42_user_string_end))
-        .contains(&nip)
-    {
-        -2i64 as u64
-    } else if (address(&raw const k42_user_exchange_loop)
-        ..address(&raw const k42_user_exchange_end))
-        .contains(&nip)
-        || nip == k42_user_load as *const () as u64
-    {
-        -1i64 as u64
+        Next::Return(-1i64 as u64)
     } else {
         return false;
     };
@@ -132,9 +209,17 @@ pub(crate) fn fix_up(frame: &mut RegisterFrame) -> bool {
     if !matches!(frame.vector, 0x300 | 0x380 | 0x600) {
         return false;
     }
-    frame.gpr[3] = result;
-    // Each loop keeps the return address in LR.
-    frame.nip = frame.lr;
+    match next {
+        Next::Finer(place, bytes) => {
+            frame.gpr[5] = bytes;
+            frame.nip = place as u64;
+        }
+        Next::Return(result) => {
+            frame.gpr[3] = result;
+            // Each loop keeps the return address in LR.
+            frame.nip = frame.lr;
+        }
+    }
     true
 }
 

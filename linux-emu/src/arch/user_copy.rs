@@ -2,10 +2,11 @@
 //! the program is the test, plain copies.
 
 #[cfg(target_os = "none")]
-pub use power::{copy_in, copy_out, exchange_word, load_word};
+pub use power::{copy_in, copy_out, copy_string, exchange_word, load_word};
 
 #[cfg(target_os = "none")]
 mod power {
+    use k42_abi::Result;
     use k42_sched::usercopy;
 
     /// Copies from the program; whether all came.
@@ -15,6 +16,10 @@ mod power {
     /// Copies to the program; whether all went.
     pub fn copy_out(to: u64, from: &[u8]) -> bool {
         usercopy::copy_out(to, from).is_ok()
+    }
+    /// Copies a string; its length without the NUL. EFAULT, or ENAMETOOLONG.
+    pub fn copy_string(from: u64, to: &mut [u8]) -> Result<usize> {
+        usercopy::copy_in_string(to, from)
     }
     /// Loads an aligned word in one access.
     pub fn load_word(from: u64) -> Option<u32> {
@@ -27,11 +32,12 @@ mod power {
 }
 
 #[cfg(not(target_os = "none"))]
-pub use host::{copy_in, copy_out, exchange_word, load_word};
+pub use host::{copy_in, copy_out, copy_string, exchange_word, load_word};
 
 #[cfg(not(target_os = "none"))]
 mod host {
     use core::sync::atomic::{AtomicU32, Ordering};
+    use k42_abi::{Error, Result};
 
     /// Copies from the program.
     pub fn copy_in(from: u64, to: &mut [u8]) -> bool {
@@ -44,6 +50,17 @@ mod host {
         // SAFETY: as above.
         unsafe { core::ptr::copy(from.as_ptr(), to as *mut u8, from.len()) };
         true
+    }
+    /// Copies a string; its length without the NUL.
+    pub fn copy_string(from: u64, to: &mut [u8]) -> Result<usize> {
+        for (index, byte) in to.iter_mut().enumerate() {
+            // SAFETY: tests pass strings that end.
+            *byte = unsafe { *(from as *const u8).add(index) };
+            if *byte == 0 {
+                return Ok(index);
+            }
+        }
+        Err(Error::ENAMETOOLONG)
     }
     /// Loads an aligned word.
     pub fn load_word(from: u64) -> Option<u32> {

@@ -9,7 +9,7 @@ use crate::thread::Thread;
 use crate::user::{self, User};
 use alloc::sync::Arc;
 use k42_abi::{Error, Handle, ProcessId, Result};
-use k42_api::files::{FileKind, SetAttributes, set};
+use k42_api::files::{FileKind, LENGTH_MAX, SetAttributes, set};
 
 /// Closes a descriptor's file when this was the last reference, and tells what its server says.
 pub fn finish(file: FileRef) -> Result<()> {
@@ -153,6 +153,7 @@ pub fn pipe(thread: &Thread, ends: Out) -> Result<u64> {
 }
 
 const SEEK_SET: u32 = 0;
+const SEEK_CUR: u32 = 1;
 const SEEK_HOLE: u32 = 4;
 
 fn seek(fd: i32, offset: i64, whence: u32) -> Result<u64> {
@@ -168,7 +169,22 @@ fn seek(fd: i32, offset: i64, whence: u32) -> Result<u64> {
     if file.kind == FileKind::Path {
         return Err(Error::EBADF);
     }
-    file.client().seek(offset, whence)
+    let Some(mut taken) = file.offset.take() else {
+        return file.client().seek(offset, whence);
+    };
+    taken.at = match whence {
+        SEEK_SET | SEEK_CUR => {
+            let base = if whence == SEEK_SET { 0 } else { taken.at };
+            let at = base.checked_add_signed(offset);
+            at.filter(|&at| at <= LENGTH_MAX).ok_or(Error::EINVAL)?
+        }
+        // About the data: where the server's own offset is does not matter, but it moves.
+        _ => file.client().seek(offset, whence)?,
+    };
+    if whence > SEEK_CUR {
+        taken.note_told();
+    }
+    Ok(taken.at)
 }
 
 /// lseek(2).
@@ -369,6 +385,10 @@ fn shared_flags(file: &FileRef) -> Result<u32> {
 
 fn set_flags(file: &FileRef, value: u32) -> Result<()> {
     const SHARED: u32 = flag::O_APPEND | flag::O_NONBLOCK;
+    if value & flag::O_APPEND != 0 {
+        // Where a write ends up is the server's to say from now on.
+        file.publish();
+    }
     if file.server != ProcessId::NONE {
         file.client().flags(SHARED, value & SHARED)?;
     }
@@ -392,7 +412,7 @@ fn lock(thread: &Thread, file: &FileRef, command: i32, at: User) -> Result<u64> 
     }
     let base = match whence {
         0 => 0,
-        1 => file.served()?.seek(0, 1)? as i64,
+        1 => position(file)? as i64,
         _ => file.served()?.attributes()?.size as i64,
     };
     let start = base.checked_add(start).ok_or(Error::EOVERFLOW)?;
@@ -424,6 +444,14 @@ fn lock(thread: &Thread, file: &FileRef, command: i32, at: User) -> Result<u64> 
     .map(|_| 0)
 }
 
+/// The file's offset.
+pub fn position(file: &OpenFile) -> Result<u64> {
+    match file.offset.take() {
+        Some(taken) => Ok(taken.at),
+        None => file.served()?.seek(0, SEEK_CUR),
+    }
+}
+
 /// flock(2).
 pub fn flock(thread: &Thread, fd: Fd, operation: Int) -> Result<u64> {
     const LOCK_NB: i32 = 4;
@@ -446,6 +474,7 @@ pub fn flock(thread: &Thread, fd: Fd, operation: Int) -> Result<u64> {
 const FIONCLEX: u32 = 0x2000_6602;
 const FIOCLEX: u32 = 0x2000_6601;
 const FIONBIO: u32 = 0x8004_667e;
+const FIONREAD: u32 = 0x4004_667f;
 
 /// ioctl(2). What the number says about direction and size (Power's layout: 3 bits of direction, 13 of size)
 /// decides what is copied; the older terminal numbers that say nothing are listed.
@@ -477,6 +506,10 @@ pub fn ioctl(thread: &Thread, fd: Fd, request: Flags, argument: Addr) -> Result<
     let Ok(client) = file.served() else {
         return Err(Error::ENOTTY);
     };
+    if request.0 == FIONREAD {
+        // It counts from the offset.
+        file.publish();
+    }
     let shape = crate::ioctl::shape(request.0);
     let mut input = [0u8; crate::ioctl::MOST];
     let given = match shape.input {

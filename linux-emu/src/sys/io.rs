@@ -5,6 +5,7 @@
 
 use crate::event::{self, Source};
 use crate::file::{Backing, FileRef, OpenFile, flag};
+use crate::offset::Taken;
 use crate::process::PROCESS;
 use crate::signal::{
     Info, code,
@@ -13,6 +14,7 @@ use crate::signal::{
 use crate::table::{Fd, In, Long, Out, Size};
 use crate::thread::Thread;
 use crate::user::{self, User};
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
 use k42_api::files::{CURRENT, FileKind};
@@ -30,8 +32,32 @@ fn is_stream(file: &OpenFile) -> bool {
     )
 }
 
+/// The offset of `file`, taken, if that is what `offset` means and it is kept here.
+pub fn own_offset(file: &OpenFile, offset: u64) -> Option<Taken<'_>> {
+    if offset == CURRENT {
+        file.offset.take()
+    } else {
+        None
+    }
+}
+
 /// Reads up to `count` bytes of `file` at `offset` to `to`.
 pub fn read_file(
+    thread: &Thread,
+    file: &FileRef,
+    to: User,
+    count: usize,
+    offset: u64,
+) -> Result<usize> {
+    let Some(mut taken) = own_offset(file, offset) else {
+        return read_at(thread, file, to, count, offset);
+    };
+    let done = read_at(thread, file, to, count, taken.at)?;
+    taken.at += done as u64;
+    Ok(done)
+}
+
+fn read_at(
     thread: &Thread,
     file: &FileRef,
     to: User,
@@ -116,6 +142,21 @@ pub fn write_file(
     count: usize,
     offset: u64,
 ) -> Result<usize> {
+    let Some(mut taken) = own_offset(file, offset) else {
+        return write_at(thread, file, from, count, offset);
+    };
+    let done = write_at(thread, file, from, count, taken.at)?;
+    taken.at += done as u64;
+    Ok(done)
+}
+
+fn write_at(
+    thread: &Thread,
+    file: &FileRef,
+    from: User,
+    count: usize,
+    offset: u64,
+) -> Result<usize> {
     file.check_writable()?;
     from.check(count)?;
     let count = count.min(MOST);
@@ -168,7 +209,7 @@ fn within_limit(thread: &Thread, file: &FileRef, count: usize, offset: u64) -> R
     let at = if file.flags() & flag::O_APPEND != 0 {
         file.client().attributes()?.size
     } else if offset == CURRENT {
-        file.client().seek(0, 1)?
+        super::descriptor::position(file)?
     } else {
         offset
     };
@@ -322,6 +363,19 @@ fn transfer(
 ) -> Result<usize> {
     input.check_readable()?;
     output.check_writable()?;
+    if Arc::ptr_eq(input, output) {
+        input.publish();
+    }
+    // Always in the same order, so that two threads do not wait for each other.
+    let (mut in_offset, mut out_offset) = if Arc::as_ptr(input) < Arc::as_ptr(output) {
+        let first = own_offset(input, from);
+        (first, own_offset(output, to))
+    } else {
+        let first = own_offset(output, to);
+        (own_offset(input, from), first)
+    };
+    from = in_offset.as_ref().map_or(from, |taken| taken.at);
+    to = out_offset.as_ref().map_or(to, |taken| taken.at);
     let mut buffer = thread.scratch.bulk.borrow_mut();
     let mut done = 0;
     while done < count {
@@ -356,6 +410,9 @@ fn transfer(
             Err(_) if done > 0 => break,
             Err(error) => return Err(error),
         }
+    }
+    for taken in [&mut in_offset, &mut out_offset].into_iter().flatten() {
+        taken.at += done as u64;
     }
     Ok(done)
 }

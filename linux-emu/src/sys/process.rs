@@ -85,6 +85,7 @@ pub fn vfork(thread: &Thread) -> Result<Full> {
 /// Makes a copy of the process. In the child it returns zero, on the same stack, as its only thread.
 pub fn make_child(thread: &Thread, flags: u32) -> Result<u64> {
     let held = Held::take();
+    held.publish_files();
     let answer = port::fork(flags);
     held.release();
     match answer {
@@ -98,7 +99,7 @@ pub fn make_child(thread: &Thread, flags: u32) -> Result<u64> {
 
 /// The library's locks, held over a fork so that the child does not find one taken by a thread that it has not got.
 struct Held<'a> {
-    _files: port::Guard<'a, crate::fd::FdTable<crate::file::FileRef>>,
+    files: port::Guard<'a, crate::fd::FdTable<crate::file::FileRef>>,
     _directories: port::Guard<'a, crate::process::Directories>,
     _signals: port::Guard<'a, crate::signal::SignalState>,
     _futexes: crate::futex::AllHeld<'a>,
@@ -107,10 +108,16 @@ struct Held<'a> {
 impl Held<'_> {
     fn take() -> Self {
         Self {
-            _files: PROCESS.files.lock(),
+            files: PROCESS.files.lock(),
             _directories: PROCESS.directories.lock(),
             _signals: PROCESS.signals.lock(),
             _futexes: PROCESS.futexes.hold(),
+        }
+    }
+    /// The child's files are its parent's: what the library keeps about them goes to their servers.
+    fn publish_files(&self) {
+        for (_, file) in self.files.iter() {
+            file.publish();
         }
     }
     fn release(self) {}

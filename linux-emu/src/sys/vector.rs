@@ -3,7 +3,7 @@
 //! A write gathers as many buffers as fit in a message first, so that a short writev to a pipe or a terminal is
 //! one write, as on Linux.
 
-use super::io::{CHUNK, MOST, check_offset, read_file, write_file, write_piece};
+use super::io::{CHUNK, MOST, check_offset, own_offset, read_file, write_file, write_piece};
 use crate::file::{Backing, FileRef};
 use crate::process::PROCESS;
 use crate::table::{Fd, In, Int, Long};
@@ -46,6 +46,20 @@ fn read_all(
     buffers: &[(User, usize)],
     offset: u64,
 ) -> Result<u64> {
+    let Some(mut taken) = own_offset(file, offset) else {
+        return read_all_at(thread, file, buffers, offset);
+    };
+    let done = read_all_at(thread, file, buffers, taken.at)?;
+    taken.at += done;
+    Ok(done)
+}
+
+fn read_all_at(
+    thread: &Thread,
+    file: &FileRef,
+    buffers: &[(User, usize)],
+    offset: u64,
+) -> Result<u64> {
     file.check_readable()?;
     let mut done = 0u64;
     for &(base, length) in buffers {
@@ -76,6 +90,20 @@ fn read_all(
 }
 
 fn write_all(
+    thread: &Thread,
+    file: &FileRef,
+    buffers: &[(User, usize)],
+    offset: u64,
+) -> Result<u64> {
+    let Some(mut taken) = own_offset(file, offset) else {
+        return write_all_at(thread, file, buffers, offset);
+    };
+    let done = write_all_at(thread, file, buffers, taken.at)?;
+    taken.at += done;
+    Ok(done)
+}
+
+fn write_all_at(
     thread: &Thread,
     file: &FileRef,
     buffers: &[(User, usize)],

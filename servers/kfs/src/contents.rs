@@ -3,12 +3,11 @@
 //! that programs map. A file starts small and changes over when it grows or is mapped.
 
 use crate::ports::PageStore;
-use crate::quota::{PAGE, Quota};
+use crate::quota::Quota;
 use alloc::vec::Vec;
 use k42_ipc::{Error, Handle, ProcessId, Result};
 
-/// Largest file, as ext4 with 4 KiB blocks has it.
-pub const SIZE_MAX: u64 = (16 << 40) - PAGE;
+pub use k42_api::files::LENGTH_MAX as SIZE_MAX;
 
 /// What contents are made with.
 #[derive(Clone, Copy)]
