@@ -65,9 +65,30 @@ core::arch::global_asm!(
         "std 8, 8(6)",
         "addi 6, 6, 16"
     ),
-    piece!(28, 8, "ld 7, 0(4)", "addi 4, 4, 8", "std 7, 0(6)", "addi 6, 6, 8"),
-    piece!(29, 4, "lwz 7, 0(4)", "addi 4, 4, 4", "stw 7, 0(6)", "addi 6, 6, 4"),
-    piece!(30, 2, "lhz 7, 0(4)", "addi 4, 4, 2", "sth 7, 0(6)", "addi 6, 6, 2"),
+    piece!(
+        28,
+        8,
+        "ld 7, 0(4)",
+        "addi 4, 4, 8",
+        "std 7, 0(6)",
+        "addi 6, 6, 8"
+    ),
+    piece!(
+        29,
+        4,
+        "lwz 7, 0(4)",
+        "addi 4, 4, 4",
+        "stw 7, 0(6)",
+        "addi 6, 6, 4"
+    ),
+    piece!(
+        30,
+        2,
+        "lhz 7, 0(4)",
+        "addi 4, 4, 2",
+        "sth 7, 0(6)",
+        "addi 6, 6, 2"
+    ),
     piece!(31, 1, "lbz 7, 0(4)", "stb 7, 0(6)"),
     "blr",
     ".size memcpy, . - memcpy",
@@ -123,7 +144,15 @@ core::arch::global_asm!(
     "addi 6, 6, 64",
     "bdnz 1b",
     "2:",
-    piece!(26, 32, "std 4, 0(6)", "std 4, 8(6)", "std 4, 16(6)", "std 4, 24(6)", "addi 6, 6, 32"),
+    piece!(
+        26,
+        32,
+        "std 4, 0(6)",
+        "std 4, 8(6)",
+        "std 4, 16(6)",
+        "std 4, 24(6)",
+        "addi 6, 6, 32"
+    ),
     piece!(27, 16, "std 4, 0(6)", "std 4, 8(6)", "addi 6, 6, 16"),
     piece!(28, 8, "std 4, 0(6)", "addi 6, 6, 8"),
     piece!(29, 4, "stw 4, 0(6)", "addi 6, 6, 4"),

@@ -57,13 +57,7 @@ pub fn read_file(
     Ok(done)
 }
 
-fn read_at(
-    thread: &Thread,
-    file: &FileRef,
-    to: User,
-    count: usize,
-    offset: u64,
-) -> Result<usize> {
+fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64) -> Result<usize> {
     file.check_readable()?;
     to.check(count)?;
     let count = count.min(MOST);
