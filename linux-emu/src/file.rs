@@ -8,6 +8,7 @@
 use crate::epoll::Epoll;
 use crate::offset::Offset;
 use crate::port::Lock;
+use crate::window::Slot;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use k42_abi::{Error, Handle, ProcessId, Result};
@@ -77,6 +78,8 @@ pub struct OpenFile {
     activity: AtomicU32,
     /// Where the next transfer begins.
     pub offset: Offset,
+    /// The data, mapped.
+    pub window: Slot,
     /// The process has asked for record locks on it.
     locks: AtomicBool,
 }
@@ -97,6 +100,7 @@ impl OpenFile {
             } else {
                 Offset::at_server()
             },
+            window: Slot::new(),
             locks: AtomicBool::new(false),
         }
     }
@@ -112,6 +116,7 @@ impl OpenFile {
             backing,
             activity: AtomicU32::new(0),
             offset: Offset::at_server(),
+            window: Slot::new(),
             locks: AtomicBool::new(false),
         }
     }
@@ -192,6 +197,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        self.window.close();
         if self.server != ProcessId::NONE && self.handle != Handle::ROOT {
             // close(2) tells the error where it can (see `sys::descriptor::close`); here there is nobody to tell.
             let _ = self.client().close();

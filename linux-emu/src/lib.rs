@@ -45,6 +45,7 @@ pub mod mount;
 pub mod offset;
 pub mod port;
 pub mod process;
+pub mod ring;
 pub mod signal;
 #[cfg(target_os = "none")]
 mod start;
@@ -57,4 +58,5 @@ pub mod user;
 pub mod vdso;
 pub mod vfork;
 pub mod walk;
+pub mod window;
 pub mod wire;

@@ -59,6 +59,12 @@ impl Offset {
         }
     }
 
+    /// Whether it is kept here: no other process has the file.
+    #[inline]
+    pub fn is_local(&self) -> bool {
+        self.word.load(Ordering::Relaxed) != SERVER
+    }
+
     /// Gives the offset to the server, for good.
     pub fn publish(&self, file: OpenFileClient) {
         let Some(taken) = self.take() else { return };

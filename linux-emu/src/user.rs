@@ -65,6 +65,22 @@ pub fn copy_out(to: User, from: &[u8]) -> Result<()> {
     }
 }
 
+/// Copies to the program from a window (see [`crate::window`]), either of which may fault; how much was copied.
+pub fn copy_from_window(to: User, window: u64, bytes: usize) -> usize {
+    if to.check(bytes).is_err() {
+        return 0;
+    }
+    bytes - raw::copy_across(to.0, window, bytes)
+}
+
+/// Copies from the program to a window, either of which may fault; how much was copied.
+pub fn copy_to_window(window: u64, from: User, bytes: usize) -> usize {
+    if from.check(bytes).is_err() {
+        return 0;
+    }
+    bytes - raw::copy_across(window, from.0, bytes)
+}
+
 /// Makes sure that `bytes` of the program's memory can be stored to, without changing them: before something is taken
 /// that cannot be put back if the program's buffer is none.
 pub fn probe(to: User, bytes: usize) -> Result<()> {

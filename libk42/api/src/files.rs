@@ -326,6 +326,23 @@ pub trait FileSystem {
     fn sync(&self, caller: &Caller) -> Result<()>;
 }
 
+/// The page that tells a client about a file whose data it has mapped: words in the kernel's order, written by the file
+/// server. A client moves data only within [`SIZE`](view::SIZE), and asks the server for a transfer that one of the flags
+/// speaks of. What changes meanwhile shows as a fault in the mapped data; then the server is asked as well.
+pub mod view {
+    /// Index of the word that holds the length of the file.
+    pub const SIZE: usize = 0;
+    /// Index of the word with the flags.
+    pub const FLAGS: usize = 1;
+    /// Reading would change the time of access.
+    pub const READ_ASKS: u64 = 1;
+    /// Writing would take the set-id bits away.
+    pub const WRITE_ASKS: u64 = 2;
+    /// Times of modification are exact to so many nanoseconds: a client that writes by itself asks the server for a write
+    /// that comes so long after the last one that the server knows of.
+    pub const TIME_STEP: u64 = 4_000_000;
+}
+
 /// Greatest length of a file, and greatest offset, as ext4 with 4 KiB blocks has it.
 pub const LENGTH_MAX: u64 = (16 << 40) - 4096;
 
@@ -411,6 +428,31 @@ pub trait OpenFile {
     /// Gives the handle up.
     #[method(15)]
     fn close(&self, caller: &Caller) -> Result<()>;
+    /// For a client that transfers a regular file's data by itself: handles on the memory server for the data (to be
+    /// mapped for reading, and for writing if `write`) and for the file's [`view`], to be mapped for reading. EACCES,
+    /// ENODEV.
+    #[method(18)]
+    fn view(&self, _caller: &Caller, _write: bool) -> Result<[u64; 2]> {
+        Err(Error::ENODEV)
+    }
+    /// For a client that moves much through a pipe: a handle on the memory server for the pipe's ring of 64 KiB, to be
+    /// mapped for reading and writing. EACCES unless the caller could open the pipe for both.
+    #[method(19)]
+    fn ring(&self, _caller: &Caller) -> Result<Handle> {
+        Err(Error::EINVAL)
+    }
+    /// A piece of the ring, up to `bytes`, that the caller may fill (`write`) or empty by itself until it says `release`:
+    /// offset and length; it may go on at the ring's start. Length zero: the end. As for read and write, WOULD_BLOCK and
+    /// EPIPE; of a write up to 4096 bytes are had whole.
+    #[method(20)]
+    fn hold(&self, _caller: &Caller, _bytes: u32, _write: bool) -> Result<[u64; 2]> {
+        Err(Error::EINVAL)
+    }
+    /// Gives back what was held: `bytes` of it have been written, or read.
+    #[method(21)]
+    fn release(&self, _caller: &Caller, _bytes: u32, _write: bool) -> Result<()> {
+        Err(Error::EINVAL)
+    }
     /// fstatfs(2).
     #[method(16)]
     fn statfs(&self, caller: &Caller) -> Result<FileSystemInfo>;

@@ -267,6 +267,15 @@ pub fn copy_out(to: u64, from: &[u8]) -> Result<()> {
     }
 }
 
+/// Copies between two ranges, both of which may fault; how many bytes were not copied.
+///
+/// # Safety
+/// What is at `to` is not used by Rust code: memory of the program, or a mapping that is only used by such copies.
+pub unsafe fn copy_across(to: u64, from: u64, bytes: usize) -> usize {
+    // SAFETY: the caller's promise; a bad address ends the loop.
+    unsafe { k42_user_copy(to as *mut u8, from as *const u8, bytes) }
+}
+
 /// Copies a string without its zero; its length. ENAMETOOLONG if the zero does not come within `to`.
 pub fn copy_in_string(to: &mut [u8], from: u64) -> Result<usize> {
     let room = layout::LIBRARY_BASE

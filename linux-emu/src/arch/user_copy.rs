@@ -2,7 +2,7 @@
 //! the program is the test, plain copies.
 
 #[cfg(target_os = "none")]
-pub use power::{copy_in, copy_out, copy_string, exchange_word, load_word};
+pub use power::{copy_across, copy_in, copy_out, copy_string, exchange_word, load_word};
 
 #[cfg(target_os = "none")]
 mod power {
@@ -16,6 +16,12 @@ mod power {
     /// Copies to the program; whether all went.
     pub fn copy_out(to: u64, from: &[u8]) -> bool {
         usercopy::copy_out(to, from).is_ok()
+    }
+    /// Copies between the program and a window; how much was left.
+    pub fn copy_across(to: u64, from: u64, bytes: usize) -> usize {
+        // SAFETY: one side is the program's, checked by the caller, the other a mapping of a file's data, of which the
+        // library holds no Rust reference.
+        unsafe { usercopy::copy_across(to, from, bytes) }
     }
     /// Copies a string; its length without the NUL. EFAULT, or ENAMETOOLONG.
     pub fn copy_string(from: u64, to: &mut [u8]) -> Result<usize> {
@@ -32,7 +38,7 @@ mod power {
 }
 
 #[cfg(not(target_os = "none"))]
-pub use host::{copy_in, copy_out, copy_string, exchange_word, load_word};
+pub use host::{copy_across, copy_in, copy_out, copy_string, exchange_word, load_word};
 
 #[cfg(not(target_os = "none"))]
 mod host {
@@ -50,6 +56,10 @@ mod host {
         // SAFETY: as above.
         unsafe { core::ptr::copy(from.as_ptr(), to as *mut u8, from.len()) };
         true
+    }
+    /// There are no windows on the host.
+    pub fn copy_across(_: u64, _: u64, bytes: usize) -> usize {
+        bytes
     }
     /// Copies a string; its length without the NUL.
     pub fn copy_string(from: u64, to: &mut [u8]) -> Result<usize> {

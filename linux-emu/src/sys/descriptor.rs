@@ -17,8 +17,9 @@ pub fn finish(file: FileRef) -> Result<()> {
         release_locks(&file);
     }
     match Arc::try_unwrap(file) {
-        Ok(file) if file.server != ProcessId::NONE && file.handle != Handle::ROOT => {
+        Ok(mut file) if file.server != ProcessId::NONE && file.handle != Handle::ROOT => {
             let client = file.client();
+            file.window.close();
             // The handle is given up here, not by drop, so that the answer can be told.
             core::mem::forget(file);
             client.close()
@@ -304,16 +305,15 @@ pub fn syncfs(_: &Thread, fd: Fd) -> Result<u64> {
         .map(|()| 0)
 }
 
-/// fadvise64(2), readahead(2): everything is in memory, so advice changes nothing.
+/// fadvise64(2): everything is in memory, so advice changes nothing.
 pub fn fadvise64(_: &Thread, fd: Fd, _offset: Long, length: Long, advice: Int) -> Result<u64> {
+    const NO_REUSE: i32 = 5;
     let file = PROCESS.file(fd.0)?;
-    if file.kind == FileKind::Pipe {
-        return Err(Error::ESPIPE);
-    }
-    if length.0 < 0 || !(0..=7).contains(&advice.0) {
-        Err(Error::EINVAL)
-    } else {
-        Ok(0)
+    match file.kind {
+        FileKind::Path => Err(Error::EBADF),
+        FileKind::Pipe => Err(Error::ESPIPE),
+        _ if length.0 < 0 || !(0..=NO_REUSE).contains(&advice.0) => Err(Error::EINVAL),
+        _ => Ok(0),
     }
 }
 

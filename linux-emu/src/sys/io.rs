@@ -14,13 +14,14 @@ use crate::signal::{
 use crate::table::{Fd, In, Long, Out, Size};
 use crate::thread::Thread;
 use crate::user::{self, User};
+use crate::{ring, window};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
 use k42_api::files::{CURRENT, FileKind};
 
 /// Most bytes that travel in one message. With the words of a call before them they must fit in a slot.
-pub const CHUNK: usize = 4096;
+pub const CHUNK: usize = 8192;
 /// Most bytes that one call transfers (Linux's MAX_RW_COUNT for 4 KiB pages).
 pub const MOST: usize = 0x7fff_f000;
 
@@ -75,6 +76,19 @@ fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64)
     }
     if count == 0 {
         return Ok(0);
+    }
+    if file.kind == FileKind::Regular
+        && offset != CURRENT
+        && let Some(done) = window::read(file, to, count, offset)
+    {
+        return Ok(done);
+    }
+    if file.kind == FileKind::Pipe
+        && count >= ring::LEAST
+        && let Some(done) = ring::read(thread, file, to, count)
+    {
+        file.note_activity();
+        return done;
     }
     let client = file.client();
     file.note_activity();
@@ -177,8 +191,28 @@ fn write_at(
         crate::epoll::note_write();
     }
     let count = within_limit(thread, file, count, offset)?;
-    let mut buffer = thread.scratch.bulk.borrow_mut();
+    if file.kind == FileKind::Regular && offset != CURRENT {
+        if let Some(done) = window::write(file, from, count, offset) {
+            return Ok(done);
+        }
+        window::note_write(file);
+    }
     let mut done = 0;
+    if file.kind == FileKind::Pipe {
+        while count - done >= ring::LEAST
+            && let Some(sent) = ring::write(thread, file, from.add(done as u64), count - done)
+        {
+            match sent.map_err(|error| note_broken(thread, error)) {
+                Ok(sent) => done += sent,
+                Err(_) if done > 0 => return Ok(done),
+                Err(error) => return Err(error),
+            }
+        }
+        if done == count {
+            return Ok(done);
+        }
+    }
+    let mut buffer = thread.scratch.bulk.borrow_mut();
     loop {
         let piece = (count - done).min(CHUNK);
         let sent = user::copy_in(from.add(done as u64), &mut buffer[..piece])
@@ -240,18 +274,22 @@ pub fn write_piece(
     });
     match sent {
         Ok(sent) => Ok((sent as usize).min(piece.len())),
-        Err(Error::EPIPE) => {
-            let info = Info {
-                signal: SIGPIPE,
-                code: code::SI_USER,
-                pid: PROCESS.pid(),
-                ..Info::default()
-            };
-            crate::signal::deliver::to_thread(thread, info);
-            Err(Error::EPIPE)
-        }
-        Err(error) => Err(error),
+        Err(error) => Err(note_broken(thread, error)),
     }
+}
+
+/// EPIPE comes with SIGPIPE.
+fn note_broken(thread: &Thread, error: Error) -> Error {
+    if error == Error::EPIPE {
+        let info = Info {
+            signal: SIGPIPE,
+            code: code::SI_USER,
+            pid: PROCESS.pid(),
+            ..Info::default()
+        };
+        crate::signal::deliver::to_thread(thread, info);
+    }
+    error
 }
 
 /// read(2).

@@ -11,26 +11,19 @@ use alloc::sync::Arc;
 use k42_api::lifecycle::Credentials;
 use k42_ipc::{Caller, Error, ProcessId, Result};
 
-/// A client process. `X` is what the server keeps beside the credentials; it lives as long as the process.
+/// What is known of a client process at one time: a change of credentials makes another.
 #[derive(Debug)]
-pub struct Client<X> {
+pub struct Known<X> {
     /// Which process.
     pub process: ProcessId,
-    /// With which rights it acts, at the time of the call.
+    /// With which rights it acts.
     pub record: Arc<Record>,
-    /// The server's own data.
+    /// The server's own data beside the credentials; it lives as long as the process.
     pub extra: Arc<X>,
 }
 
-impl<X> Clone for Client<X> {
-    fn clone(&self) -> Self {
-        Self {
-            process: self.process,
-            record: self.record.clone(),
-            extra: self.extra.clone(),
-        }
-    }
-}
+/// A client process, as it was when it called.
+pub type Client<X> = Arc<Known<X>>;
 
 /// Slots in a chunk, and chunks: together all indices of the kernel's process table.
 const CHUNK: usize = 256;
@@ -80,18 +73,15 @@ impl<X: Default> Clients<X> {
             return Ok(client.clone());
         }
         if process.index() < ProcessId::FIRST_DYNAMIC_INDEX as usize && process != ProcessId::NONE {
-            return self.put(process, Record::ROOT);
+            return self.put(process, Arc::new(Record::ROOT));
         }
         Err(Error::ESRCH)
     }
 
-    fn put(&self, process: ProcessId, record: Record) -> Result<Client<X>> {
-        let client = Client {
-            process,
-            record: Arc::new(record),
-            extra: Arc::new(X::default()),
-        };
-        *self.slot(process).0.write() = Some(client.clone());
+    fn put(&self, process: ProcessId, record: Arc<Record>) -> Result<Client<X>> {
+        let client = known(process, record, Arc::default());
+        let old = self.slot(process).0.write().replace(client.clone());
+        drop(old);
         Ok(client)
     }
 
@@ -104,7 +94,8 @@ impl<X: Default> Clients<X> {
         groups: &[u8],
     ) -> Result<()> {
         from_process_server(caller)?;
-        self.put(process, Record::new(ids, groups)?).map(drop)
+        self.put(process, Arc::new(Record::new(ids, groups)?))
+            .map(drop)
     }
 
     /// `Lifecycle::client_forked`: the child starts with the parent's credentials and fresh data of its own.
@@ -114,13 +105,7 @@ impl<X: Default> Clients<X> {
             Some(client) if client.process == parent => client.record.clone(),
             _ => return Err(Error::ESRCH),
         };
-        let client = Client {
-            process: child,
-            record,
-            extra: Arc::new(X::default()),
-        };
-        *self.slot(child).0.write() = Some(client);
-        Ok(())
+        self.put(child, record).map(drop)
     }
 
     /// `Lifecycle::client_ended`: the record, for the server to release what it held; `None` if there was none.
@@ -148,13 +133,23 @@ impl<X: Default> Clients<X> {
         groups: &[u8],
     ) -> Result<()> {
         from_process_server(caller)?;
-        let record = Arc::new(Record::new(ids, groups)?);
+        let record = Record::new(ids, groups)?;
         match &mut *self.slot(process).0.write() {
-            Some(client) if client.process == process => client.record = record,
+            Some(client) if client.process == process => {
+                *client = known(process, Arc::new(record), client.extra.clone());
+            }
             _ => return Err(Error::ESRCH),
         }
         Ok(())
     }
+}
+
+fn known<X>(process: ProcessId, record: Arc<Record>, extra: Arc<X>) -> Client<X> {
+    Arc::new(Known {
+        process,
+        record,
+        extra,
+    })
 }
 
 /// Only the process server tells who lives.

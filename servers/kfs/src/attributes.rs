@@ -89,6 +89,7 @@ impl Kfs {
             };
         }
         times.changed = now;
+        node.show_flags(&times);
         Ok(())
     }
 
@@ -107,6 +108,7 @@ impl Kfs {
         if size > 0 || !file.clear()? {
             file.with(|data| data.resize(size))?;
         }
+        node.show_size();
         self.drop_set_id(node, who);
         node.touch_modified(self.now());
         Ok(())
@@ -160,7 +162,7 @@ fn check_times(node: &Node, who: &Access<'_>, owner: Owner, which: u32) -> Resul
     if times == 0 || who.owns(owner.uid) {
         return Ok(());
     }
-    if times == BOTH_NOW {
+    if times & BOTH_NOW == BOTH_NOW {
         node.check(who, access::WRITE)
     } else {
         Err(Error::EPERM)

@@ -68,6 +68,8 @@ pub trait Contents: Send + Sync + 'static {
     fn trim(&mut self, _medium: Medium<'_>) {}
     /// A handle for `process` to map the data.
     fn grant(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle>;
+    /// A handle for `process`'s library, which keeps within the length of the file by itself: the object may be longer.
+    fn lend(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle>;
     /// Whether clients have been given the data to map, so that it must stay in the object it is in.
     fn is_shared(&self) -> bool {
         false
@@ -174,6 +176,10 @@ impl Contents for Small {
     }
 
     fn grant(&mut self, _: Medium<'_>, _: ProcessId, _: u32) -> Answer<Handle> {
+        Err(Refusal::Outgrown)
+    }
+
+    fn lend(&mut self, _: Medium<'_>, _: ProcessId, _: u32) -> Answer<Handle> {
         Err(Refusal::Outgrown)
     }
 

@@ -48,6 +48,8 @@ object_interface! {
         fn trim(&self);
         /// See [`Contents::grant`].
         fn grant(&self, process: ProcessId, options: u32) -> Answer<Handle>;
+        /// See [`Contents::lend`].
+        fn lend(&self, process: ProcessId, options: u32) -> Answer<Handle>;
         /// Whether the data must stay where it is, because clients map it.
         fn is_shared(&self) -> bool;
         /// Takes the state out, for another implementation: from now on everything answers `Moved`. ENOSPC, and nothing
@@ -174,6 +176,10 @@ impl<C: Contents> FileData for Keeper<C> {
 
     fn grant(&self, process: ProcessId, options: u32) -> Answer<Handle> {
         self.alone(|contents| contents.grant(self.resources.medium(), process, options))
+    }
+
+    fn lend(&self, process: ProcessId, options: u32) -> Answer<Handle> {
+        self.alone(|contents| contents.lend(self.resources.medium(), process, options))
     }
 
     fn is_shared(&self) -> bool {

@@ -7,9 +7,10 @@
 //!   * [`data`]: data, in a clustered object; [`contents`] and [`mapped`]: in the heap or in a page cache of the memory
 //!     server,
 //!   * [`directory`]: names, searched plainly or by hash,
-//!   * [`pipe`]: the ring between readers and writers;
+//!   * [`pipe`]: between readers and writers; [`ring`]: its bytes;
 //! * [`fs`]: the file system as a whole: nodes by path, quotas; [`service`]: the interface `FileSystem`;
 //! * [`make`], [`remove`], [`rename`], [`attributes`]: the operations on names and attributes;
+//! * `window`, `view`: memory shared with the memory server, and with clients that transfer data by themselves;
 //! * [`open`]: open files, the interface `OpenFile`;
 //! * [`tar`], [`unpack`]: how the root archive becomes the first contents;
 //! * [`ports`]: what KFS needs from its surroundings. `main.rs` wires that to the runtime; the tests supply mocks.
@@ -32,9 +33,11 @@ pub mod ports;
 pub mod quota;
 pub mod remove;
 pub mod rename;
+pub mod ring;
 pub mod service;
 pub mod tar;
 pub mod unpack;
+mod view;
 mod window;
 
 pub use fs::Kfs;

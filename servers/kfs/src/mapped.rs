@@ -4,6 +4,10 @@
 //! longer than the file and pages may be taken ahead, so that a file that grows by small writes asks the memory server
 //! seldom. From the first [`grant`](Contents::grant) on the object is exactly as long as the file (what lies beyond must
 //! fault), and if the client may write, KFS no longer knows where holes are: it populates a page before it reads it.
+//!
+//! A library that transfers data by itself gets the object by [`lend`](Contents::lend). It heeds the file's length, so
+//! the object may still be longer; and it stores only where the file has data. So KFS goes on knowing where holes are,
+//! until there is one that such a library could store into.
 
 use crate::contents::{Answer, Contents, Medium, Refusal, SIZE_MAX};
 use crate::quota::PAGE;
@@ -29,6 +33,10 @@ pub struct Mapped {
     granted: bool,
     /// A client may store into it by itself.
     client_writes: bool,
+    /// Libraries have it.
+    lent: bool,
+    /// Libraries may store into it, where it has no holes.
+    lent_writes: bool,
 }
 
 /// The part of `range` that is in each window: the window's place, and range within it.
@@ -60,6 +68,8 @@ impl Mapped {
             windows: Vec::new(),
             granted: false,
             client_writes: false,
+            lent: false,
+            lent_writes: false,
         };
         match new.write(medium, 0, bytes) {
             Ok(count) if count == bytes.len() => Ok(new),
@@ -189,9 +199,16 @@ impl Mapped {
 
     /// Zeroes what clients may have stored beyond the end in the last page, before the end moves past it.
     fn clean_tail(&self) {
-        if self.client_writes {
+        if self.client_writes || self.lent_writes {
             self.zero(self.size..self.size.next_multiple_of(PAGE));
         }
+    }
+}
+
+impl Mapped {
+    /// The file gets a hole: who stores into it by himself does so without KFS's knowledge.
+    fn note_hole(&mut self) {
+        self.client_writes |= self.lent_writes;
     }
 }
 
@@ -260,6 +277,9 @@ impl Contents for Mapped {
         if end > self.size {
             self.clean_tail();
         }
+        if offset > self.size {
+            self.note_hole();
+        }
         // First try with room to grow; if there is none, with what is needed; if even that fails, page by page.
         let missing = !self.has_all(offset..end);
         let wanted = if missing && end > self.size {
@@ -320,6 +340,7 @@ impl Contents for Mapped {
             self.forget(medium, size.next_multiple_of(PAGE)..u64::MAX);
         } else if size > self.size {
             self.clean_tail();
+            self.note_hole();
             if self.granted {
                 self.extend_object(medium, size)?;
             }
@@ -380,6 +401,7 @@ impl Contents for Mapped {
         if offset >= end {
             return Ok(());
         }
+        self.note_hole();
         let (first, last) = (offset.next_multiple_of(PAGE), end / PAGE * PAGE);
         if first < last {
             medium.store.punch(self.object, first, last - first)?;
@@ -430,8 +452,18 @@ impl Contents for Mapped {
         Ok(handle)
     }
 
+    fn lend(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle> {
+        let handle = medium.store.grant(self.object, process, options)?;
+        self.lent = true;
+        if MapOptions::from_bits_truncate(options).contains(MapOptions::WRITE) {
+            self.lent_writes = true;
+            self.client_writes |= !self.has_all(0..self.size);
+        }
+        Ok(handle)
+    }
+
     fn is_shared(&self) -> bool {
-        self.granted
+        self.granted || self.lent
     }
 
     fn destroy(&mut self, medium: Medium<'_>) {

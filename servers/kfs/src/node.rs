@@ -2,23 +2,24 @@
 //! the node is made.
 //!
 //! Locks, in the order in which they may be taken together: the file system's rename lock; directories' entries, by
-//! inode number; a file's contents; a node's times; a node's place. Mode and owner are read without a lock (on every
+//! inode number; a node's times; its view; a file's contents; a node's place. Mode and owner are read without a lock (on every
 //! step of every path) and written under the lock of the times.
 
 use crate::data::{File, FileData};
 use crate::directory::Entries;
 use crate::pipe::Pipe;
 use crate::quota::Resources;
+use crate::view::View;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use k42_api::files::Attributes;
+use k42_api::files::{Attributes, view};
 use k42_fslib::Access;
 use k42_fslib::linux::mode;
 use k42_fslib::lock::FileLocks;
 use k42_fslib::sync::{Mutex, RwLock};
-use k42_ipc::Result;
+use k42_ipc::{Handle, ProcessId, Result};
 
 /// A counted reference on a node.
 pub type NodeRef = Arc<Node>;
@@ -84,6 +85,8 @@ pub struct Node {
     linkable: AtomicBool,
     /// Locks of clients; made at the first one.
     pub locks: Mutex<Option<Box<FileLocks>>>,
+    /// For clients that transfer data by themselves.
+    view: View,
 }
 
 /// Value of `mount` when there is none.
@@ -136,6 +139,7 @@ impl Node {
             mount: AtomicU32::new(NO_MOUNT),
             linkable: AtomicBool::new(false),
             locks: Mutex::new(None),
+            view: View::default(),
         }
     }
 
@@ -162,10 +166,35 @@ impl Node {
 
     /// Changes mode and owner; `_lock` proves that the times are locked. The set-id bits a change takes away go before
     /// the owner changes, so a reader never sees them with the new owner.
-    pub fn set_owner(&self, _lock: &mut Times, new: Owner) {
+    pub fn set_owner(&self, lock: &mut Times, new: Owner) {
         self.mode.store(new.mode, Ordering::Release);
         self.uid.store(new.uid, Ordering::Relaxed);
         self.gid.store(new.gid, Ordering::Relaxed);
+        self.show_flags(lock);
+    }
+
+    /// A handle on the view for `process`; from now on the view is kept up.
+    pub fn lend_view(&self, process: ProcessId) -> Result<Handle> {
+        let handle = self.view.lend(&*self.resources.store, process)?;
+        self.show_flags(&self.times.lock());
+        self.show_size();
+        Ok(handle)
+    }
+
+    /// Tells clients the length. Called after each change of it.
+    pub fn show_size(&self) {
+        self.view.show(view::SIZE, || self.size());
+    }
+
+    /// Tells clients which transfers they must leave to the server; the times are locked. They may read by themselves
+    /// unless that would change the time of access, and write unless that would take set-id bits away.
+    pub fn show_flags(&self, times: &Times) {
+        self.view.show(view::FLAGS, || {
+            let stale = times.accessed <= times.modified || times.accessed <= times.changed;
+            let set_id = self.mode() & (mode::SET_UID | mode::SET_GID) != 0;
+            let flag = |holds, flag| if holds { flag } else { 0 };
+            flag(stale, view::READ_ASKS) | flag(set_id, view::WRITE_ASKS)
+        });
     }
 
     /// Mode and owner together.
@@ -210,6 +239,7 @@ impl Node {
             || now - times.accessed >= DAY;
         if stale {
             times.accessed = now;
+            self.show_flags(&times);
         }
     }
 
@@ -218,6 +248,7 @@ impl Node {
         let mut times = self.times.lock();
         times.modified = now;
         times.changed = now;
+        self.show_flags(&times);
     }
 
     /// The attributes have changed at `now`; `links` is added to the number of links, which is returned.
@@ -225,6 +256,7 @@ impl Node {
         let mut times = self.times.lock();
         times.changed = now;
         times.links = times.links.saturating_add_signed(links);
+        self.show_flags(&times);
         times.links
     }
 
@@ -303,6 +335,10 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.resources.nodes.give(1);
+        self.view.end(&*self.resources.store);
+        if let Body::Pipe(pipe) = &mut self.body {
+            pipe.end(self.resources.medium());
+        }
         // Of a chain of directories that have all been removed, each is held by the one below it. They end one after the
         // other and not one within the other: the chain may be longer than the stack.
         let mut place = self.place.get_mut().take();

@@ -130,6 +130,7 @@ impl OpenNode {
             return Err(Error::EFBIG);
         }
         let (start, count) = file.with(|contents| contents.write(offset, data))?;
+        self.node.show_size();
         if self.node.mode() & (mode::SET_UID | mode::SET_GID) != 0 {
             let client = self.client(caller)?;
             self.fs.drop_set_id(&self.node, &client.record.effective());

@@ -1,20 +1,18 @@
-//! Pipes and FIFOs: a ring of bytes between those who write and those who read.
+//! Pipes and FIFOs: bytes between those who write and those who read; where they lie, see [`crate::ring`].
 //!
 //! A method that cannot go on notes the caller and says WOULD_BLOCK. Opening a FIFO waits for the other side: whoever
 //! comes first leaves a mark with his process and asks again later. Whoever comes second goes on at once and turns
 //! the marks of the other side into *promises*; a promise counts as an open end until its owner comes back for it, so
 //! that neither side finds the other gone before both have begun.
 
-use alloc::collections::VecDeque;
+use crate::contents::Medium;
+use crate::ring::{Bytes, Shared};
 use alloc::vec::Vec;
 use k42_api::files::poll;
 use k42_fslib::linux::PIPE_BUF;
 use k42_fslib::sync::Mutex;
 use k42_fslib::wait::WaitList;
-use k42_ipc::{Caller, Error, OutBuf, ProcessId, Result};
-
-/// Bytes that a pipe holds.
-pub const CAPACITY: usize = 65536;
+use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
 
 /// One side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,7 +45,7 @@ impl End {
 
 #[derive(Debug, Default)]
 struct State {
-    data: VecDeque<u8>,
+    data: Bytes,
     ends: [End; 2],
 }
 
@@ -117,6 +115,7 @@ impl Pipe {
     /// A process has ended: its marks and promises go.
     pub fn forget(&self, process: ProcessId) -> [WaitList; 2] {
         let mut state = self.state.lock();
+        state.data.forget(process);
         for end in &mut state.ends {
             end.pending.retain(|&p| p != process);
             end.promised.retain(|&p| p != process);
@@ -133,32 +132,80 @@ impl Pipe {
         if out.room() == 0 {
             return Ok((0, WaitList::new()));
         }
-        if state.data.is_empty() {
-            if !state.ends[1].there() {
+        if state.data.readable() == 0 {
+            if state.data.len() == 0 && !state.ends[1].there() {
                 return Ok((0, WaitList::new()));
             }
             state.ends[0].waiters.add(caller)?;
             return Err(Error::WOULD_BLOCK);
         }
-        let had_room = CAPACITY - state.data.len() >= PIPE_BUF;
-        let count = state.data.len().min(out.room());
-        let (first, second) = state.data.as_slices();
-        let split = first.len().min(count);
-        out.put(&first[..split])?;
-        out.put(&second[..count - split])?;
-        if count == state.data.len() {
-            state.data.clear();
-        } else {
-            state.data.drain(..count);
+        let count = state.data.readable().min(out.room());
+        state.data.pop(count, out)?;
+        Ok((count as u32, state.take_writers()))
+    }
+
+    /// A handle with which the caller maps the ring. The bytes go there, if they are not there yet.
+    pub fn share(&self, medium: Medium<'_>, process: ProcessId) -> Result<Handle> {
+        let mut object = self.state.lock().data.object();
+        if object.is_none() {
+            let new = Shared::new(medium)?;
+            let mut state = self.state.lock();
+            let spare = state.data.share(new);
+            object = state.data.object();
+            drop(state);
+            if let Some(spare) = spare? {
+                spare.end(medium);
+            }
         }
-        // A writer can go on once there is room for an atomic write.
-        let room = CAPACITY - state.data.len() >= PIPE_BUF;
-        let woken = if room && (!had_room || !state.ends[1].waiters.is_empty()) {
-            state.ends[1].waiters.take()
+        Shared::grant(medium.store, object.ok_or(Error::EIO)?, process)
+    }
+
+    /// Lets the caller move data by itself: where in the ring, and how much; nothing at the end of the data. WOULD_BLOCK,
+    /// EPIPE.
+    pub fn hold(&self, caller: &Caller, wanted: usize, write: bool) -> Result<(usize, usize)> {
+        let mut state = self.state.lock();
+        if write && !state.ends[0].there() {
+            return Err(Error::EPIPE);
+        }
+        if let Some(held) = state.data.hold(caller.process, wanted, write)? {
+            return Ok(held);
+        }
+        if wanted == 0 || !write && state.data.len() == 0 && !state.ends[1].there() {
+            return Ok((0, 0));
+        }
+        state.ends[write as usize].waiters.add(caller)?;
+        Err(Error::WOULD_BLOCK)
+    }
+
+    /// The caller has moved so much of what it held. The waiters are to be woken.
+    pub fn release(&self, caller: &Caller, bytes: usize, write: bool) -> Result<[WaitList; 2]> {
+        let mut state = self.state.lock();
+        state.data.release(caller.process, bytes, write)?;
+        // Besides who waits for what has been done there may be others who waited for the holder.
+        let ended = state.data.len() == 0 && !state.ends[1].there();
+        let readers = if state.data.readable() > 0 || ended {
+            state.ends[0].waiters.take()
         } else {
             WaitList::new()
         };
-        Ok((count as u32, woken))
+        Ok([readers, state.take_writers()])
+    }
+
+    /// A process has closed its end: it gives back what it held. The waiters are to be woken.
+    pub fn closed_by(&self, process: ProcessId) -> [WaitList; 2] {
+        let mut state = self.state.lock();
+        if state.data.forget(process) {
+            state.take_waiters()
+        } else {
+            Default::default()
+        }
+    }
+
+    /// Nobody uses the pipe any more: its memory goes.
+    pub fn end(&mut self, medium: Medium<'_>) {
+        if let Bytes::Shared(ring) = core::mem::take(&mut self.state.get_mut().data) {
+            ring.end(medium);
+        }
     }
 
     /// write(2): up to PIPE_BUF bytes whole or not at all. The waiters (readers) are to be woken.
@@ -168,7 +215,7 @@ impl Pipe {
         if !state.ends[0].there() {
             return Err(Error::EPIPE);
         }
-        let room = CAPACITY - state.data.len();
+        let room = state.data.room();
         let count = if data.len() <= PIPE_BUF && data.len() > room {
             0
         } else {
@@ -178,8 +225,7 @@ impl Pipe {
             state.ends[1].waiters.add(caller)?;
             return Err(Error::WOULD_BLOCK);
         }
-        state.data.try_reserve(count).map_err(|_| Error::ENOMEM)?;
-        state.data.extend(&data[..count]);
+        state.data.push(&data[..count])?;
         Ok((count as u32, state.ends[0].waiters.take()))
     }
 
@@ -200,7 +246,7 @@ impl Pipe {
         let mut state = self.state.lock();
         let mut now = 0;
         if read {
-            if !state.data.is_empty() {
+            if state.data.readable() > 0 {
                 now |= poll::IN | poll::RDNORM;
             }
             if !state.ends[1].there() && state.ends[1].ever {
@@ -208,7 +254,7 @@ impl Pipe {
             }
         }
         if write {
-            if CAPACITY - state.data.len() >= PIPE_BUF {
+            if state.data.room() >= PIPE_BUF {
                 now |= poll::OUT | poll::WRNORM;
             }
             if !state.ends[0].there() {
@@ -276,8 +322,17 @@ impl State {
     /// When nobody is left, the data goes and a FIFO is as new.
     fn drop_if_unused(&mut self) {
         if self.ends.iter().all(|end| !end.there()) {
-            self.data = VecDeque::new();
+            self.data.clear();
             self.ends.iter_mut().for_each(|end| end.ever = false);
+        }
+    }
+
+    /// Writers can go on once there is room for an atomic write.
+    fn take_writers(&mut self) -> WaitList {
+        if self.data.room() >= PIPE_BUF {
+            self.ends[1].waiters.take()
+        } else {
+            WaitList::new()
         }
     }
 

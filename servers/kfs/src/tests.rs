@@ -8,3 +8,4 @@ mod mock;
 mod names;
 mod oracle;
 mod pipes;
+mod shared;

@@ -6,6 +6,7 @@
 use crate::ports::PageStore;
 use crate::quota::PAGE;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
 use k42_ipc::{Handle, Result};
 
 /// A place where a window lies in an object. The first is short, so that a small file takes few addresses (and a share of
@@ -190,6 +191,15 @@ impl Window {
         // SAFETY: as in `read`; the window is mapped for writing, and `from` is not part of it.
         unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
         true
+    }
+
+    /// Stores a word of the first page, in one piece, for clients that have it mapped.
+    pub fn store_word(&self, index: usize, word: u64) {
+        let Some(at) = self.pointer(index as u64 * 8, 8) else {
+            return;
+        };
+        // SAFETY: as in `write`; a window begins at a page, so the word is aligned, and all who share it use it whole.
+        unsafe { AtomicU64::from_ptr(at.cast()) }.store(word, Ordering::Release);
     }
 
     /// Zeroes what is populated of a range.

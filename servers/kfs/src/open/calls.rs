@@ -11,7 +11,7 @@ use k42_api::files::{
     Attributes, CURRENT, FileSystemInfo, OpenFile, SetAttributes, open_file_dispatch, poll,
 };
 use k42_api::memory::MapOptions;
-use k42_fslib::linux::{allocate, ioctl, lock, open as flag};
+use k42_fslib::linux::{access, allocate, ioctl, lock, open as flag};
 use k42_fslib::lock::{FileLocks, Range, span};
 use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, Reply, Result};
 
@@ -176,6 +176,54 @@ impl OpenFile for OpenNode {
         Ok(handle)
     }
 
+    fn view(&self, caller: &Caller, write: bool) -> Result<[u64; 2]> {
+        self.not_path()?;
+        let Body::Regular(file) = &self.node.body else {
+            return Err(Error::ENODEV);
+        };
+        if !self.reads() || write && !self.writes() {
+            return Err(Error::EACCES);
+        }
+        let mut rights = MapOptions::READ;
+        rights.set(MapOptions::WRITE, write);
+        let data = file.with(|data| data.lend(caller.process, rights.bits()))?;
+        let view = self.node.lend_view(caller.process)?;
+        Ok([data.0, view.0])
+    }
+
+    fn ring(&self, caller: &Caller) -> Result<Handle> {
+        let Body::Pipe(pipe) = &self.node.body else {
+            return Err(Error::EINVAL);
+        };
+        self.not_path()?;
+        // Who has the ring sees what others write and could write over it: that is for those who could open the pipe for
+        // both.
+        let client = self.client(caller)?;
+        let who = client.record.effective();
+        self.node.check(&who, access::READ | access::WRITE)?;
+        pipe.share(self.fs.resources.medium(), caller.process)
+    }
+
+    fn hold(&self, caller: &Caller, bytes: u32, write: bool) -> Result<[u64; 2]> {
+        let Body::Pipe(pipe) = &self.node.body else {
+            return Err(Error::EINVAL);
+        };
+        if !(if write { self.writes() } else { self.reads() }) {
+            return Err(Error::EBADF);
+        }
+        let (at, count) = pipe.hold(caller, bytes as usize, write)?;
+        Ok([at as u64, count as u64])
+    }
+
+    fn release(&self, caller: &Caller, bytes: u32, write: bool) -> Result<()> {
+        let Body::Pipe(pipe) = &self.node.body else {
+            return Err(Error::EINVAL);
+        };
+        let woken = pipe.release(caller, bytes as usize, write)?;
+        woken.into_iter().for_each(|list| self.wake(list));
+        Ok(())
+    }
+
     fn lock(
         &self,
         caller: &Caller,
@@ -320,6 +368,7 @@ impl OpenFile for OpenNode {
         if !punch {
             file.with(|data| data.allocate(offset, length, !keep))?;
         }
+        self.node.show_size();
         self.fs
             .drop_set_id(&self.node, &self.client(caller)?.record.effective());
         self.node.touch_modified(self.fs.now());
@@ -336,6 +385,10 @@ impl OpenFile for OpenNode {
             .map(|locks| locks.release_process(caller.process));
         if let Some(woken) = woken {
             self.wake(woken);
+        }
+        if let Body::Pipe(pipe) = &self.node.body {
+            let woken = pipe.closed_by(caller.process);
+            woken.into_iter().for_each(|list| self.wake(list));
         }
         self.fs.ports.handles.remove(caller, caller.handle)
     }

@@ -102,6 +102,16 @@ impl MockStore {
         });
     }
 
+    /// A word as a client sees it that has the object mapped.
+    pub fn client_load(&self, object: Handle, offset: u64) -> u64 {
+        self.with(object, |o| {
+            let (address, span) = o.chunk(offset);
+            let address = address + (offset - span.start) as usize;
+            // SAFETY: within the leaked chunk.
+            unsafe { std::ptr::with_exposed_provenance::<u64>(address).read() }
+        })
+    }
+
     /// Objects that exist.
     pub fn objects(&self) -> usize {
         self.store.lock().unwrap().objects.len()
