@@ -211,6 +211,8 @@ impl OpenFile for OpenNode {
         if !(if write { self.writes() } else { self.reads() }) {
             return Err(Error::EBADF);
         }
+        // If the process ends it gives back what it holds.
+        self.client(caller)?.extra.note(&self.node)?;
         let (at, count) = pipe.hold(caller, bytes as usize, write)?;
         Ok([at as u64, count as u64])
     }
