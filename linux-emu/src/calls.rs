@@ -5,8 +5,8 @@
 
 use crate::row;
 use crate::sys::{
-    descriptor as fd, directory as dir, identity as id, io, memory as mem, path, poll, process,
-    signal, system, task, time, vector,
+    descriptor as fd, directory as dir, event_file, identity as id, io, memory as mem, path, poll,
+    process, signal, system, task, time, vector,
 };
 use crate::table::Row;
 
@@ -227,9 +227,14 @@ pub const ROWS: &[Row] = &[
     row!(__NR_getcpu = 302 => system::getcpu, (cpu: Out, node: Out) Plain ""),
     row!(__NR_epoll_pwait = 303 => poll::epoll_pwait, (epoll: Fd, events: Out, most: Int, timeout: Int, mask: In, size: Size) Plain ""),
     row!(__NR_utimensat = 304 => path::utimensat, (directory: Dir, path: Path, times: In, flags: Flags) Plain ""),
-    row!(__NR_eventfd = 307 => poll::eventfd, (initial: Flags) Plain "not shared over fork"),
+    row!(__NR_signalfd = 305 => event_file::signalfd, (fd: Fd, mask: In, size: Size) Plain ""),
+    row!(__NR_timerfd_create = 306 => event_file::timerfd_create, (clock: Int, flags: Flags) Plain "not shared over fork"),
+    row!(__NR_eventfd = 307 => event_file::eventfd, (initial: Flags) Plain "not shared over fork"),
     row!(__NR_fallocate = 309 => fd::fallocate, (fd: Fd, mode: Int, offset: Long, length: Long) Plain ""),
-    row!(__NR_eventfd2 = 314 => poll::eventfd2, (initial: Flags, flags: Flags) Plain "not shared over fork"),
+    row!(__NR_timerfd_settime = 311 => event_file::timerfd_settime, (fd: Fd, flags: Flags, new: In, old: Out) Plain ""),
+    row!(__NR_timerfd_gettime = 312 => event_file::timerfd_gettime, (fd: Fd, current: Out) Plain ""),
+    row!(__NR_signalfd4 = 313 => event_file::signalfd4, (fd: Fd, mask: In, size: Size, flags: Flags) Plain ""),
+    row!(__NR_eventfd2 = 314 => event_file::eventfd2, (initial: Flags, flags: Flags) Plain "not shared over fork"),
     row!(__NR_epoll_create1 = 315 => poll::epoll_create1, (flags: Flags) Plain "not shared over fork"),
     row!(__NR_dup3 = 316 => fd::dup3, (old: Fd, new: Fd, flags: Flags) Plain ""),
     row!(__NR_pipe2 = 317 => fd::pipe2, (ends: Out, flags: Flags) Plain "no packet mode"),

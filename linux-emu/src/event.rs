@@ -8,6 +8,7 @@
 use crate::error;
 use crate::port;
 use crate::process::PROCESS;
+use crate::signal::deliver;
 use crate::thread::Thread;
 use core::sync::atomic::{AtomicU64, Ordering};
 use k42_abi::{Error, Handle, ProcessId, Result};
@@ -58,7 +59,9 @@ pub fn seen() -> u64 {
 /// Blocks until `source` may have changed since [`seen`] gave `since`, a signal waits
 /// (`error::RESTART`), or `deadline` (a timebase value) has passed (ETIMEDOUT).
 pub fn wait(thread: &Thread, source: Source, since: u64, deadline: Option<u64>) -> Result<()> {
-    thread.interrupted()?;
+    if deliver::must_leave(thread) {
+        return Err(error::RESTART);
+    }
     thread.waiting.set(source);
     let mut timed_out = false;
     // A wake-up that comes from here on is remembered by the scheduler, so nothing is lost.
@@ -74,7 +77,7 @@ pub fn wait(thread: &Thread, source: Source, since: u64, deadline: Option<u64>) 
         }
     }
     thread.waiting.set(Source::Nothing);
-    if thread.has_attention() {
+    if deliver::must_leave(thread) {
         Err(error::RESTART)
     } else if timed_out && seen() == since {
         Err(Error::ETIMEDOUT)
@@ -171,7 +174,13 @@ mod tests {
             wait(thread, Source::Nothing, seen(), Some(past)),
             Err(Error::ETIMEDOUT)
         );
-        thread.call_attention();
+        deliver::to_thread(
+            thread,
+            crate::signal::Info {
+                signal: 10,
+                ..Default::default()
+            },
+        );
         assert_eq!(
             wait(thread, Source::Nothing, seen(), None),
             Err(error::RESTART)

@@ -8,9 +8,10 @@
 use crate::epoll::Epoll;
 use crate::offset::Offset;
 use crate::port::Lock;
+use crate::timer::TimerFile;
 use crate::window::Slot;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use k42_abi::{Error, Handle, ProcessId, Result};
 use k42_api::files::{FileKind, OpenFileClient};
 
@@ -50,6 +51,10 @@ pub enum Backing {
     Epoll(Lock<Epoll>),
     /// An event counter, in this process.
     Counter(Lock<Counter>),
+    /// A timer of this process.
+    Timer(Lock<TimerFile>),
+    /// Signals of whoever reads it: those in this set.
+    Signals(AtomicU64),
 }
 
 /// State of an eventfd.

@@ -30,7 +30,7 @@ mod imp {
     pub use k42_sched::fp::{FpState, load as load_vectors, save as save_vectors};
     pub use k42_sched::{ThreadRef, block, block_until, current, now, unblock, yield_now};
 
-    pub use crate::arch::entry::{disturb, divert as disturb_in_upcall};
+    pub use crate::arch::entry::{disturb, divert as disturb_in_upcall, running};
     pub use crate::start::start_thread;
     pub use k42_sched::{exit as exit_thread, processor, spawn};
 
@@ -144,6 +144,10 @@ mod imp {
     /// Nor start threads of the library's own.
     pub fn spawn(_: extern "C" fn(u64), _: u64) -> Result<ThreadRef> {
         Err(Error::ENOSYS)
+    }
+    /// The test's thread has no record.
+    pub fn running() -> Option<&'static crate::thread::Thread> {
+        None
     }
     /// Nobody is interrupted.
     pub fn disturb(_: &'static crate::thread::Thread) {}

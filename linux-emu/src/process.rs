@@ -36,6 +36,8 @@ pub struct Process {
     pub told: Lock<Told>,
     /// Signals wait at the process server.
     pub fetch_signals: AtomicBool,
+    /// There may be files that read signals (signalfd).
+    pub signal_files: AtomicBool,
     /// Threads that wait on futexes.
     pub futexes: FutexTable,
     /// Interval and POSIX timers.
@@ -105,6 +107,7 @@ pub static PROCESS: Process = Process {
         no_child_stop: false,
     }),
     fetch_signals: AtomicBool::new(false),
+    signal_files: AtomicBool::new(false),
     futexes: FutexTable::new(),
     timers: Lock::new(crate::timer::Timers::new()),
     ids: Lock::new(None),

@@ -3,6 +3,7 @@
 //! A thread of the library's own, the keeper, sleeps until the next one is due and sends the signals. It is
 //! started with the first timer, so a process without timers has none.
 
+use crate::event::{self, Source};
 use crate::port;
 use crate::process::PROCESS;
 use alloc::vec::Vec;
@@ -71,6 +72,8 @@ const SIGALRM: u32 = 14;
 pub struct Timers {
     intervals: [Timer; 1],
     posix: Vec<Option<Timer>>,
+    /// When those who wait for a timer's file are to look again; zero = never.
+    wake_at: u64,
     keeper: Option<port::ThreadRef>,
 }
 
@@ -105,22 +108,42 @@ impl Timer {
             interval: self.interval,
         }
     }
-    /// Whether it is due; sets the next time.
-    fn expire(&mut self, now: u64) -> bool {
+    /// Arms it as asked for; how it was.
+    fn set(&mut self, spec: Spec, absolute: bool, now: u64, boot: u64) -> Spec {
+        let old = self.spec(now);
+        let begin = if self.clock == Clock::Wall { boot } else { 0 };
+        let first = if absolute && spec.first != 0 {
+            spec.first.saturating_sub(begin).saturating_sub(now).max(1)
+        } else {
+            spec.first
+        };
+        self.arm(Spec { first, ..spec }, now);
+        old
+    }
+    /// How many expiries there were since the last look; sets the next time.
+    fn expiries(&mut self, now: u64) -> u64 {
         if self.due == 0 || self.due > now {
-            return false;
+            return 0;
         }
-        // Without an interval it was the only time.
         match (now - self.due).checked_div(self.interval) {
-            None => self.due = 0,
+            // Without an interval it was the only time.
+            None => {
+                self.due = 0;
+                1
+            }
             Some(missed) => {
-                self.overrun = u32::try_from(missed)
-                    .unwrap_or(i32::MAX as u32)
-                    .min(i32::MAX as u32);
                 self.due += (missed + 1) * self.interval;
+                missed + 1
             }
         }
-        true
+    }
+    /// Whether it is due; sets the next time, and counts what was missed.
+    fn expire(&mut self, now: u64) -> bool {
+        let expiries = self.expiries(now);
+        if let Some(missed) = expiries.checked_sub(1) {
+            self.overrun = missed.min(i32::MAX as u64) as u32;
+        }
+        expiries > 0
     }
 }
 
@@ -136,6 +159,7 @@ impl Timers {
         Self {
             intervals: [IDLE; 1],
             posix: Vec::new(),
+            wake_at: 0,
             keeper: None,
         }
     }
@@ -143,6 +167,7 @@ impl Timers {
     pub fn clear(&mut self) {
         self.intervals = [IDLE; 1];
         self.posix.clear();
+        self.wake_at = 0;
         self.keeper = None;
     }
     /// exec keeps the interval timer and drops the others.
@@ -195,19 +220,7 @@ impl Timers {
         now: u64,
         boot: u64,
     ) -> Result<Spec> {
-        let timer = self.timer(id)?;
-        let old = timer.spec(now);
-        let begin = if timer.clock == Clock::Wall { boot } else { 0 };
-        let spec = if absolute && spec.first != 0 {
-            Spec {
-                first: spec.first.saturating_sub(begin).saturating_sub(now).max(1),
-                ..spec
-            }
-        } else {
-            spec
-        };
-        timer.arm(spec, now);
-        Ok(old)
+        Ok(self.timer(id)?.set(spec, absolute, now, boot))
     }
     /// timer_gettime.
     pub fn get(&mut self, id: i32, now: u64) -> Result<Spec> {
@@ -230,8 +243,17 @@ impl Timers {
             .iter()
             .chain(posix)
             .map(|t| t.due)
+            .chain([self.wake_at])
             .filter(|&due| due != 0)
             .min()
+    }
+    /// Whether those who wait for a timer's file are to look again now.
+    fn take_wake(&mut self, now: u64) -> bool {
+        let woken = self.wake_at != 0 && self.wake_at <= now;
+        if woken {
+            self.wake_at = 0;
+        }
+        woken
     }
     /// The next expiry that is due at `now`.
     pub fn expire(&mut self, now: u64) -> Option<Expiry> {
@@ -265,6 +287,65 @@ impl Timers {
     }
 }
 
+/// A timer that is read as a file: timerfd_create(2).
+#[derive(Debug)]
+pub struct TimerFile {
+    timer: Timer,
+    expired: u64,
+}
+
+/// Wall time in nanoseconds when the monotonic clock began.
+fn boot() -> u64 {
+    port::kernel_info()
+        .boot_seconds
+        .saturating_mul(1_000_000_000)
+}
+
+impl TimerFile {
+    /// Not armed.
+    pub const fn new(clock: Clock) -> Self {
+        let timer = Timer {
+            clock,
+            notify: Notify::Nobody,
+            ..IDLE
+        };
+        Self { timer, expired: 0 }
+    }
+    /// Expiries that nobody has read, and when the next is due.
+    pub fn look(&mut self, now: u64) -> (u64, Option<u64>) {
+        self.expired = self.expired.saturating_add(self.timer.expiries(now));
+        (self.expired, Some(self.timer.due).filter(|&due| due != 0))
+    }
+    /// They have been read.
+    pub fn forget(&mut self) {
+        self.expired = 0;
+    }
+    /// Arms it; how it was.
+    pub fn set(&mut self, spec: Spec, absolute: bool) -> Spec {
+        let now = port::monotonic_ns();
+        self.look(now);
+        self.expired = 0;
+        self.timer.set(spec, absolute, now, boot())
+    }
+    /// How it is.
+    pub fn get(&mut self) -> Spec {
+        let now = port::monotonic_ns();
+        self.look(now);
+        self.timer.spec(now)
+    }
+}
+
+/// Has those who wait for `Source::Any` woken at monotonic time `due`.
+pub fn wake_at(due: u64) -> Result<()> {
+    {
+        let mut timers = PROCESS.timers.lock();
+        if timers.wake_at == 0 || due < timers.wake_at {
+            timers.wake_at = due;
+        }
+    }
+    wake_keeper()
+}
+
 /// Makes sure that the keeper runs and looks at the timers anew.
 pub fn wake_keeper() -> Result<()> {
     let keeper = {
@@ -288,7 +369,13 @@ pub fn wake_keeper() -> Result<()> {
 extern "C" fn keep(_: u64) {
     loop {
         let now = port::monotonic_ns();
-        let expiry = PROCESS.timers.lock().expire(now);
+        let (expiry, woken) = {
+            let mut timers = PROCESS.timers.lock();
+            (timers.expire(now), timers.take_wake(now))
+        };
+        if woken {
+            event::wake(|source| source == Source::Any);
+        }
         if let Some(expiry) = expiry {
             crate::sys::time::expire(&expiry);
             continue;
@@ -371,6 +458,23 @@ mod tests {
         timers.delete(id).unwrap();
         assert_eq!(timers.delete(id), Err(Error::EINVAL));
         assert_eq!(timers.get(-1, 0), Err(Error::EINVAL));
+    }
+
+    #[test]
+    fn a_file_counts_until_it_is_read() {
+        let mut file = TimerFile::new(Clock::Monotonic);
+        file.timer.arm(
+            Spec {
+                first: 10,
+                interval: 5,
+            },
+            100,
+        );
+        assert_eq!(file.look(109), (0, Some(110)));
+        assert_eq!(file.look(110), (1, Some(115)));
+        assert_eq!(file.look(126), (4, Some(130)));
+        file.forget();
+        assert_eq!(file.look(129), (0, Some(130)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use core::cell::Cell;
 use core::mem::offset_of;
 
 use k42_abi::dispatcher::{Entry, RegisterFrame, offset as page};
-use k42_abi::layout::{PAGE_SIZE, USER_TOP};
+use k42_abi::layout::{EMU_IMAGE, PAGE_SIZE, USER_TOP};
 use k42_abi::message::{MAX_SLOTS, SLOT_SIZE, fault_access, kernel_method};
 use k42_abi::{ProcessId, calls};
 
@@ -38,6 +38,7 @@ macro_rules! assembly {
 assembly! {
     CALL_SELECTOR = calls::SELECTOR >> 16;
     CALL_RETURN = calls::RETURN;
+    EMU_IMAGE_HIGH = EMU_IMAGE >> 32;
     K42_CALLS = calls::NAMES.len();
     PAGE_SIZE = PAGE_SIZE;
     SLOT_SIZE = SLOT_SIZE;

@@ -125,12 +125,13 @@ k42_vectors:
         mfspr 11, SPRG1
         blt .Lown_call
 
-        /* Linux call: on to the program's own library, unless the library made it by mistake. */
+        /* Linux call: on to the program's own library, unless the library made it by mistake: from its image or above.
+           (The vDSO, below, makes calls for programs.) */
         ld 10, PC_PAGE(11)
         ld 9, PAGE_DISABLED(10)
         mfsrr0 11
-        srdi 12, 11, 36
-        cmpldi 12, 0x3ff
+        srdi 12, 11, 32
+        cmpldi 12, EMU_IMAGE_HIGH
         bge .Llibrary_error
         cmpldi 9, 0
         bne .Llibrary_error

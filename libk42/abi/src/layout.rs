@@ -12,8 +12,7 @@ pub const PAGE_SIZE: usize = 4096;
 pub const PAGE_SHIFT: u32 = 12;
 /// First address above user space (64 TiB), on every translation scheme.
 pub const USER_TOP: u64 = 1 << 46;
-/// Start of the library area. A Linux system call from at or above this address is a bug of the
-/// library and becomes a trap; the program's own mappings stay below it.
+/// Start of the library area; the program's own mappings stay below it.
 pub const LIBRARY_BASE: u64 = 0x3ff0_0000_0000;
 /// The kernel information page, read-only in every process.
 pub const KERNEL_INFO: u64 = LIBRARY_BASE;
@@ -21,7 +20,8 @@ pub const KERNEL_INFO: u64 = LIBRARY_BASE;
 pub const TRACE: u64 = 0x3ff0_1000_0000;
 /// Pages with code that a program may call or return through (the vDSO).
 pub const VDSO: u64 = 0x3ff0_2000_0000;
-/// Where the image of linux-emu is linked and mapped.
+/// Where the image of linux-emu is linked and mapped. A Linux system call from at or above this address is a bug of
+/// the library and becomes a trap.
 pub const EMU_IMAGE: u64 = 0x3ff1_0000_0000;
 /// Private heap of the library, grows upwards.
 pub const EMU_HEAP: u64 = 0x3ff2_0000_0000;

@@ -184,6 +184,11 @@ fn record(thread: ThreadRef) -> Option<&'static Thread> {
     unsafe { thread.get().extension().cast::<Thread>().as_ref() }
 }
 
+/// The record of the running thread.
+pub fn running() -> Option<&'static Thread> {
+    record(k42_sched::current())
+}
+
 /// Puts the registers that the entry saved into the frame.
 fn collect(thread: &Thread, frame: &mut RegisterFrame) {
     let entry = &thread.entry;
@@ -293,14 +298,9 @@ pub fn trap(trap: &mut Trap<'_>) -> TrapAction {
     unsafe { *thread.frame.get() = *trap.frame };
     // The place of an argument serves for the way to the library; there is no call.
     thread.entry.arguments[0].store(trap.status as u64, Ordering::Relaxed);
-    let entry = if trap.frame.vector & !0xff == 0xc00 {
-        k42_emu_trapped_call
-    } else {
-        k42_emu_trapped
-    };
     TrapAction::Run {
         stack: thread.entry.stack.load(Ordering::Relaxed),
-        entry,
+        entry: k42_emu_trapped,
         argument: core::ptr::from_ref(thread) as u64,
     }
 }
@@ -314,21 +314,6 @@ extern "C" fn k42_emu_trapped(thread: u64) -> ! {
     thread.fault.set(Some(fault_of(frame, status)));
     thread.call_attention();
     leave(thread, Outcome::Frame)
-}
-
-/// A system call from the page of code that programs return through: the kernel does not reflect calls from up here.
-extern "C" fn k42_emu_trapped_call(thread: u64) -> ! {
-    // SAFETY: the hook passes a record.
-    let thread: &'static Thread = unsafe { &*(thread as *const Thread) };
-    // SAFETY: the thread's own frame.
-    let frame = unsafe { &mut *thread.frame.get() };
-    thread.entry.number.store(frame.gpr[0], Ordering::Relaxed);
-    thread.entry.r1.store(frame.gpr[1], Ordering::Relaxed);
-    for (place, register) in thread.entry.arguments.iter().zip(&frame.gpr[3..9]) {
-        place.store(*register, Ordering::Relaxed);
-    }
-    let outcome = full_call(thread);
-    leave(thread, outcome)
 }
 
 /// Makes a call that has all registers in the thread's frame.

@@ -217,7 +217,7 @@ fn map_segment(segment: &Segment, object: k42_abi::Handle, bias: u64) -> Result<
 }
 
 /// Auxiliary vector, without what points into the stack.
-fn auxiliary(target: &Target, bias: u64, interpreter_base: u64) -> Result<[(u64, u64); 18]> {
+fn auxiliary(target: &Target, bias: u64, interpreter_base: u64) -> Result<[(u64, u64); 19]> {
     let image = &target.program.image;
     let info = port::kernel_info();
     let ids = PROCESS.ids()?;
@@ -246,6 +246,7 @@ fn auxiliary(target: &Target, bias: u64, interpreter_base: u64) -> Result<[(u64,
         (at::GID, u64::from(ids.rgid)),
         (at::EGID, u64::from(ids.egid)),
         (at::SECURE, 0),
+        (at::SYSINFO_EHDR, k42_abi::layout::VDSO),
         (at::HWCAP, info.hwcap[0]),
         (at::HWCAP2, info.hwcap[1] & !HWCAP2_WITHOUT),
     ])

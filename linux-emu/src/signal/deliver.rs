@@ -11,6 +11,7 @@ use super::set::number::{SIGCONT, SIGKILL, SIGSEGV};
 use super::state::{Action, Verdict, flag, handler_mask};
 use super::{Info, SignalSet, code};
 use crate::error::{self, RESTART, RESTART_ALWAYS, RESTART_BLOCK};
+use crate::event::{self, Source};
 use crate::port::{self, FpState};
 use crate::process::{PROCESS, SERVER};
 use crate::thread::{self, Thread};
@@ -55,6 +56,7 @@ pub fn to_thread(thread: &Thread, info: Info) {
     thread.call_attention();
     thread.wake();
     port::disturb(thread.forever());
+    wake_readers();
 }
 
 /// A signal for the process, from itself.
@@ -74,6 +76,7 @@ pub fn to_process(info: Info) {
             thread.wake();
             port::disturb(thread);
         }
+        wake_readers();
     }
 }
 
@@ -118,6 +121,48 @@ fn next(thread: &Thread) -> Option<Info> {
     let wanted = SignalSet(u64::MAX).without(thread.blocked());
     let own = thread.pending.lock().take(wanted);
     own.or_else(|| PROCESS.signals.lock().shared.take(wanted))
+}
+
+/// Takes a signal that is in `wanted`, blocked or not.
+pub fn take(thread: &Thread, wanted: SignalSet) -> Option<Info> {
+    fetch();
+    let own = thread.pending.lock().take(wanted);
+    own.or_else(|| PROCESS.signals.lock().shared.take(wanted))
+}
+
+/// Looks at what has called for the attention of a thread that waits: whether it has to leave its call for it. Messages
+/// about signals that are blocked, or are another thread's, are no reason.
+pub fn must_leave(thread: &Thread) -> bool {
+    if !thread.has_attention() {
+        return false;
+    }
+    // What comes after this look calls anew.
+    thread.entry.attention.store(0, Ordering::Release);
+    let mut leaves = PROCESS.ending.load(Ordering::Acquire) != 0
+        || thread.leaving.load(Ordering::Acquire)
+        || thread.fault.get().is_some();
+    if !leaves && !is_borrowed() {
+        fetch();
+        let own = thread.pending.lock().set();
+        let all = own.with(PROCESS.signals.lock().shared.set());
+        leaves = !all.without(thread.blocked()).is_empty();
+    }
+    if leaves {
+        thread.call_attention();
+    }
+    leaves
+}
+
+/// Whether a child runs in the process; its parent's signals are left alone meanwhile.
+fn is_borrowed() -> bool {
+    PROCESS.special.load(Ordering::Relaxed) && crate::vfork::is_borrowed()
+}
+
+/// Wakes those who may wait for signals by a file.
+fn wake_readers() {
+    if PROCESS.signal_files.load(Ordering::Acquire) {
+        event::wake(|source| source == Source::Any);
+    }
 }
 
 /// Signals that wait for `thread`, blocked ones included.
@@ -173,7 +218,7 @@ pub fn settle_and_deliver(thread: &Thread, frame: &mut RegisterFrame, outcome: O
         if PROCESS.ending.load(Ordering::Acquire) != 0 || thread.leaving.load(Ordering::Acquire) {
             crate::sys::process::end_thread(thread);
         }
-        let borrowed = PROCESS.special.load(Ordering::Relaxed) && crate::vfork::is_borrowed();
+        let borrowed = is_borrowed();
         if !borrowed {
             fetch();
         }

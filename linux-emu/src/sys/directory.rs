@@ -395,6 +395,8 @@ fn describe(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
     let kind = match (&file.backing, file.kind) {
         (Backing::Epoll(_), _) => "anon_inode:[eventpoll]",
         (Backing::Counter(_), _) => "anon_inode:[eventfd]",
+        (Backing::Timer(_), _) => "anon_inode:[timerfd]",
+        (Backing::Signals(_), _) => "anon_inode:[signalfd]",
         (_, FileKind::Pipe) => {
             let inode = file
                 .client()

@@ -69,10 +69,7 @@ fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64)
         }
         (Backing::Server, FileKind::Directory) => return Err(Error::EISDIR),
         (Backing::Server, _) => {}
-        (Backing::Counter(counter), _) => {
-            return super::poll::read_counter(thread, file, counter, to, count);
-        }
-        (Backing::Epoll(_), _) => return Err(Error::EINVAL),
+        _ => return super::event_file::read(thread, file, to, count),
     }
     if count == 0 {
         return Ok(0);
@@ -178,10 +175,7 @@ fn write_at(
             };
         }
         (Backing::Server, _) => {}
-        (Backing::Counter(counter), _) => {
-            return super::poll::write_counter(thread, file, counter, from, count);
-        }
-        (Backing::Epoll(_), _) => return Err(Error::EINVAL),
+        _ => return super::event_file::write(thread, file, from, count),
     }
     if count == 0 {
         return Ok(0);

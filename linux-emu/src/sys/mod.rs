@@ -3,6 +3,7 @@
 
 pub mod descriptor;
 pub mod directory;
+pub mod event_file;
 pub mod identity;
 pub mod io;
 pub mod memory;

@@ -1,4 +1,4 @@
-//! Waiting for files: poll, select, epoll, and the event counter.
+//! Waiting for files: poll, select, epoll.
 //!
 //! Each pass asks every file's server, which notes that we want to hear (READY) if there is nothing to report.
 //! Then the thread blocks until anything arrives, and asks again.
@@ -8,7 +8,7 @@ use super::time::{get_timespec, get_timeval, put_timespec};
 use crate::epoll::{Epoll, Interest};
 use crate::error::{RESTART, RESTART_BLOCK, RESTART_NO_HANDLER};
 use crate::event::{self, Source};
-use crate::file::{self, Backing, Counter, FileRef, OpenFile, flag};
+use crate::file::{self, Backing, FileRef, OpenFile, flag};
 use crate::port;
 use crate::process::PROCESS;
 use crate::signal::SignalSet;
@@ -29,20 +29,8 @@ pub fn readiness(file: &OpenFile, events: u32, notify: bool) -> u32 {
                 0
             }
         }
-        (Backing::Counter(counter), _) => {
-            let value = counter.lock().value;
-            let readable = if value > 0 {
-                bits::IN | bits::RDNORM
-            } else {
-                0
-            };
-            events
-                & (readable
-                    | if value < u64::MAX - 1 {
-                        bits::OUT | bits::WRNORM
-                    } else {
-                        0
-                    })
+        (Backing::Counter(_) | Backing::Timer(_) | Backing::Signals(_), _) => {
+            events & super::event_file::readiness(file, notify)
         }
         (Backing::Server, FileKind::Pipe | FileKind::Terminal | FileKind::Device) => {
             let asked = events | bits::ERR | bits::HUP;
@@ -466,87 +454,4 @@ pub fn epoll_pwait2(
     with_mask(thread, mask, User::NULL, deadline, || {
         epoll_until(thread, epoll.0, events.0, most.0, deadline)
     })
-}
-
-/// eventfd2(2).
-pub fn eventfd2(_: &Thread, initial: Flags, flags: Flags) -> Result<u64> {
-    const EFD_SEMAPHORE: u32 = 1;
-    if flags.0 & !(EFD_SEMAPHORE | flag::O_CLOEXEC | flag::O_NONBLOCK) != 0 {
-        return Err(Error::EINVAL);
-    }
-    let counter = Counter {
-        value: u64::from(initial.0),
-        semaphore: flags.0 & EFD_SEMAPHORE != 0,
-    };
-    let file = OpenFile::local(
-        Backing::Counter(port::Lock::new(counter)),
-        flag::O_RDWR | flags.0 & flag::O_NONBLOCK,
-    );
-    PROCESS
-        .add_file(file::share(file)?, flags.0 & flag::O_CLOEXEC != 0)
-        .map(|fd| fd as u64)
-}
-
-/// eventfd(2).
-pub fn eventfd(thread: &Thread, initial: Flags) -> Result<u64> {
-    eventfd2(thread, initial, Flags(0))
-}
-
-/// read(2) of an event counter.
-pub fn read_counter(
-    thread: &Thread,
-    file: &FileRef,
-    counter: &port::Lock<Counter>,
-    to: User,
-    count: usize,
-) -> Result<usize> {
-    if count < 8 {
-        return Err(Error::EINVAL);
-    }
-    let value = event::blocking(thread, Source::Any, file.non_blocking(), || {
-        let mut counter = counter.lock();
-        match counter.value {
-            0 => Err(Error::WOULD_BLOCK),
-            value if counter.semaphore => {
-                counter.value = value - 1;
-                Ok(1)
-            }
-            value => {
-                counter.value = 0;
-                Ok(value)
-            }
-        }
-    })?;
-    event::wake(|source| source == Source::Any);
-    user::put_u64(to, value)?;
-    Ok(8)
-}
-
-/// write(2) to an event counter.
-pub fn write_counter(
-    thread: &Thread,
-    file: &FileRef,
-    counter: &port::Lock<Counter>,
-    from: User,
-    count: usize,
-) -> Result<usize> {
-    if count < 8 {
-        return Err(Error::EINVAL);
-    }
-    let more = user::get_u64(from)?;
-    if more == u64::MAX {
-        return Err(Error::EINVAL);
-    }
-    event::blocking(thread, Source::Any, file.non_blocking(), || {
-        let mut counter = counter.lock();
-        match counter.value.checked_add(more) {
-            Some(sum) if sum < u64::MAX => {
-                counter.value = sum;
-                Ok(())
-            }
-            _ => Err(Error::WOULD_BLOCK),
-        }
-    })?;
-    event::wake(|source| source == Source::Any);
-    Ok(8)
 }

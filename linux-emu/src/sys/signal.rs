@@ -195,6 +195,33 @@ fn wait_for_signal(thread: &Thread) -> Result<u64> {
     }
 }
 
+/// Takes one of the signals `wanted`, and waits for it until `deadline` (a timebase value; ETIMEDOUT). `interrupted` is
+/// the error if another signal is to be delivered.
+pub fn wait_for_one(
+    thread: &Thread,
+    wanted: SignalSet,
+    deadline: Option<u64>,
+    interrupted: Error,
+) -> Result<Info> {
+    // While it waits, the signals wanted are not blocked for those who send, so that they wake it.
+    thread.wanted.store(wanted.0, Ordering::Release);
+    let taken = loop {
+        let since = event::seen();
+        if let Some(found) = deliver::take(thread, wanted) {
+            break Ok(found);
+        }
+        match event::wait(thread, Source::Nothing, since, deadline) {
+            Ok(()) => {}
+            Err(Error::ETIMEDOUT) => break Err(Error::ETIMEDOUT),
+            Err(_) => break deliver::take(thread, wanted).ok_or(interrupted),
+        }
+    };
+    thread.wanted.store(0, Ordering::Release);
+    // What was put aside meanwhile is looked at on the way out.
+    thread.call_attention();
+    taken
+}
+
 /// rt_sigtimedwait(2).
 pub fn rt_sigtimedwait(
     thread: &Thread,
@@ -210,37 +237,10 @@ pub fn rt_sigtimedwait(
     } else {
         Some(port::after_ns(super::time::get_timespec(timeout.0)?))
     };
-    // While it waits, the signals wanted are not blocked for those who send, so that they wake it.
-    let blocked = thread.blocked();
-    thread.wanted.store(wanted.0, Ordering::Release);
-    let taken = loop {
-        deliver::fetch();
-        let own = thread.pending.lock().take(wanted);
-        if let Some(found) = own.or_else(|| PROCESS.signals.lock().shared.take(wanted)) {
-            break Ok(found);
-        }
-        let others = SignalSet(u64::MAX).without(blocked).without(wanted);
-        let waiting = thread
-            .pending
-            .lock()
-            .set()
-            .with(PROCESS.signals.lock().shared.set());
-        if !waiting.and(others).is_empty() {
-            break Err(Error::EINTR);
-        }
-        thread.entry.attention.store(0, Ordering::Release);
-        if PROCESS.fetch_signals.load(Ordering::Acquire) {
-            continue;
-        }
-        match event::wait(thread, Source::Nothing, event::seen(), deadline) {
-            Err(Error::ETIMEDOUT) => break Err(Error::EAGAIN),
-            _ => continue,
-        }
+    let found = match wait_for_one(thread, wanted, deadline, Error::EINTR) {
+        Err(Error::ETIMEDOUT) => return Err(Error::EAGAIN),
+        other => other?,
     };
-    thread.wanted.store(0, Ordering::Release);
-    // What was put aside meanwhile is looked at on the way out.
-    thread.call_attention();
-    let found = taken?;
     if !info.0.is_null() {
         let mut bytes = [0; frame::INFO_BYTES];
         frame::put_info(&mut bytes, &found);

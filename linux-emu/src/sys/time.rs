@@ -269,13 +269,38 @@ pub fn getitimer(_: &Thread, which: Int, current: Out) -> Result<u64> {
     put_interval(current.0, now)
 }
 
+/// The clock of a timer. EINVAL for clocks without alarms; those that wake a sleeping machine are root's.
+pub fn alarm_clock(id: i32) -> Result<Clock> {
+    if matches!(id, clock::REALTIME_ALARM | clock::BOOTTIME_ALARM) {
+        PROCESS.require_root()?;
+    }
+    match id {
+        clock::REALTIME | clock::REALTIME_ALARM => Ok(Clock::Wall),
+        clock::MONOTONIC | clock::BOOTTIME | clock::BOOTTIME_ALARM => Ok(Clock::Monotonic),
+        _ => Err(Error::EINVAL),
+    }
+}
+
+/// Reads a `struct itimerspec`.
+pub fn get_timer_spec(at: User) -> Result<Spec> {
+    Ok(Spec {
+        interval: get_timespec(at)?,
+        first: get_timespec(at.add(16))?,
+    })
+}
+
+/// Writes one.
+pub fn put_timer_spec(at: User, spec: Spec) -> Result<()> {
+    put_timespec(at, spec.interval)?;
+    put_timespec(at.add(16), spec.first)
+}
+
 /// timer_create(2).
 pub fn timer_create(_: &Thread, id: Int, event: In, timer: Out) -> Result<u64> {
     let clock = match id.0 {
-        id if is_wall(id) => Clock::Wall,
-        clock::MONOTONIC | clock::BOOTTIME => Clock::Monotonic,
         clock::PROCESS_CPU | clock::THREAD_CPU => return Err(Error::EOPNOTSUPP),
-        _ => return Err(Error::EINVAL),
+        clock::TAI => Clock::Wall,
+        id => alarm_clock(id)?,
     };
     let (mut notify, mut value) = (Notify::Process { signal: 14 }, None);
     if !event.0.is_null() {
@@ -307,10 +332,7 @@ pub fn timer_create(_: &Thread, id: Int, event: In, timer: Out) -> Result<u64> {
 
 /// timer_settime(2).
 pub fn timer_settime(_: &Thread, timer: Int, flags: Flags, new: In, old: Out) -> Result<u64> {
-    let spec = Spec {
-        interval: get_timespec(new.0)?,
-        first: get_timespec(new.0.add(16))?,
-    };
+    let spec = get_timer_spec(new.0)?;
     let absolute = flags.0 & 1 != 0;
     let boot = port::kernel_info().boot_seconds.saturating_mul(SECOND);
     let before = PROCESS
@@ -321,15 +343,13 @@ pub fn timer_settime(_: &Thread, timer: Int, flags: Flags, new: In, old: Out) ->
     if old.0.is_null() {
         return Ok(0);
     }
-    put_timespec(old.0, before.interval)?;
-    put_timespec(old.0.add(16), before.first).map(|()| 0)
+    put_timer_spec(old.0, before).map(|()| 0)
 }
 
 /// timer_gettime(2).
 pub fn timer_gettime(_: &Thread, timer: Int, current: Out) -> Result<u64> {
     let now = PROCESS.timers.lock().get(timer.0, port::monotonic_ns())?;
-    put_timespec(current.0, now.interval)?;
-    put_timespec(current.0.add(16), now.first).map(|()| 0)
+    put_timer_spec(current.0, now).map(|()| 0)
 }
 
 /// timer_getoverrun(2).

@@ -105,6 +105,9 @@ pub trait Environment: MemoryCalls + Servers + Notify + Kernel + Send + Sync {
     /// Calls `Server::start_first` soon, outside any call: both servers that the first process needs are there now.
     fn start_first_soon(&self);
 
+    /// Calls `Server::check_processor_limits` soon, and again when that asks for it.
+    fn watch_processor_limits(&self);
+
     /// Nanoseconds in `ticks` of the timebase.
     fn nanoseconds(&self, ticks: u64) -> u64 {
         let hz = self.ticks_per_second().max(1);

@@ -1,5 +1,6 @@
 //! Groups, sessions, credentials, limits and priorities: the calls by which processes arrange themselves.
 
+use crate::linux::resource::{CPU, INFINITY};
 use crate::linux::{priority, signal};
 use crate::record::{ProcessRef, Record};
 use crate::server::{Server, object_error};
@@ -190,7 +191,11 @@ impl Server {
             return Err(Error::EPERM);
         }
         if set {
-            target.set_limit(resource, soft, hard, me.privileged())
+            let old = target.set_limit(resource, soft, hard, me.privileged())?;
+            if resource == CPU as u32 && soft != INFINITY {
+                self.env.watch_processor_limits();
+            }
+            Ok(old)
         } else {
             target.limits().get(resource)
         }

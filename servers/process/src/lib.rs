@@ -33,6 +33,7 @@ pub mod linux;
 pub mod load;
 pub mod pending;
 pub mod pids;
+pub mod processor;
 pub mod procfs;
 pub mod record;
 pub mod root;

@@ -14,6 +14,7 @@ pub mod signal {
     pub const TTIN: u32 = 21;
     pub const TTOU: u32 = 22;
     pub const URG: u32 = 23;
+    pub const XCPU: u32 = 24;
     pub const WINCH: u32 = 28;
     /// First real-time signal.
     pub const REAL_TIME: u32 = 32;
@@ -67,6 +68,7 @@ pub mod wait {
 /// Resources of getrlimit(2).
 pub mod resource {
     #![allow(missing_docs, reason = "Linux's names without RLIMIT_")]
+    pub const CPU: usize = 0;
     pub const STACK: usize = 3;
     pub const CORE: usize = 4;
     pub const NPROC: usize = 6;

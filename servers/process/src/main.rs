@@ -5,7 +5,7 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use k42_abi::info::Count;
 use k42_abi::rights::class;
 use k42_abi::{CommId, Error};
@@ -18,6 +18,7 @@ use k42_object::{Config, System};
 use k42_process::env::{Environment, Kernel, MemoryCalls, Notify, Servers, Statistics};
 use k42_process::{Root, Server};
 use k42_rt::{AsyncEvent, Start, log, sys};
+use k42_sched::ThreadRef;
 use k42_sync::Once;
 
 k42_rt::entry!(main, heap = 2 << 20);
@@ -59,6 +60,26 @@ extern "C" fn start_first(_: u64) {
     if let Err(error) = server.start_first() {
         log::error!("the first process cannot be started: {error}");
         sys::power_off(1);
+    }
+}
+
+/// Who looks after RLIMIT_CPU: a thread that sleeps as long as no process has such a limit.
+static WATCHER: Once<ThreadRef> = Once::new();
+
+extern "C" fn watch(_: u64) {
+    WATCHER.call_once(k42_sched::current);
+    loop {
+        let next = SERVER
+            .get()
+            .and_then(|server| server.check_processor_limits());
+        match next {
+            Some(wait) => {
+                let hz = k42_rt::info().timebase_hz;
+                let ticks = wait / 1_000_000_000 * hz + wait % 1_000_000_000 * hz / 1_000_000_000;
+                k42_sched::block_until(k42_sched::now() + ticks);
+            }
+            None => k42_sched::block(),
+        }
     }
 }
 
@@ -199,6 +220,17 @@ impl Kernel for Machine {
 }
 
 impl Environment for Machine {
+    fn watch_processor_limits(&self) {
+        static STARTED: AtomicBool = AtomicBool::new(false);
+        if let Some(watcher) = WATCHER.get() {
+            k42_sched::unblock(*watcher);
+        } else if !STARTED.swap(true, Ordering::AcqRel)
+            && let Err(error) = k42_sched::spawn(watch, 0)
+        {
+            STARTED.store(false, Ordering::Release);
+            log::error!("no thread for RLIMIT_CPU: {error}");
+        }
+    }
     fn start_first_soon(&self) {
         if let Err(error) = k42_sched::spawn(start_first, 0) {
             log::error!("no thread for the first process: {error}");

@@ -203,6 +203,7 @@ impl Server {
         {
             return Err(Error::EAGAIN);
         }
+        let is_limited = heritage.limits.soft(resource::CPU) != resource::INFINITY;
         let pid = self.pids.take()?;
         let child = self.fork_into(caller, vp, pid, parent.pid(), heritage);
         let (child, space, group, since) = match child {
@@ -228,6 +229,9 @@ impl Server {
                 self.release(&guard, child.process);
             }
             return Err(error);
+        }
+        if is_limited {
+            self.env.watch_processor_limits();
         }
         events::process::fork::<User>(parent.pid() as u64, pid as u64);
         if let Some(info) = missed {

@@ -34,6 +34,8 @@ pub struct State {
     pub cpu: u32,
     pub now: u64,
     next: u16,
+    /// RLIMIT_CPU is looked after.
+    pub watching: bool,
 }
 
 #[derive(Clone, Default)]
@@ -257,6 +259,9 @@ impl Kernel for Mock {
 }
 
 impl Environment for Mock {
+    fn watch_processor_limits(&self) {
+        self.state().watching = true;
+    }
     fn start_first_soon(&self) {
         self.state().first_soon = true;
     }
