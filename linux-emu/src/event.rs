@@ -115,7 +115,7 @@ pub fn blocking<R>(
 /// An asynchronous message has arrived: its sender and words. Runs in an upcall: atomics only.
 pub fn arrived(sender: ProcessId, words: &[u64]) {
     match words.first().copied().unwrap_or(0) {
-        event::SIGNAL => crate::signal::deliver::arrived(),
+        event::SIGNAL => deliver::arrived(),
         event::CHILD => wake(|source| source == Source::Child),
         event::READY => {
             let handle = Handle(words.get(1).copied().unwrap_or(0));
@@ -129,7 +129,7 @@ pub fn arrived(sender: ProcessId, words: &[u64]) {
 /// Messages were lost: everything may have changed. Runs in an upcall.
 pub fn overflow() {
     PROCESS.mounts_changed.store(true, Ordering::Release);
-    crate::signal::deliver::arrived();
+    deliver::arrived();
     wake(|source| source != Source::Nothing);
 }
 

@@ -120,6 +120,15 @@ impl<T: Clone> FdTable<T> {
             .map(|old| old.file))
     }
 
+    /// Numbers, files, and whether they are closed by exec.
+    pub fn numbered(&self) -> impl Iterator<Item = (i32, &T, bool)> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(fd, entry)| {
+            let entry = entry.as_ref()?;
+            Some((fd as i32, &entry.file, entry.close_on_exec))
+        })
+    }
+
     /// Takes `fd` out.
     pub fn remove(&mut self, fd: i32) -> Result<T> {
         self.get(fd)?;

@@ -7,19 +7,21 @@
 
 use crate::arch::entry;
 use crate::event;
-use crate::exec::load;
 use crate::exec::stack::Strings;
+use crate::exec::{load, renew};
 use crate::file::{FileRef, flag};
 use crate::heap;
 use crate::port;
 use crate::process::{MEMORY, PROCESS};
+use crate::signal::set::number::SIGKILL;
 use crate::sys::path::open_path;
 use crate::thread::{Thread, big_buffer};
 use crate::walk::AT_FDCWD;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
-use k42_abi::{CommId, Error, Result};
+use k42_abi::{CommId, Error, Handle, ProcessId, Result};
+use k42_api::process::start_words;
 use k42_sched::{AsyncEvent, Config, Hooks, Page, ThreadConfig};
 
 core::arch::global_asm!(
@@ -57,8 +59,8 @@ const BOOT_STACK: usize = 16 << 10;
 /// Bytes of a thread's library stack.
 pub const THREAD_STACK: usize = 64 << 10;
 
-/// First words of the page at START: pid and parent's pid.
-static PID: AtomicU64 = AtomicU64::new(1);
+/// First words of the page at START: pid, and what the process server says beside it (see `process::start_words`).
+static WORDS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 fn say(text: core::fmt::Arguments<'_>) {
     let mut line = crate::strace::Line::new();
@@ -69,7 +71,9 @@ fn say(text: core::fmt::Arguments<'_>) {
 #[unsafe(no_mangle)]
 extern "C" fn k42_emu_start(_: u64, page: &'static Page, toc: u64) -> ! {
     page.soft_interrupts.swap(0, Ordering::Acquire);
-    PID.store(page.library[0].load(Ordering::Relaxed), Ordering::Relaxed);
+    for (word, given) in WORDS.iter().zip(&page.library) {
+        word.store(given.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
     // SAFETY: the first thing that happens in this process; there is no thread yet.
     unsafe {
         heap::init();
@@ -115,22 +119,32 @@ fn on_event(event: AsyncEvent) {
 }
 
 extern "C" fn first_thread(_: u64) {
-    let pid = PID.load(Ordering::Relaxed) as i32;
+    let [pid, request, handle, what] = WORDS.each_ref().map(|word| word.load(Ordering::Relaxed));
+    let (pid, renewed) = (
+        pid as i32,
+        what & u64::from(u32::MAX) == start_words::RENEWED,
+    );
     PROCESS.pid.store(pid, Ordering::Relaxed);
     PROCESS.next_tid.store(pid, Ordering::Relaxed);
     let result = Thread::new(pid).and_then(|thread| {
         entry::prepare(thread, k42_sched::fatal::stack_pointer());
         // SAFETY: the area lies in the record, which is never freed, and is the scheduler's from now on.
         unsafe { k42_sched::fp::attach(thread.vector_area.get()) };
-        begin(thread).map(|()| thread)
+        if renewed {
+            let server = ProcessId((what >> 32) as u32);
+            renew::take_over(thread, request, server, Handle(handle))?;
+        } else {
+            begin(thread)?;
+        }
+        Ok(thread)
     });
     match result {
         Ok(thread) => entry::leave(thread, crate::signal::deliver::Outcome::Frame),
         Err(error) => {
             say(format_args!(
-                "linux-emu: the first program cannot be started: {error}"
+                "linux-emu: the program cannot be started: {error}"
             ));
-            crate::sys::process::end_process(127 << 8)
+            crate::sys::process::end_process(if renewed { SIGKILL } else { 127 << 8 })
         }
     }
 }

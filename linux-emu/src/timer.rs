@@ -311,6 +311,26 @@ impl TimerFile {
         };
         Self { timer, expired: 0 }
     }
+    /// As words, for a library that goes on with it.
+    pub fn to_words(&self) -> [u64; 4] {
+        let Timer {
+            clock,
+            due,
+            interval,
+            ..
+        } = self.timer;
+        [u64::from(clock == Clock::Wall), due, interval, self.expired]
+    }
+    /// From such words.
+    pub fn from_words([clock, due, interval, expired]: [u64; 4]) -> Self {
+        let mut file = Self::new(if clock == 0 {
+            Clock::Monotonic
+        } else {
+            Clock::Wall
+        });
+        (file.timer.due, file.timer.interval, file.expired) = (due, interval, expired);
+        file
+    }
     /// Expiries that nobody has read, and when the next is due.
     pub fn look(&mut self, now: u64) -> (u64, Option<u64>) {
         self.expired = self.expired.saturating_add(self.timer.expiries(now));

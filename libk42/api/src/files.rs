@@ -459,4 +459,8 @@ pub trait OpenFile {
     /// Whether this is the same object as `other` of the caller's handles on this server (kcmp-like; for fork and lock bookkeeping).
     #[method(17)]
     fn same(&self, caller: &Caller, other: Handle) -> Result<bool>;
+    /// The caller is about to execute the program in this file: whether it becomes somebody else by that, by the file's
+    /// set-id bits, and so has to ask for `Process::renew`. EACCES.
+    #[method(22)]
+    fn execute(&self, caller: &Caller) -> Result<bool>;
 }

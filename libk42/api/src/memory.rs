@@ -253,4 +253,7 @@ pub trait Memory {
     /// Unmaps what `map_boot_member` gave and frees its frames where they hold nothing else.
     #[method(38)]
     fn release_boot_member(&self, caller: &Caller, name: &str) -> Result<()>;
+    /// As `create_space`, with a copy of `parent`'s program beside the fresh library. For the process server only.
+    #[method(39)]
+    fn renew_space(&self, caller: &Caller, parent: ProcessId, cpu: u32) -> Result<ProcessId>;
 }

@@ -1,7 +1,7 @@
 //! The process server: Linux processes, their tree, groups, sessions, signals and credentials.
 
 use crate::lifecycle::Credentials;
-use k42_ipc::{Caller, OutBuf, ProcessId, Result, interface, wire_struct};
+use k42_ipc::{Caller, Handle, OutBuf, ProcessId, Result, interface, wire_struct};
 
 wire_struct! {
     /// Who a Linux process is.
@@ -109,6 +109,16 @@ pub mod id_call {
     pub const SETRESGID: u32 = 5;
     pub const SETFSUID: u32 = 6;
     pub const SETFSGID: u32 = 7;
+}
+
+/// The last of the words with which a library starts: what for, in the low half.
+pub mod start_words {
+    /// As a copy of another process.
+    pub const FORKED: u64 = 0;
+    /// As the first process.
+    pub const FIRST: u64 = 1;
+    /// After `renew`; the high half is the server of the program's handle.
+    pub const RENEWED: u64 = 2;
 }
 
 /// Value of a `u32` id argument that means "leave it".
@@ -236,6 +246,11 @@ pub trait Process {
     /// umask is the library's own; this tells it for /proc only. prctl's PR_SET_NAME, PDEATHSIG.
     #[method(25)]
     fn set_option(&self, caller: &Caller, option: u32, value: u64) -> Result<u64>;
+    /// The caller executes the program that a file server has spoken of by `offer_program`: it gets those ids, and an
+    /// address space with a fresh library and a copy of the program's memory. The library starts with the words pid,
+    /// `request`, handle of the program, [`start_words`]. Never replies when it succeeds. EPERM without an offer.
+    #[method(26)]
+    fn renew(&self, caller: &Caller, request: u64) -> Result<()>;
 
     /// For servers: who `process` is.
     #[method(40)]
@@ -263,4 +278,15 @@ pub trait Process {
     /// For the console server: session `sid` has the terminal with device number `device` (0 = none), shown in /proc.
     #[method(46)]
     fn set_terminal(&self, caller: &Caller, sid: i32, device: u64) -> Result<()>;
+    /// For file servers: `process` is about to execute the program behind `handle`, whose set-id bits name these effective
+    /// ids ([`KEEP_ID`] = none). Whether that changes anything.
+    #[method(47)]
+    fn offer_program(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        handle: Handle,
+        uid: u32,
+        gid: u32,
+    ) -> Result<bool>;
 }

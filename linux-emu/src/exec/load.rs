@@ -5,6 +5,7 @@
 //! there on a failure ends the process, as on Linux.
 
 use super::elf::{self, HEADER_BYTES, HeaderBuffer, Image, PAGE, Segment};
+use super::renew;
 use super::script;
 use super::stack::{self, Contents, MOST_STRING, Strings, at};
 use crate::file::{FileRef, flag};
@@ -23,6 +24,7 @@ use k42_abi::dispatcher::RegisterFrame;
 use k42_abi::{Error, ProcessId, Result};
 use k42_api::files::{FileKind, path_flag};
 use k42_api::memory::MapOptions;
+use k42_api::process::Ids;
 
 /// Where position-independent programs go (Linux's ELF_ET_DYN_BASE on ppc64).
 const PROGRAM_BASE: u64 = 0x1_0000_0000;
@@ -36,17 +38,19 @@ const STACK_BYTES: u64 = 128 << 10;
 const X_OK: u32 = 1;
 
 /// A program to be loaded: its open file and what its headers say.
-struct Program {
+pub struct Program {
     file: FileRef,
     image: Image,
 }
 
 /// What execve was asked to run, scripts resolved.
-struct Target {
+pub struct Target {
     program: Program,
     interpreter: Option<Program>,
-    arguments: Strings,
-    path: Vec<u8>,
+    /// Arguments.
+    pub arguments: Strings,
+    /// Path of the program as it was given.
+    pub path: Vec<u8>,
 }
 
 /// Reads the list of strings that a program passes.
@@ -245,11 +249,16 @@ fn auxiliary(target: &Target, bias: u64, interpreter_base: u64) -> Result<[(u64,
         (at::EUID, u64::from(ids.euid)),
         (at::GID, u64::from(ids.rgid)),
         (at::EGID, u64::from(ids.egid)),
-        (at::SECURE, 0),
+        (at::SECURE, u64::from(is_secure(&ids))),
         (at::SYSINFO_EHDR, k42_abi::layout::VDSO),
         (at::HWCAP, info.hwcap[0]),
         (at::HWCAP2, info.hwcap[1] & !HWCAP2_WITHOUT),
     ])
+}
+
+/// Whether the program has rights that whoever executes it has not: AT_SECURE.
+fn is_secure(ids: &Ids) -> bool {
+    ids.euid != ids.ruid || ids.egid != ids.rgid
 }
 
 /// Registers of a new program: all zero but stack and entry.
@@ -303,10 +312,39 @@ pub fn execute(
     }
     // From here on there is no error: a child that borrows its parent's memory gets its own.
     crate::vfork::make_real(thread)?;
+    if renew::is_needed(&target.program.file)? {
+        return renew::hand_over(thread, &target, environment);
+    }
     super::super::sys::task::leave_other_threads(thread)?;
     super::super::sys::task::release(thread);
-    // No way back from here.
-    if let Err(error) = replace(thread, &target, environment) {
+    finish(thread, &target, environment);
+    Ok(())
+}
+
+/// Loads the program that `file` is, in a process that has none yet.
+pub fn execute_file(
+    thread: &Thread,
+    file: FileRef,
+    path: Vec<u8>,
+    arguments: Strings,
+    environment: &Strings,
+) -> Result<()> {
+    let (buffer, length) = head(thread, &file)?;
+    let image = elf::parse(&buffer, length)?;
+    let interpreter = interpreter(thread, &file, &image)?;
+    let target = Target {
+        program: Program { file, image },
+        interpreter,
+        arguments,
+        path,
+    };
+    finish(thread, &target, environment);
+    Ok(())
+}
+
+/// Puts the new program in place. There is no way back: it ends the process if it fails.
+fn finish(thread: &Thread, target: &Target, environment: &Strings) {
+    if let Err(error) = replace(thread, target, environment) {
         let mut line = crate::strace::Line::new();
         let _ = core::fmt::Write::write_fmt(
             &mut line,
@@ -315,7 +353,6 @@ pub fn execute(
         port::log(line.finish());
         crate::sys::process::end_process(SIGKILL);
     }
-    Ok(())
 }
 
 fn replace(thread: &Thread, target: &Target, environment: &Strings) -> Result<()> {
@@ -383,9 +420,14 @@ fn settle(thread: &Thread, target: &Target, environment: &Strings) -> Result<()>
     thread.restart.set(Restart::None);
     thread.robust.set((0, 0));
     thread.tid.store(PROCESS.pid(), Ordering::Relaxed);
+    // The saved ids follow the effective ones, here as at the process server.
+    if let Some(ids) = &mut *PROCESS.ids.lock() {
+        (ids.suid, ids.fsuid, ids.sgid, ids.fsgid) = (ids.euid, ids.euid, ids.egid, ids.egid);
+    }
     let trace = environment
         .iter()
-        .any(|variable| variable == b"K42_STRACE=1");
+        .any(|variable| variable == b"K42_STRACE=1")
+        && !PROCESS.ids().is_ok_and(|ids| is_secure(&ids));
     PROCESS.trace.store(trace, Ordering::Relaxed);
     crate::vfork::update_special();
     let name = target

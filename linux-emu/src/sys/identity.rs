@@ -177,6 +177,17 @@ fn limit(pid: i32, resource: u32, new: Option<[u64; 2]>) -> Result<[u64; 2]> {
     Ok(old)
 }
 
+/// Takes the limits that the library keeps from the process server: in a process that has just got a new library.
+pub fn take_limits() -> Result<()> {
+    let [size, _] = SERVER.limit(0, RLIMIT_FSIZE, false, 0, 0)?;
+    let [files, _] = SERVER.limit(0, RLIMIT_NOFILE, false, 0, 0)?;
+    PROCESS
+        .file_size_limit
+        .store(size, core::sync::atomic::Ordering::Relaxed);
+    PROCESS.files.lock().set_limit(files as usize);
+    Ok(())
+}
+
 fn get_pair(at: User) -> Result<[u64; 2]> {
     Ok([user::get_u64(at)?, user::get_u64(at.add(8))?])
 }

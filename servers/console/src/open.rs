@@ -279,6 +279,9 @@ impl OpenFile for OpenDevice {
         let (object, _) = self.devices.tables.lookup(caller.process, other)?;
         Ok(core::ptr::addr_eq(Arc::as_ptr(&object), self))
     }
+    fn execute(&self, _: &Caller) -> Result<bool> {
+        Err(Error::EACCES)
+    }
 }
 
 /// The console that carries the log.

@@ -44,6 +44,15 @@ impl Processes for ProcessServer {
             .identity_of(process)
             .map_or(0, |identity| identity.pid)
     }
+    fn offer_program(
+        &self,
+        process: ProcessId,
+        handle: Handle,
+        uid: u32,
+        gid: u32,
+    ) -> Result<bool> {
+        ProcessClient::root(ProcessId::PROCESS).offer_program(process, handle, uid, gid)
+    }
 }
 
 /// Makes a call to a server that may not have been started yet, again and again until it is there.

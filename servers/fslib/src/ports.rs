@@ -1,6 +1,6 @@
 //! What a file server needs from its surroundings. On K42 the runtime provides these; on the host the tests do.
 
-use k42_ipc::{Handle, ProcessId};
+use k42_ipc::{Handle, ProcessId, Result};
 
 /// Tells clients that asking again is worth while.
 pub trait Notifier: Sync {
@@ -19,4 +19,7 @@ pub trait Clock: Sync {
 pub trait Processes: Sync {
     /// The Linux pid of `process`, zero if it is unknown.
     fn pid(&self, process: ProcessId) -> i32;
+    /// `Process::offer_program`.
+    fn offer_program(&self, process: ProcessId, handle: Handle, uid: u32, gid: u32)
+    -> Result<bool>;
 }

@@ -1,12 +1,12 @@
 //! The interface `Process`, method by method.
 
-use crate::record::{Masks, Program, Record, Used};
+use crate::record::{Masks, Offer, Program, Record, Used};
 use crate::server::{Server, object_error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use k42_api::lifecycle::Credentials;
-use k42_api::process::{Identity, Ids, Process, SignalInfo, Times, WaitResult};
-use k42_ipc::{Caller, Error, OutBuf, ProcessId, Result};
+use k42_api::process::{Identity, Ids, KEEP_ID, Process, SignalInfo, Times, WaitResult};
+use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
 
 /// Most bytes kept of a command line.
 const COMMAND_LINE_MAX: usize = 4096;
@@ -161,8 +161,10 @@ impl Process for Server {
             path: copied(path, k42_fslib::linux::PATH_MAX)?,
         };
         let guard = self.objects.enter();
-        self.record(&guard, caller.process)?
-            .set_program(Arc::new(program), true);
+        let me = self.record(&guard, caller.process)?;
+        let old = me.identity();
+        self.change_identity(&me, &old, old.executing(KEEP_ID, KEEP_ID))?;
+        me.set_program(Arc::new(program), true);
         Ok(())
     }
     fn priority(&self, caller: &Caller, which: u32, who: i32, set: bool, nice: i32) -> Result<i32> {
@@ -207,6 +209,9 @@ impl Process for Server {
         let guard = self.objects.enter();
         self.record(&guard, caller.process)?.option(option, value)
     }
+    fn renew(&self, caller: &Caller, request: u64) -> Result<()> {
+        self.renew_call(caller, request)
+    }
 
     fn identity_of(&self, caller: &Caller, process: ProcessId) -> Result<Identity> {
         from_server(caller)?;
@@ -245,6 +250,23 @@ impl Process for Server {
     fn set_terminal(&self, caller: &Caller, sid: i32, device: u64) -> Result<()> {
         from_server(caller)?;
         self.set_terminal_call(sid, device)
+    }
+    fn offer_program(
+        &self,
+        caller: &Caller,
+        process: ProcessId,
+        handle: Handle,
+        uid: u32,
+        gid: u32,
+    ) -> Result<bool> {
+        from_server(caller)?;
+        let offer = Offer {
+            server: caller.process,
+            handle,
+            uid,
+            gid,
+        };
+        self.offer_call(process, offer)
     }
 }
 

@@ -100,6 +100,25 @@ impl Identity {
         })
     }
 
+    /// The ids after executing a program whose set-id bits name these effective ids (`KEEP_ID` = none): the saved ids follow.
+    pub fn executing(&self, uid: u32, gid: u32) -> Self {
+        let pick = |new: u32, old: u32| if new == KEEP_ID { old } else { new };
+        let (euid, egid) = (pick(uid, self.ids.euid), pick(gid, self.ids.egid));
+        let ids = Ids {
+            euid,
+            suid: euid,
+            fsuid: euid,
+            egid,
+            sgid: egid,
+            fsgid: egid,
+            ..self.ids
+        };
+        Self {
+            ids,
+            groups: self.groups.clone(),
+        }
+    }
+
     /// The ids after one of [`id_call`]'s calls with these arguments.
     pub fn with_ids(&self, which: u32, a: u32, b: u32, c: u32) -> Result<Self> {
         let privileged = self.privileged();
@@ -287,6 +306,15 @@ mod tests {
             users(identity(5, 5, 5).with_ids(id_call::SETREUID, 0, KEEP_ID, 0)),
             Err(Error::EPERM)
         );
+    }
+
+    #[test]
+    fn a_program_gives_its_ids() {
+        let new = identity(5, 5, 5).executing(0, KEEP_ID);
+        assert_eq!(users(Ok(new)), Ok([5, 0, 0, 0]));
+        let kept = identity(5, 6, 7).executing(KEEP_ID, 9);
+        assert_eq!((kept.ids.egid, kept.ids.sgid), (9, 9));
+        assert_eq!(users(Ok(kept)), Ok([5, 6, 6, 6]));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub trait MemoryCalls {
     fn create_space(&self, cpu: u32) -> Result<ProcessId>;
     /// `Memory::fork_space`.
     fn fork_space(&self, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId>;
+    /// `Memory::renew_space`.
+    fn renew_space(&self, parent: ProcessId, cpu: u32) -> Result<ProcessId>;
     /// `Memory::start_space`.
     fn start_space(&self, process: ProcessId, words: [u64; 4]) -> Result<()>;
     /// `Memory::destroy_space`: page faults, bytes of private frames.

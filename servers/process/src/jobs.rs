@@ -151,7 +151,7 @@ impl Server {
     }
 
     /// The file servers hear of it first: the process must not act with rights that it has given up.
-    fn change_identity(
+    pub(crate) fn change_identity(
         &self,
         me: &Borrowed<'_>,
         old: &crate::credentials::Identity,

@@ -36,6 +36,7 @@ pub mod pids;
 pub mod processor;
 pub mod procfs;
 pub mod record;
+pub mod renew;
 pub mod root;
 pub mod server;
 pub mod spaces;

@@ -107,6 +107,9 @@ impl MemoryCalls for Machine {
     fn fork_space(&self, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId> {
         memory().fork_space(parent, vp, cpu)
     }
+    fn renew_space(&self, parent: ProcessId, cpu: u32) -> Result<ProcessId> {
+        memory().renew_space(parent, cpu)
+    }
     fn start_space(&self, process: ProcessId, words: [u64; 4]) -> Result<()> {
         memory().start_space(process, words)
     }

@@ -13,7 +13,7 @@ mod options;
 mod parts;
 
 pub use central::Central;
-pub use parts::{Delivery, Heritage, Life, Masks, Program, Remains, Reparented, Used, View};
+pub use parts::{Delivery, Heritage, Life, Masks, Offer, Program, Remains, Reparented, Used, View};
 
 use crate::credentials::Identity;
 use crate::env::Kernel;
@@ -62,6 +62,10 @@ object_interface! {
         fn limits(&self) -> Arc<Limits>;
         /// Changes a resource limit; the old soft and hard one.
         fn set_limit(&self, resource: u32, soft: u64, hard: u64, privileged: bool) -> Result<[u64; 2]>;
+        /// A file server's offer of a program takes the place of the one before, which is the result.
+        fn set_offer(&self, offer: Option<Offer>) -> Option<Offer>;
+        /// Lives in another address space from now on. ESRCH if the process is ending.
+        fn move_to_space(&self, space: ProcessId, kernel: &dyn Kernel) -> Result<()>;
         /// Executes another program now.
         fn set_program(&self, program: Arc<Program>, executed: bool);
         /// Whether it has executed a program since it was forked.

@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use k42_abi::info::MAX_CPUS;
+use k42_api::process::start_words;
 use k42_ipc::{ClientTables, Error, ProcessId, Result};
 use k42_object::{Guard, System};
 use k42_sched::Mutex;
@@ -165,7 +166,8 @@ impl Server {
             .map_err(object_error)?
             .group()
             .join(pid, process, 0);
-        self.env.start_space(space, [pid as u64, 0, 0, 1])
+        self.env
+            .start_space(space, [pid as u64, 0, 0, start_words::FIRST])
     }
 
     /// The record of a process whose space exists, findable by space and number.
@@ -219,10 +221,10 @@ impl Server {
             return Err(error);
         }
         let missed = group.join(pid, child, since);
-        if let Err(error) = self
-            .env
-            .start_space(space, [pid as u64, parent.pid() as u64, 0, 0])
-        {
+        if let Err(error) = self.env.start_space(
+            space,
+            [pid as u64, parent.pid() as u64, 0, start_words::FORKED],
+        ) {
             // It ends like any child, but nobody is told of it.
             self.end(&guard, child, 0);
             if let Ok(Some(child)) = parent.wait(Which::Pid(pid), wait::EXITED, None, &|_| 0) {

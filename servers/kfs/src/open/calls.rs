@@ -11,12 +11,18 @@ use k42_api::files::{
     Attributes, CURRENT, FileSystemInfo, OpenFile, SetAttributes, open_file_dispatch, poll,
 };
 use k42_api::memory::MapOptions;
+use k42_api::process::KEEP_ID;
 use k42_fslib::linux::{access, allocate, ioctl, lock, open as flag};
 use k42_fslib::lock::{FileLocks, Range, span};
 use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, Reply, Result};
 
 /// Flags that F_SETFL changes.
 const SETTABLE: u32 = flag::APPEND | flag::NONBLOCK | flag::ASYNC | flag::DIRECT | flag::NO_ATIME;
+
+/// Bits of a mode that executing a program looks at.
+const S_ISUID: u32 = 0o4000;
+const S_ISGID: u32 = 0o2000;
+const S_IXGRP: u32 = 0o010;
 
 impl OpenFile for OpenNode {
     fn read(&self, caller: &Caller, offset: u64, out: &mut OutBuf<'_>) -> Result<u32> {
@@ -402,6 +408,29 @@ impl OpenFile for OpenNode {
     fn same(&self, caller: &Caller, other: Handle) -> Result<bool> {
         let other = self.fs.ports.handles.get(caller, other)?;
         Ok(core::ptr::eq(&*other, self))
+    }
+
+    fn execute(&self, caller: &Caller) -> Result<bool> {
+        self.not_path()?;
+        if !matches!(self.node.body, Body::Regular(_)) {
+            return Err(Error::EACCES);
+        }
+        let who = self.client(caller)?;
+        self.node.check(&who.record.effective(), access::EXECUTE)?;
+        let owner = self.attributes_now();
+        let has = |bits: u32| owner.mode & bits == bits;
+        let uid = if has(S_ISUID) { owner.uid } else { KEEP_ID };
+        // Without the group's right to execute, the bit meant locking once.
+        let gid = if has(S_ISGID | S_IXGRP) {
+            owner.gid
+        } else {
+            KEEP_ID
+        };
+        if (uid, gid) == (KEEP_ID, KEEP_ID) {
+            return Ok(false);
+        }
+        let processes = &self.fs.ports.processes;
+        processes.offer_program(caller.process, caller.handle, uid, gid)
     }
 }
 

@@ -327,6 +327,23 @@ impl Memory for Server {
         self.finish(child, result)
     }
 
+    fn renew_space(&self, caller: &Caller, parent: ProcessId, cpu: u32) -> Result<ProcessId> {
+        let parent = self.space(parent)?;
+        let id = self.create_space(caller, cpu)?;
+        let copied = if parent.is_server {
+            Err(Error::EPERM)
+        } else {
+            self.space(id)
+                .and_then(|space| parent.copy_program_into(&space))
+        };
+        if let Err(error) = copied {
+            // It was never started: nothing but its memory has to go.
+            let _ = self.destroy_space(caller, id);
+            return Err(error);
+        }
+        Ok(id)
+    }
+
     fn start_space(&self, caller: &Caller, process: ProcessId, words: [u64; 4]) -> Result<()> {
         Self::only_process_server(caller)?;
         self.space(process)?.start(&words)

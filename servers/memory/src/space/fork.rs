@@ -7,7 +7,7 @@
 //! other pages of small FCMs, and the library's text.
 
 use super::dispatcher::{Content, Shape};
-use super::{PAGE, Region, Space};
+use super::{PAGE, Region, Space, State};
 use crate::fcm::{Anonymous, Fcm};
 use crate::frames::{Frame, Kind, Need};
 use crate::machine::Batch;
@@ -66,6 +66,47 @@ impl Space {
             }
         }
         copier.batch.flush()?;
+        let left = copier.left;
+        self.hand_down(&state, child, &mut copy, regions, left);
+        Ok(())
+    }
+
+    /// Gives `child`, which has a library and a dispatcher of its own, a copy of this space's program.
+    pub fn copy_program_into(&self, child: &Self) -> Result<()> {
+        let mut state = self.enter()?;
+        let mut copy = child.enter()?;
+        self.core.admit()?;
+        let mut copier = Copier {
+            parent: self,
+            batch: Batch::new(self.core, child.id),
+            clones: Vec::new(),
+            left: 0,
+        };
+        let mut regions = Vec::with_capacity(state.regions.len());
+        for (&start, region) in &mut state.regions {
+            if start >= LIBRARY_BASE {
+                let (first, end) = region.indices(start);
+                copier.left += region.fcm.count(first, end).1;
+            } else if let Some(clone) = copier.region(start, region)? {
+                regions.push((start, clone));
+            }
+        }
+        copier.batch.flush()?;
+        let left = copier.left;
+        self.hand_down(&state, child, &mut copy, regions, left);
+        Ok(())
+    }
+
+    /// What a copy of this space has beside the regions that it has already: `regions`, limits, handles. `left` private pages
+    /// stay behind.
+    fn hand_down(
+        &self,
+        state: &State,
+        child: &Self,
+        copy: &mut State,
+        regions: Vec<(u64, Region)>,
+        left: u64,
+    ) {
         let mut regions: BTreeMap<u64, Region> = regions.into_iter().collect();
         regions.append(&mut copy.regions);
         copy.mapped = regions
@@ -82,8 +123,7 @@ impl Space {
         copy.handles = state.handles.clone();
         child
             .private
-            .store(self.private().saturating_sub(copier.left), Relaxed);
-        Ok(())
+            .store(self.private().saturating_sub(left), Relaxed);
     }
 }
 

@@ -324,6 +324,9 @@ impl OpenFile for OpenNode {
             .downcast_ref::<Self>()
             .is_some_and(|other| core::ptr::eq(self, other)))
     }
+    fn execute(&self, _: &Caller) -> Result<bool> {
+        Err(Error::EACCES)
+    }
 }
 
 impl Exported for OpenNode {

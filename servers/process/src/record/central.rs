@@ -1,6 +1,8 @@
 //! The implementation of [`Record`] with one representative for all CPUs: a process is mostly used from one.
 
-use super::{Delivery, Heritage, Life, Masks, Program, Record, Remains, Reparented, Used, View};
+use super::{
+    Delivery, Heritage, Life, Masks, Offer, Program, Record, Remains, Reparented, Used, View,
+};
 use crate::credentials::Identity;
 use crate::env::Kernel;
 use crate::family::{Child, Family, Heard, News, Which};
@@ -11,7 +13,7 @@ use crate::pending::{Pending, Posted};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use k42_api::process::SignalInfo;
 use k42_ipc::{Error, ProcessId, Result};
 use k42_sched::Mutex;
@@ -19,7 +21,8 @@ use k42_sched::Mutex;
 /// See the module's description.
 pub struct Central {
     pid: i32,
-    space: ProcessId,
+    /// A `ProcessId`: changes when the process executes a set-id program.
+    space: AtomicU32,
     cpu: u32,
     started: u64,
     own: Mutex<Own>,
@@ -41,6 +44,7 @@ pub(super) struct Own {
     /// A SIGCONT came in between: the stop is void.
     stop_void: bool,
     max_resident: u64,
+    offer: Option<Offer>,
     remains: Remains,
 }
 
@@ -74,11 +78,12 @@ impl Central {
             stop_fetched: false,
             stop_void: false,
             max_resident: 0,
+            offer: None,
             remains: Remains::default(),
         };
         Self {
             pid,
-            space,
+            space: AtomicU32::new(space.0),
             cpu,
             started,
             own: Mutex::new(own),
@@ -117,7 +122,7 @@ impl Record for Central {
         self.pid
     }
     fn space(&self) -> ProcessId {
-        self.space
+        ProcessId(self.space.load(Ordering::Acquire))
     }
     fn cpu(&self) -> u32 {
         self.cpu
@@ -196,12 +201,31 @@ impl Record for Central {
         Ok(old)
     }
 
+    fn set_offer(&self, offer: Option<Offer>) -> Option<Offer> {
+        core::mem::replace(&mut self.own.lock().offer, offer)
+    }
+
+    fn move_to_space(&self, space: ProcessId, kernel: &dyn Kernel) -> Result<()> {
+        let own = self.own.lock();
+        if !own.running() {
+            return Err(Error::ESRCH);
+        }
+        if own.stopped.is_some() {
+            // It has been stopped meanwhile, and stays so.
+            kernel.freeze(space)?;
+        }
+        self.space.store(space.0, Ordering::Release);
+        Ok(())
+    }
+
     fn set_program(&self, program: Arc<Program>, executed: bool) {
         let mut own = self.own.lock();
         own.heritage.program = program;
         if executed {
             own.executed = true;
-            own.heritage.dumpable = true;
+            // Whoever runs a set-id program is not to look into it.
+            let ids = own.heritage.identity.ids;
+            own.heritage.dumpable = ids.euid == ids.ruid && ids.egid == ids.rgid;
         }
     }
 
@@ -232,7 +256,7 @@ impl Record for Central {
             own.pending.discard(signal::bit(signal::CONT));
         }
         if info.signal == signal::STOP {
-            delivery.stopped = own.halt(info.signal, self.space, kernel);
+            delivery.stopped = own.halt(info.signal, self.space(), kernel);
             return Ok(delivery);
         }
         if info.signal == signal::CONT {
@@ -241,7 +265,7 @@ impl Record for Central {
             if own.clear_stop() {
                 delivery.continued = true;
                 // It can fail only if the space is gone, and then there is nothing to thaw.
-                let _ = kernel.thaw(self.space);
+                let _ = kernel.thaw(self.space());
             }
         }
         if masks.ignored & bit != 0 && masks.blocked & bit == 0 {
@@ -294,7 +318,7 @@ impl Record for Central {
         if !own.running() || core::mem::take(&mut own.stop_void) {
             return false;
         }
-        own.halt(signal, self.space, kernel)
+        own.halt(signal, self.space(), kernel)
     }
 
     fn add_child(&self, child: Child) -> Result<()> {

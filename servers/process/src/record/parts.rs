@@ -5,6 +5,7 @@ use crate::group::{Group, User};
 use crate::limits::Limits;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use k42_ipc::{Handle, ProcessId};
 
 /// How far a process has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +38,19 @@ pub struct Program {
     pub command_line: Vec<u8>,
     /// Path of the file.
     pub path: Vec<u8>,
+}
+
+/// A program that a file server says the process is about to execute, and the ids that go with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// The file server.
+    pub server: ProcessId,
+    /// The process's handle there.
+    pub handle: Handle,
+    /// Effective user, or `KEEP_ID`.
+    pub uid: u32,
+    /// Effective group, or `KEEP_ID`.
+    pub gid: u32,
 }
 
 /// What a process has used.

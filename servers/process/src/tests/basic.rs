@@ -4,8 +4,8 @@ use super::mock::World;
 use crate::linux::{signal, wait};
 use crate::record::Life;
 use k42_api::event;
-use k42_api::process::Process;
-use k42_ipc::{Error, ProcessId};
+use k42_api::process::{KEEP_ID, Process, start_words};
+use k42_ipc::{Caller, Error, Handle, ProcessId};
 
 const NOHANG: u32 = wait::EXITED | wait::NOHANG;
 
@@ -304,10 +304,10 @@ fn broken_processes_end() {
 #[test]
 fn servers_methods_are_for_servers() {
     let world = World::new();
-    let server = k42_ipc::Caller {
+    let server = Caller {
         process: ProcessId::CONSOLE,
         vp: 0,
-        handle: k42_ipc::Handle::ROOT,
+        handle: Handle::ROOT,
         rights: 0,
     };
     let child = world.fork(1);
@@ -338,4 +338,57 @@ fn servers_methods_are_for_servers() {
         Err(Error::ESRCH),
         "no Linux process"
     );
+}
+
+#[test]
+fn a_set_id_program_gets_a_fresh_space() {
+    let world = World::new();
+    let pid = world.fork(1);
+    world.become_user(pid, 5);
+    let caller = world.caller(pid);
+    assert_eq!(
+        world.server.renew(&caller, 0x1000),
+        Err(Error::EPERM),
+        "nobody has offered anything"
+    );
+    let server = Caller {
+        process: ProcessId::KFS,
+        ..world.caller(1)
+    };
+    let offer = |uid, gid| {
+        let handle = Handle(77);
+        world
+            .server
+            .offer_program(&server, world.space(pid), handle, uid, gid)
+    };
+    assert_eq!(offer(5, KEEP_ID), Ok(false), "that is what it is already");
+    assert_eq!(offer(0, 9), Ok(true));
+    assert_eq!(
+        world
+            .server
+            .offer_program(&caller, caller.process, Handle(1), 0, 0),
+        Err(Error::EPERM),
+        "only file servers know"
+    );
+    world.server.renew(&caller, 0x1000).unwrap();
+    let space = world.space(pid);
+    assert_ne!(space, caller.process);
+    let state = world.mock.state();
+    assert_eq!(
+        state.spaces[&space],
+        Some([
+            pid as u64,
+            0x1000,
+            77,
+            u64::from(ProcessId::KFS.0) << 32 | start_words::RENEWED
+        ])
+    );
+    assert!(!state.spaces.contains_key(&caller.process));
+    assert!(state.clients.contains(&(ProcessId::KFS, space)));
+    assert!(!state.clients.contains(&(ProcessId::KFS, caller.process)));
+    assert_eq!(state.credentials[&space].euid, 0);
+    drop(state);
+    let ids = world.server.ids(&world.caller(pid)).unwrap();
+    assert_eq!((ids.ruid, ids.euid, ids.suid), (5, 0, 0));
+    assert_eq!((ids.egid, ids.sgid), (9, 9));
 }

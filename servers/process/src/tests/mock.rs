@@ -75,6 +75,9 @@ impl MemoryCalls for Mock {
         assert!(self.state().spaces.contains_key(&parent));
         Ok(self.new_space())
     }
+    fn renew_space(&self, parent: ProcessId, cpu: u32) -> Result<ProcessId> {
+        self.fork_space(parent, 0, cpu)
+    }
     fn start_space(&self, process: ProcessId, words: [u64; 4]) -> Result<()> {
         let mut state = self.state();
         let place = state.spaces.get_mut(&process).ok_or(Error::ESRCH)?;
