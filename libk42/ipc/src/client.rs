@@ -14,8 +14,22 @@ pub fn call_registers(
     words: [u64; REGISTER_WORDS],
 ) -> Result<[u64; REGISTER_WORDS]> {
     let (status, _, words) = crate::transport::call_registers(target, handle, method, words);
-    Error::check(status)?;
+    check(status)?;
     Ok(words)
+}
+
+/// As [`Error::check`], with the error out of the way.
+#[inline(always)]
+fn check(status: i64) -> Result<()> {
+    #[cold]
+    fn refused(status: i64) -> Error {
+        Error::check(status).err().unwrap_or(Error::EIO)
+    }
+    if status >= 0 {
+        Ok(())
+    } else {
+        Err(refused(status))
+    }
 }
 
 /// A call with slices, or with more words than fit in registers, and without bulk data back: `N` argument words, `M`
@@ -35,11 +49,11 @@ pub fn call_pieces<const N: usize, const M: usize, const P: usize>(
     let mut back = [0; M];
     if const { M <= REGISTER_WORDS } {
         let (status, _, first) = slot.call_last(target, handle, word, first);
-        Error::check(status)?;
+        check(status)?;
         back.copy_from_slice(&first);
     } else {
         let (status, reply, first) = slot.call(target, handle, word, first);
-        Error::check(status)?;
+        check(status)?;
         take_words(&mut back, first, slot.bytes(), 0, reply.length())?;
     }
     Ok(back)
@@ -77,7 +91,7 @@ pub fn call_out<const N: usize, const M: usize, const P: usize>(
         return Err((Error::EIO, 0));
     }
     out[..filled].copy_from_slice(&slot.bytes()[start..start + filled]);
-    Error::check(status).map_err(|error| (error, filled))?;
+    check(status).map_err(|error| (error, filled))?;
     let mut back = [0; M];
     let base = reply_base(usize::from(length));
     take_words(&mut back, first, slot.bytes(), base, reply.length()).map_err(|e| (e, filled))?;

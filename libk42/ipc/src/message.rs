@@ -31,32 +31,50 @@ pub struct Incoming<'a> {
     pub length: usize,
 }
 
-/// What goes back beside the words of [`Incoming`]. The payload, `length` bytes, is in the slot of the call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reply {
-    /// Zero or positive for success, else an error's status.
-    pub status: i64,
-    /// Bytes of payload.
-    pub length: usize,
-}
+/// What goes back beside the words of [`Incoming`]: a status, and the length of the payload in the slot of the call. One
+/// word, so that it is handed on in a register.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Reply(i64);
+
+/// Bits of a [`Reply`] that hold the length.
+const LENGTH_BITS: u32 = 16;
+const _: () = assert!(k42_abi::message::SLOT_SIZE < 1 << LENGTH_BITS);
 
 impl Reply {
     /// Success with nothing to say.
-    pub const OK: Self = Self::status(0);
+    pub const OK: Self = Self::new(0, 0);
 
-    /// A status and nothing else.
+    /// `status` is zero or positive for success, else an error's; 47 bits of it are kept. `length` is at most that of a
+    /// slot.
     #[inline]
-    pub const fn status(status: i64) -> Self {
-        Self { status, length: 0 }
+    pub const fn new(status: i64, length: usize) -> Self {
+        Self(status << LENGTH_BITS | length as i64)
     }
     /// A bare error.
     #[inline]
     pub const fn error(error: Error) -> Self {
-        Self::status(error.status())
+        Self::new(error.status(), 0)
+    }
+    /// The status.
+    #[inline]
+    pub const fn status(self) -> i64 {
+        self.0 >> LENGTH_BITS
+    }
+    /// Bytes of payload.
+    #[inline]
+    pub const fn length(self) -> usize {
+        (self.0 & ((1 << LENGTH_BITS) - 1)) as usize
     }
     /// Whether the object did not know the method, so that another interface may be tried.
     pub fn is_no_method(&self) -> bool {
-        self.status == Error::NO_METHOD.status()
+        self.status() == Error::NO_METHOD.status()
+    }
+}
+
+impl core::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Reply({}, {} bytes)", self.status(), self.length())
     }
 }
 

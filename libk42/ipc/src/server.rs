@@ -33,10 +33,7 @@ pub fn reply_out<T: Wire, const WORDS: usize>(
     match result {
         Ok(value) => pack::<T, WORDS>(registers, slot, &value, base, filled),
         Err(error) if filled == 0 => Reply::error(error),
-        Err(error) => Reply {
-            length: base + extra_bytes(WORDS) + filled,
-            ..Reply::error(error)
-        },
+        Err(error) => Reply::new(error.status(), base + extra_bytes(WORDS) + filled),
     }
 }
 
@@ -65,5 +62,5 @@ fn pack<T: Wire, const WORDS: usize>(
     } else {
         0
     };
-    Reply { status: 0, length }
+    Reply::new(0, length)
 }

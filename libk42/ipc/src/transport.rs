@@ -220,10 +220,10 @@ mod imp {
                 length,
             };
             let reply = service(&mut incoming);
-            let length = reply.length.min(SLOT_SIZE);
+            let length = reply.length().min(SLOT_SIZE);
             slot[..length].copy_from_slice(&server_slot[..length]);
             (
-                reply.status,
+                reply.status(),
                 CallWord::new(0, word.slot() as u8, length as u16),
             )
         }

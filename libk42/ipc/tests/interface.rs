@@ -293,8 +293,8 @@ proptest! {
         if number != 3 {
             let payload: Vec<u8> = if number == 4 { payload.iter().map(|_| b'/').collect() } else { payload };
             let reply = raw(9 << 8 | number, rights, words, &payload, &mut slot);
-            assert!(reply.length <= slot.len());
-            assert!(reply.status <= 0);
+            assert!(reply.length() <= slot.len());
+            assert!(reply.status() <= 0);
         }
     }
 }

@@ -4,8 +4,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use k42_abi::message::{CallWord, REGISTER_WORDS};
 use k42_abi::{CommId, Handle};
 use k42_ipc::{Caller, ClientTables, Exported, Incoming, Reply};
+use k42_sched::ThreadRef;
 use k42_sched::trace::{User, events};
-use k42_sched::{Served, ThreadRef};
 
 /// The root object and the tables.
 struct Service {
@@ -51,35 +51,41 @@ extern "C" fn k42_serve(
     handle: Handle,
     word: CallWord,
     words: &mut [u64; REGISTER_WORDS],
-) -> Served {
+) -> Reply {
     let service = service();
-    let caller = Caller {
-        process: from.process(),
-        vp: from.vp(),
-        handle,
-        rights: u32::MAX,
-    };
     let mut incoming = Incoming {
-        caller,
+        caller: Caller {
+            process: from.process(),
+            vp: from.vp(),
+            handle,
+            rights: u32::MAX,
+        },
         method: word.method(),
         words,
         // SAFETY: the only time for this call.
         slot: unsafe { k42_sched::served_slot() },
         length: word.length(),
     };
-    let (process, method) = (u64::from(caller.process.0), u64::from(word.method()));
+    let (process, method) = name(&incoming);
     events::ipc::serve::<User>(process, method);
-    let reply = if handle == Handle::ROOT {
+    let reply = if incoming.caller.handle == Handle::ROOT {
         service.root.dispatch(&mut incoming)
     } else {
         serve_object(service.tables, &mut incoming)
     };
-    events::ipc::served::<User>(process, method, reply.status as u64);
-    Served {
-        status: reply.status,
-        // What a server's own code says of its slot is right; the kernel would refuse anything else.
-        word: CallWord::new(0, word.slot() as u8, reply.length as u16),
-    }
+    // Read once more, so that nothing need be kept over the call.
+    let (process, method) = name(&incoming);
+    events::ipc::served::<User>(process, method, reply.status() as u64);
+    reply
+}
+
+/// Whose call it is, and for which method.
+#[inline(always)]
+fn name(incoming: &Incoming<'_>) -> (u64, u64) {
+    (
+        u64::from(incoming.caller.process.0),
+        u64::from(incoming.method),
+    )
 }
 
 /// A call on something that the caller has been given.

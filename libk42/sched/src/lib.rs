@@ -95,7 +95,7 @@ pub use dispatcher::{
 #[cfg(target_os = "none")]
 pub use groups::{bar, unbar};
 #[cfg(target_os = "none")]
-pub use server::{Served, served_slot};
+pub use server::served_slot;
 #[cfg(target_os = "none")]
 pub use threads::{
     DEFAULT_STACK, ThreadConfig, Unpreempted, block, block_until, create, create_first, current,

@@ -2,17 +2,7 @@
 //! `k42_serve`, which the runtime of servers defines.
 
 use crate::threads::current_mut;
-use k42_abi::message::{CallWord, SLOT_SIZE};
-
-/// What `k42_serve` gives back.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct Served {
-    /// The status of the reply.
-    pub status: i64,
-    /// The server's slot, and the length of the reply's payload in it.
-    pub word: CallWord,
-}
+use k42_abi::message::SLOT_SIZE;
 
 /// The slot of the call that the running worker serves.
 ///

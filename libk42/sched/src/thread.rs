@@ -137,10 +137,12 @@ impl Thread {
     }
 
     /// The word that the thread's maker has left.
+    #[inline]
     pub fn extension(&self) -> *mut u8 {
         self.extension.load(Ordering::Relaxed)
     }
     /// Leaves a word for others to find.
+    #[inline]
     pub fn set_extension(&self, value: *mut u8) {
         self.extension.store(value, Ordering::Relaxed);
     }
@@ -157,6 +159,7 @@ unsafe impl Sync for ThreadRef {}
 
 impl ThreadRef {
     /// The reference as a word, never zero.
+    #[inline]
     pub fn to_word(self) -> u64 {
         self.0.as_ptr() as u64
     }
@@ -164,10 +167,12 @@ impl ThreadRef {
     ///
     /// # Safety
     /// `word` came from `to_word` in this process (or in the one that it was forked from).
+    #[inline]
     pub unsafe fn from_word(word: u64) -> Option<Self> {
         NonNull::new(word as *mut Thread).map(Self)
     }
     /// The thread's shared fields.
+    #[inline]
     pub fn get(&self) -> &Thread {
         // SAFETY: threads are never freed.
         unsafe { self.0.as_ref() }

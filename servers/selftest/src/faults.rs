@@ -89,7 +89,7 @@ impl Exported for Root {
             _ => Err(Error::EFAULT),
         };
         match result {
-            Ok(id) => Reply::status(id as i64),
+            Ok(id) => Reply::new(id as i64, 0),
             Err(error) => Reply::error(error),
         }
     }

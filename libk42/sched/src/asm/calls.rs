@@ -214,7 +214,8 @@ core::arch::global_asm!(
     ".size k42_resume_replied, . - k42_resume_replied",
 
     // The server's end: a call. r3 = caller, r4 = handle, r5 = word, r6-r10 = words. The worker of the slot serves it,
-    // by k42_serve(caller, handle, word, address of the words), which gives status and word of the reply.
+    // by k42_serve(caller, handle, word, address of the words), which gives the status, shifted left by 16, and in the low
+    // bits the length.
     ".globl k42_entry_call_in",
     ".type k42_entry_call_in, @function",
     "k42_entry_call_in:",
@@ -230,6 +231,7 @@ core::arch::global_asm!(
     "std 8, 48(1)",
     "std 9, 56(1)",
     "std 10, 64(1)",
+    "std 5, 72(1)",
     "li 0, 0",
     "std 0, {disabled}(11)",
     "ld 0, {soft}(11)",
@@ -243,6 +245,10 @@ core::arch::global_asm!(
     "ld 0, 0(12)",
     "cmpd 0, 12",
     "bne .Lk42_overflow",
+    // The reply's word: the slot from the call's, and the length.
+    "ld 4, 72(1)",
+    "rldimi 4, 3, 0, 48",
+    "sradi 3, 3, 16",
     // Workers stay where they are, so this need not be a sequence that can begin anew.
     "mfspr 11, 259",
     "li 0, 1",
@@ -253,14 +259,9 @@ core::arch::global_asm!(
     "ld 9, 56(1)",
     "ld 10, 64(1)",
     // What the client is to get is in r3, r4 and r6-r10. r14-r31 are again what they were when the call came in, so they
-    // tell it nothing; in the others there can be anything.
-    "li 1, 0",
-    "li 2, 0",
+    // tell it nothing; r0-r2, r11-r13 and LR hold addresses that are the same in every boot. In the others there can be
+    // anything.
     "li 5, 0",
-    "li 11, 0",
-    "li 12, 0",
-    "li 13, 0",
-    "mtlr 5",
     "mtctr 5",
     "mtxer 5",
     "mtcr 5",
@@ -270,13 +271,12 @@ core::arch::global_asm!(
     // The kernel would not have it.
     "b k42_entry_run",
     ".Lk42_serve_later:",
-    "std 3, 72(1)",
-    "std 4, 80(1)",
-    "std 5, 88(1)",
+    "std 3, 80(1)",
+    "std 4, 88(1)",
     "bl k42_reschedule",
-    "ld 3, 72(1)",
-    "ld 4, 80(1)",
-    "ld 5, 88(1)",
+    "ld 3, 80(1)",
+    "ld 4, 88(1)",
+    "ld 5, 72(1)",
     "b .Lk42_serve",
     ".Lk42_overflow:",
     "bl k42_stack_overflowed",

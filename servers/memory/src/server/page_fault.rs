@@ -15,7 +15,7 @@ impl Exported for Server {
             }
             let [process, _dispatcher, address, access, _nip] = *incoming.words;
             let status = self.page_fault(ProcessId(process as u32), address, access);
-            return Reply::status(status);
+            return Reply::new(status, 0);
         }
         k42_api::memory::memory_dispatch(self, incoming)
     }

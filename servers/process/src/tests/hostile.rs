@@ -37,7 +37,7 @@ proptest! {
             let caller = Caller { process, vp: 0, handle: Handle::ROOT, rights: u32::MAX };
             let mut incoming = Incoming { caller, method: interface << 8 | method, words: &mut words, slot: &mut slot, length: payload.len() };
             let reply = Root(world.server).dispatch(&mut incoming);
-            assert!(reply.length <= 8192 && reply.status <= 0);
+            assert!(reply.length() <= 8192 && reply.status() <= 0);
             check(&world);
         }
         assert_eq!(world.life(1), Some(Life::Running));
