@@ -329,6 +329,10 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
         new.release();
         return Err(error);
     }
+    // Now that `trace::set_mask` finds it: one of the two has the last word.
+    new.page()
+        .trace_mask
+        .store(crate::trace::mask(), Ordering::Relaxed);
     Ok(new)
 }
 

@@ -4,12 +4,14 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use k42_abi::boot::RealRange;
+use k42_abi::info::MAX_CPUS;
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::{Error, Result};
 use k42_boot::linear;
 use k42_trace::{Class, CpuBuffer, Region, Side, Target};
 
 use crate::carve::Carver;
+use crate::process::{self, MAX_PROCESSES};
 use crate::{arch, console, percpu, start};
 
 pub use k42_trace::events;
@@ -87,5 +89,16 @@ pub fn set_mask(mask: u64) {
         for cpu in 0..start::cpus() {
             percpu::block(cpu).set_careful(percpu::careful::TRACED, traced);
         }
+        // Each dispatcher has its own copy, which its program reads.
+        for process in (0..MAX_PROCESSES).filter_map(process::at) {
+            for dispatcher in (0..MAX_CPUS as u32).filter_map(|vp| process.dispatcher(vp)) {
+                dispatcher.page().trace_mask.store(mask, Ordering::Relaxed);
+            }
+        }
     }
+}
+
+/// The classes that are on.
+pub fn mask() -> u64 {
+    MASK.load(Ordering::Acquire)
 }

@@ -154,7 +154,10 @@ pub struct DispatcherPage {
     pub trap_was_disabled: AtomicU64,
     /// Stack on which upcalls run (library's own; the kernel never looks).
     pub upcall_stack: AtomicU64,
-    reserved: [u64; 9],
+    /// Classes of trace events that are on (written by the kernel). It is here and not only in the trace region, so that an
+    /// event that is off costs four instructions.
+    pub trace_mask: AtomicU64,
+    reserved: [u64; 8],
     /// Saved by INTERRUPT and PAGE_FAULT.
     pub interrupt_frame: RegisterFrame,
     /// Saved by TRAP.

@@ -263,6 +263,7 @@ pub unsafe fn start_dispatcher(toc: u64, first: Option<ThreadRef>) -> ! {
     }
     library(word::TRAP_STACK, own.trap_stack);
     library(word::DIRECT, 0);
+    crate::trace::prepare(page);
     slots::reset(page, page.client_slots.load(Ordering::Relaxed) as usize);
     page.upcall_stack.store(own.upcall_stack, Ordering::Relaxed);
     set_entries(page);

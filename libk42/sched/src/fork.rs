@@ -45,6 +45,7 @@ pub fn fork_call(function: extern "C" fn(u64) -> u64, argument: u64) -> Option<u
 
 /// The copy's first steps: resets the dispatcher and goes on with the thread that forked.
 pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
+    crate::trace::prepare(page);
     let thread = own.forking;
     forget_other_dispatchers(own);
     own.vp = 0;

@@ -5,6 +5,8 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
 #[cfg(target_os = "none")]
+use crate::word;
+#[cfg(target_os = "none")]
 use k42_abi::layout::TRACE;
 pub use k42_trace::{Class, events};
 use k42_trace::{CpuBuffer, Target};
@@ -29,22 +31,43 @@ pub fn is_on(class: Class) -> bool {
     User::mask() & class.bit() != 0
 }
 
-// SAFETY: the region stays mapped, with the programs' buffers writable.
+/// As [`crate::page`], and the compiler may take one that it has already: events go to the buffer of a dispatcher on which
+/// the thread was a moment ago, at worst, and there they harm nobody.
+#[cfg(target_os = "none")]
+#[inline(always)]
+fn page() -> &'static crate::Page {
+    let page: u64;
+    // SAFETY: as in `dispatcher::page`.
+    unsafe {
+        core::arch::asm!("mfspr {}, 259", out(reg) page, options(pure, nomem, nostack, preserves_flags));
+        &*(page as *const crate::Page)
+    }
+}
+
+/// Notes in the dispatcher's page where its events go; before it logs any.
+#[cfg(target_os = "none")]
+pub(crate) fn prepare(page: &crate::Page) {
+    let cpus = header().cpus as usize;
+    let cpu = page.cpu.load(Ordering::Relaxed) as usize;
+    let cpu = if cpu < cpus { cpu } else { 0 };
+    let address = TRACE as usize + Region::user_offset(cpus) + cpu * size_of::<CpuBuffer>();
+    page.library[word::TRACE_BUFFER].store(address as u64, Ordering::Relaxed);
+}
+
+// SAFETY: the region stays mapped, with the programs' buffers writable; a dispatcher notes its buffer before it does
+// anything else.
 #[cfg(target_os = "none")]
 unsafe impl Target for User {
     #[inline(always)]
     fn mask() -> u64 {
-        header().mask.load(Ordering::Relaxed)
+        page().trace_mask.load(Ordering::Relaxed)
     }
 
     #[inline(always)]
     fn buffer() -> NonNull<CpuBuffer> {
-        let cpus = header().cpus as usize;
-        let cpu = crate::processor();
-        // What lies in the dispatcher's page is in this program's own hand; it must not lead out of the region.
-        let cpu = if cpu < cpus { cpu } else { 0 };
-        let address = TRACE as usize + Region::user_offset(cpus) + cpu * size_of::<CpuBuffer>();
-        NonNull::new(address as *mut CpuBuffer).unwrap_or(NonNull::dangling())
+        let address = page().library[word::TRACE_BUFFER].load(Ordering::Relaxed);
+        // SAFETY: `prepare` has stored an address that is not zero.
+        unsafe { NonNull::new_unchecked(address as *mut CpuBuffer) }
     }
 }
 

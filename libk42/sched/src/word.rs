@@ -15,6 +15,8 @@ pub const FREE_SLOT: usize = 13;
 /// The thread of a program that may go on as soon as it has its reply: its floating-point registers are in, and nothing
 /// is barred.
 pub const DIRECT: usize = 14;
+/// Address of the trace buffer of the programs' side on the dispatcher's CPU.
+pub const TRACE_BUFFER: usize = 15;
 /// What each client slot is used for; see `slots`.
 pub const CALLERS: usize = 64;
 /// First word for linux-emu.

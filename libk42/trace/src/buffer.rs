@@ -50,13 +50,16 @@ pub struct Buffer<const SUB: usize, const WORDS: usize> {
 
 impl<const SUB: usize, const WORDS: usize> Buffer<SUB, WORDS> {
     const SHAPE_IS_GOOD: () = assert!(
-        SUB.is_power_of_two() && WORDS.is_power_of_two() && WORDS >= 2 * SUB && SUB > START_WORDS,
+        SUB.is_power_of_two()
+            && WORDS.is_power_of_two()
+            && WORDS >= 2 * SUB
+            && SUB > START_WORDS + 1,
         "a ring is at least two sub-buffers, and both sizes are powers of two"
     );
 
     /// The longest event, header included, that fits behind a start event.
-    const LONGEST: usize = if SUB - START_WORDS < MAX_WORDS {
-        SUB - START_WORDS
+    const LONGEST: usize = if SUB - START_WORDS - 1 < MAX_WORDS {
+        SUB - START_WORDS - 1
     } else {
         MAX_WORDS
     };
@@ -124,11 +127,10 @@ impl<const SUB: usize, const WORDS: usize> Buffer<SUB, WORDS> {
             core::arch::asm!(
                 "ldarx  {index}, 0, {at}",
                 "mfspr  {time}, 268",
-                "addi   {next}, {index}, -1",
-                "clrldi {next}, {next}, 64 - {sub_shift}",
-                "cmpldi {next}, {limit}",
-                "bge    2f",
                 "addi   {next}, {index}, {length}",
+                "clrldi {place}, {next}, 64 - {sub_shift}",
+                "cmpldi {place}, {length}",
+                "ble    2f",
                 "stdcx. {next}, 0, {at}",
                 "beq    3f",
                 "2: li  {time}, 0",
@@ -137,8 +139,8 @@ impl<const SUB: usize, const WORDS: usize> Buffer<SUB, WORDS> {
                 index = out(reg_nonzero) index,
                 time = out(reg_nonzero) time,
                 next = out(reg_nonzero) _,
+                place = out(reg) _,
                 sub_shift = const SUB.trailing_zeros(),
-                limit = const SUB - LENGTH,
                 length = const LENGTH,
                 out("cr0") _,
                 options(nostack),
@@ -147,11 +149,12 @@ impl<const SUB: usize, const WORDS: usize> Buffer<SUB, WORDS> {
         (time != 0).then_some(Place { index, time })
     }
 
-    /// Whether an event of `length` words fits at `index`. Not at the start of a sub-buffer: a start event comes first.
+    /// Whether an event of `length` words fits at `index`, with a word to spare. Not at the start of a sub-buffer: a start
+    /// event comes first.
     #[inline(always)]
     fn fits(index: u64, length: usize) -> bool {
-        // At the start the difference wraps to the largest place, which nothing fits behind.
-        (index.wrapping_sub(1) % SUB as u64) + (length as u64) < SUB as u64
+        // From the start the end is at `length`, from where it does not fit before that, in the next sub-buffer.
+        index.wrapping_add(length as u64) % SUB as u64 > length as u64
     }
 
     #[inline(always)]
