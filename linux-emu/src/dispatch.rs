@@ -104,7 +104,7 @@ fn answer(result: Result<u64>) -> Answer {
 #[cold]
 fn special(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
     if !vfork::is_local(u64::from(row.number))
-        && let Err(error) = vfork::make_real(thread)
+        && let Err(error) = vfork::make_real(thread, 0)
     {
         return Answer {
             value: u64::from(error.code()),

@@ -4,7 +4,8 @@
 //! actions) and lets the same thread run on as the child, with copies, in the same memory. Calls that concern only this
 //! view are made on the copies. Any other call, a successful exec and the end first make the real child, by a fork: there the
 //! call goes on, while here the parent gets its view back and returns from vfork with the child's pid. So what the child
-//! wrote to memory before is seen by the parent, an exec that fails is seen by the child, and the cost is one fork.
+//! wrote to memory before is seen by the parent, an exec that fails is seen by the child, and the cost is one fork; before an
+//! exec one that copies the library's memory only.
 //!
 //! Only in a process with one thread: with more, vfork is a fork.
 
@@ -82,11 +83,12 @@ pub fn begin(thread: &Thread) -> Result<bool> {
 
 /// Makes the real child, if there is a borrowing one. In the child: `Ok`, and it goes on. In the parent, whose view is back
 /// then: [`RESUMED`], to be handed up to the way out of the library, which calls [`resumed`].
-pub fn make_real(thread: &Thread) -> Result<()> {
+/// `flags`: those of the fork, see `k42_api::process::fork_flag`.
+pub fn make_real(thread: &Thread, flags: u32) -> Result<()> {
     if !is_borrowed() {
         return Ok(());
     }
-    let answer = crate::sys::process::make_child(thread, 0);
+    let answer = crate::sys::process::make_child(thread, flags);
     let suspended = PROCESS.suspended.lock().take();
     update_special();
     let Some(mut suspended) = suspended else {
@@ -226,7 +228,7 @@ mod tests {
     #[test]
     fn without_a_child_there_is_nothing_to_make() {
         let thread = Thread::new(8000).unwrap();
-        assert_eq!(make_real(thread), Ok(()));
+        assert_eq!(make_real(thread, 0), Ok(()));
         thread.give_up();
     }
 }

@@ -214,7 +214,8 @@ pub trait Memory {
     /// started. Only the process server may call this and the next four.
     #[method(30)]
     fn create_space(&self, caller: &Caller, cpu: u32) -> Result<ProcessId>;
-    /// A copy of `parent` (copy-on-write), with a copy of its dispatcher `vp` as dispatcher 0 on `cpu`.
+    /// A copy of `parent` (copy-on-write), with a copy of its dispatcher `vp` as dispatcher 0 on `cpu`. With
+    /// `without_program` only the library's part is copied, for a child that begins with an exec.
     #[method(31)]
     fn fork_space(
         &self,
@@ -222,6 +223,7 @@ pub trait Memory {
         parent: ProcessId,
         vp: u32,
         cpu: u32,
+        without_program: bool,
     ) -> Result<ProcessId>;
     /// Starts dispatcher 0. `words` are the first words of its page's library area at START.
     #[method(32)]

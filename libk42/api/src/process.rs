@@ -124,11 +124,18 @@ pub mod start_words {
 /// Value of a `u32` id argument that means "leave it".
 pub const KEEP_ID: u32 = u32::MAX;
 
+/// Flags of `Process::fork`.
+pub mod fork_flag {
+    /// The child gets the library's memory and nothing of the program: it is about to exec.
+    pub const WITHOUT_PROGRAM: u32 = 1;
+}
+
 /// The process server's root object. Callers are Linux processes acting for themselves, unless said.
 #[interface(id = 3)]
 pub trait Process {
     /// fork(2)/vfork(2): a copy of the caller, made from its dispatcher that called. The child is started; its
-    /// START words are pid, ppid, 0, 0. Result: child's pid. EAGAIN at limits, ENOMEM.
+    /// START words are pid, ppid, 0, 0. `flags`: [`fork_flag`]. Result: child's pid. EAGAIN at limits, ENOMEM,
+    /// EINVAL for unknown flags.
     #[method(1)]
     fn fork(&self, caller: &Caller, flags: u32) -> Result<i32>;
     /// Ends the caller with a wait status (exit code << 8, or signal, | 0x80 with a core). Never

@@ -24,7 +24,7 @@ use k42_abi::dispatcher::RegisterFrame;
 use k42_abi::{Error, ProcessId, Result};
 use k42_api::files::{FileKind, path_flag};
 use k42_api::memory::MapOptions;
-use k42_api::process::Ids;
+use k42_api::process::{Ids, fork_flag};
 
 /// Where position-independent programs go (Linux's ELF_ET_DYN_BASE on ppc64).
 const PROGRAM_BASE: u64 = 0x1_0000_0000;
@@ -311,7 +311,10 @@ pub fn execute(
         return Err(Error::E2BIG);
     }
     // From here on there is no error: a child that borrows its parent's memory gets its own.
-    crate::vfork::make_real(thread)?;
+    // Before a set-id program all of it: what hands that over can still fail.
+    let whole = renew::may_be_needed(&target.program.file);
+    let without = if whole { 0 } else { fork_flag::WITHOUT_PROGRAM };
+    crate::vfork::make_real(thread, without)?;
     if renew::is_needed(&target.program.file)? {
         return renew::hand_over(thread, &target, environment);
     }

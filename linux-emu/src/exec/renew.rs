@@ -33,7 +33,12 @@ const MOST_FILES: u64 = crate::fd::MAXIMUM as u64;
 
 /// Whether executing `file` takes a fresh library. Asks the file's server if the file looks like it.
 pub fn is_needed(file: &FileRef) -> Result<bool> {
-    Ok(file.mode & SET_ID != 0 && file.client().execute()?)
+    Ok(may_be_needed(file) && file.client().execute()?)
+}
+
+/// Whether it may be, as far as the mode of the file tells.
+pub fn may_be_needed(file: &FileRef) -> bool {
+    file.mode & SET_ID != 0
 }
 
 /// Words and texts, one after the other.

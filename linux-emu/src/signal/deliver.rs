@@ -233,7 +233,7 @@ pub fn settle_and_deliver(thread: &Thread, frame: &mut RegisterFrame, outcome: O
         match verdict {
             Verdict::Ignore => {}
             // No core is ever written, so the status does not claim one.
-            Verdict::Terminate { .. } => match crate::vfork::make_real(thread) {
+            Verdict::Terminate { .. } => match crate::vfork::make_real(thread, 0) {
                 Ok(()) => crate::sys::process::end_process(info.signal),
                 // Here the parent of the one that ends goes on.
                 Err(_) => outcome = crate::vfork::resumed(thread, frame),

@@ -133,6 +133,8 @@ fn become_child(thread: &Thread, pid: i32) {
     PROCESS.pid.store(pid, Ordering::Relaxed);
     thread.tid.store(pid, Ordering::Relaxed);
     PROCESS.next_tid.store(pid, Ordering::Relaxed);
+    // A child has registered no list of its own.
+    thread.robust.set((0, 0));
     // A message about a signal may have come before the child could hear it: it asks.
     PROCESS.fetch_signals.store(true, Ordering::Relaxed);
     thread.call_attention();

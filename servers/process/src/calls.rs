@@ -5,7 +5,7 @@ use crate::server::{Server, object_error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use k42_api::lifecycle::Credentials;
-use k42_api::process::{Identity, Ids, KEEP_ID, Process, SignalInfo, Times, WaitResult};
+use k42_api::process::{Identity, Ids, KEEP_ID, Process, SignalInfo, Times, WaitResult, fork_flag};
 use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
 
 /// Most bytes kept of a command line.
@@ -30,8 +30,12 @@ fn copied(bytes: &[u8], most: usize) -> Result<Vec<u8>> {
 }
 
 impl Process for Server {
-    fn fork(&self, caller: &Caller, _flags: u32) -> Result<i32> {
-        self.fork(caller.process, caller.vp)
+    fn fork(&self, caller: &Caller, flags: u32) -> Result<i32> {
+        if flags & !fork_flag::WITHOUT_PROGRAM != 0 {
+            return Err(Error::EINVAL);
+        }
+        let without_program = flags & fork_flag::WITHOUT_PROGRAM != 0;
+        self.fork(caller.process, caller.vp, without_program)
     }
     fn exit(&self, caller: &Caller, status: u32) -> Result<()> {
         let guard = self.objects.enter();

@@ -11,7 +11,13 @@ pub trait MemoryCalls {
     /// `Memory::create_space`.
     fn create_space(&self, cpu: u32) -> Result<ProcessId>;
     /// `Memory::fork_space`.
-    fn fork_space(&self, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId>;
+    fn fork_space(
+        &self,
+        parent: ProcessId,
+        vp: u32,
+        cpu: u32,
+        without_program: bool,
+    ) -> Result<ProcessId>;
     /// `Memory::renew_space`.
     fn renew_space(&self, parent: ProcessId, cpu: u32) -> Result<ProcessId>;
     /// `Memory::start_space`.

@@ -104,8 +104,14 @@ impl MemoryCalls for Machine {
     fn create_space(&self, cpu: u32) -> Result<ProcessId> {
         memory().create_space(cpu)
     }
-    fn fork_space(&self, parent: ProcessId, vp: u32, cpu: u32) -> Result<ProcessId> {
-        memory().fork_space(parent, vp, cpu)
+    fn fork_space(
+        &self,
+        parent: ProcessId,
+        vp: u32,
+        cpu: u32,
+        without_program: bool,
+    ) -> Result<ProcessId> {
+        memory().fork_space(parent, vp, cpu, without_program)
     }
     fn renew_space(&self, parent: ProcessId, cpu: u32) -> Result<ProcessId> {
         memory().renew_space(parent, cpu)

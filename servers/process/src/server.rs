@@ -194,7 +194,7 @@ impl Server {
     }
 
     /// fork(2): `caller`, from its dispatcher `vp`, gets a child. Its pid.
-    pub fn fork(&self, caller: ProcessId, vp: u32) -> Result<i32> {
+    pub fn fork(&self, caller: ProcessId, vp: u32, without_program: bool) -> Result<i32> {
         let guard = self.objects.enter();
         let parent_ref = self.spaces.get(caller)?;
         let parent = parent_ref.get(&guard).map_err(object_error)?;
@@ -207,7 +207,11 @@ impl Server {
         }
         let is_limited = heritage.limits.soft(resource::CPU) != resource::INFINITY;
         let pid = self.pids.take()?;
-        let child = self.fork_into(caller, vp, pid, parent.pid(), heritage);
+        let cpu = self.choose_cpu();
+        let child = self
+            .env
+            .fork_space(caller, vp, cpu, without_program)
+            .and_then(|space| self.fork_into(caller, space, cpu, pid, parent.pid(), heritage));
         let (child, space, group, since) = match child {
             Ok(made) => made,
             Err(error) => {
@@ -243,11 +247,12 @@ impl Server {
         Ok(pid)
     }
 
-    /// Copies the address space, has the file servers copy the handles, and makes the record.
+    /// Has the file servers copy the handles for the child in `space`, and makes its record.
     fn fork_into(
         &self,
         caller: ProcessId,
-        vp: u32,
+        space: ProcessId,
+        cpu: u32,
         pid: i32,
         parent: i32,
         heritage: Heritage,
@@ -257,8 +262,6 @@ impl Server {
             heritage.group_signals,
             heritage.nice,
         );
-        let cpu = self.choose_cpu();
-        let space = self.env.fork_space(caller, vp, cpu)?;
         let told = self
             .servers()
             .try_for_each(|server| self.env.client_forked(server, caller, space));

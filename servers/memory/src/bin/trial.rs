@@ -87,7 +87,7 @@ fn manager() -> Result<(), Error> {
     log::info!("{:?}", memory().usage(process)?);
     for round in 0..ROUNDS {
         let from = timebase();
-        let child = memory().fork_space(process, 0, 0)?;
+        let child = memory().fork_space(process, 0, 0, false)?;
         let forked = since(from);
         let from = timebase();
         memory().destroy_space(child)?;

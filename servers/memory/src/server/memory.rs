@@ -308,6 +308,7 @@ impl Memory for Server {
         parent: ProcessId,
         vp: u32,
         cpu: u32,
+        without_program: bool,
     ) -> Result<ProcessId> {
         Self::only_process_server(caller)?;
         let parent = self.space(parent)?;
@@ -322,7 +323,7 @@ impl Memory for Server {
         let result = if parent.is_server {
             Err(Error::EPERM)
         } else {
-            parent.fork_into(&child, vp, shape)
+            parent.fork_into(&child, vp, shape, without_program)
         };
         self.finish(child, result)
     }

@@ -40,8 +40,15 @@ struct Copier<'a> {
 }
 
 impl Space {
-    /// Makes `child`, which is empty, a copy of this space, with a copy of dispatcher `vp` as its dispatcher 0.
-    pub fn fork_into(&self, child: &Self, vp: u32, shape: Shape) -> Result<()> {
+    /// Makes `child`, which is empty, a copy of this space, with a copy of dispatcher `vp` as its dispatcher 0. With
+    /// `without_program` it is a copy of the library's part.
+    pub fn fork_into(
+        &self,
+        child: &Self,
+        vp: u32,
+        shape: Shape,
+        without_program: bool,
+    ) -> Result<()> {
         let mut state = self.enter()?;
         let mut copy = child.enter()?;
         self.core.admit()?;
@@ -61,6 +68,11 @@ impl Space {
 
         let mut regions = Vec::with_capacity(state.regions.len() + 1);
         for (&start, region) in &mut state.regions {
+            if without_program && region.is_program(start) {
+                let (first, end) = region.indices(start);
+                copier.left += region.fcm.count(first, end).1;
+                continue;
+            }
             if let Some(clone) = copier.region(start, region)? {
                 regions.push((start, clone));
             }

@@ -435,7 +435,7 @@ impl Rig {
     pub fn fork(&self, process: ProcessId) -> Result<ProcessId> {
         use k42_api::memory::Memory;
         self.server
-            .fork_space(&Self::caller(ProcessId::PROCESS), process, 0, 0)
+            .fork_space(&Self::caller(ProcessId::PROCESS), process, 0, 0, false)
     }
 
     pub fn map(

@@ -199,7 +199,7 @@ fn only_servers_make_objects_and_only_the_process_server_makes_processes() {
     for who in [caller, Rig::caller(kfs)] {
         assert_eq!(rig.server.create_space(&who, 0), Err(Error::EPERM));
         assert_eq!(
-            rig.server.fork_space(&who, process, 0, 0),
+            rig.server.fork_space(&who, process, 0, 0, false),
             Err(Error::EPERM)
         );
         assert_eq!(rig.server.destroy_space(&who, process), Err(Error::EPERM));

@@ -68,7 +68,7 @@ impl MemoryCalls for Mock {
     fn create_space(&self, _: u32) -> Result<ProcessId> {
         Ok(self.new_space())
     }
-    fn fork_space(&self, parent: ProcessId, _: u32, _: u32) -> Result<ProcessId> {
+    fn fork_space(&self, parent: ProcessId, _: u32, _: u32, _: bool) -> Result<ProcessId> {
         if std::mem::take(&mut self.state().fail_fork) {
             return Err(Error::ENOMEM);
         }
