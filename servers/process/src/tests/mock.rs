@@ -76,7 +76,7 @@ impl MemoryCalls for Mock {
         Ok(self.new_space())
     }
     fn renew_space(&self, parent: ProcessId, cpu: u32) -> Result<ProcessId> {
-        self.fork_space(parent, 0, cpu)
+        self.fork_space(parent, 0, cpu, false)
     }
     fn start_space(&self, process: ProcessId, words: [u64; 4]) -> Result<()> {
         let mut state = self.state();
