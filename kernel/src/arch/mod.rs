@@ -283,7 +283,8 @@ pub unsafe fn resume(frame: *const RegisterFrame, msr: u64) -> ! {
     unsafe { k42_resume(frame, msr) }
 }
 
-/// Enters a program at `nip` with `words` in r3-r10.
+/// Enters a program at `nip` with `words` in r3-r10. What the kernel, or another program before it, left in r14-r31 is
+/// cleared: nothing there is this program's.
 ///
 /// # Safety
 /// As for [`resume`].
@@ -295,6 +296,9 @@ pub unsafe fn upcall(nip: u64, msr: u64, words: &[u64; 8]) -> ! {
         asm!(
             "mtsrr0 12",
             "mtsrr1 11",
+            ".irp register, 14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+            "li \\register, 0",
+            ".endr",
             "rfid",
             in("r3") words[0], in("r4") words[1], in("r5") words[2], in("r6") words[3],
             in("r7") words[4], in("r8") words[5], in("r9") words[6], in("r10") words[7],
