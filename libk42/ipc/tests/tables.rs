@@ -10,10 +10,7 @@ struct Object(u32, Arc<AtomicUsize>);
 
 impl Exported for Object {
     fn dispatch(&self, _: &mut Incoming<'_>) -> Reply {
-        Reply {
-            status: i64::from(self.0),
-            ..Reply::OK
-        }
+        Reply::new(i64::from(self.0), 0)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::fs::{Held, Kfs};
 use crate::node::{Body, Node, NodeRef, Owner};
 use crate::open::OpenNode;
 use crate::pipe::{Pipe, Wish};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use k42_api::files::{Opened, redirect};
 use k42_fslib::linux::{access, major, minor, mode as m, open as flag};
@@ -75,7 +76,7 @@ impl Kfs {
             m::REGULAR => Body::Regular(File::new(self.resources)?),
             m::DIRECTORY => Body::Directory(RwLock::new(Entries::new(self.seed()))),
             m::CHARACTER | m::BLOCK => Body::Device(rdev),
-            m::FIFO => Body::Pipe(Pipe::new()),
+            m::FIFO => Body::Pipe(Box::new(Pipe::new())),
             m::SOCKET => Body::Socket,
             _ => return Err(Error::EINVAL),
         })

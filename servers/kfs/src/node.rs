@@ -59,7 +59,7 @@ pub enum Body {
     /// A device, by number.
     Device(u64),
     /// A FIFO or an anonymous pipe.
-    Pipe(Pipe),
+    Pipe(Box<Pipe>),
     /// The name of a local socket.
     Socket,
 }

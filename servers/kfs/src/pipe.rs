@@ -133,7 +133,7 @@ impl Pipe {
             return Ok((0, WaitList::new()));
         }
         if state.data.readable() == 0 {
-            if state.data.len() == 0 && !state.ends[1].there() {
+            if state.data.is_empty() && !state.ends[1].there() {
                 return Ok((0, WaitList::new()));
             }
             state.ends[0].waiters.add(caller)?;
@@ -170,7 +170,7 @@ impl Pipe {
         if let Some(held) = state.data.hold(caller.process, wanted, write)? {
             return Ok(held);
         }
-        if wanted == 0 || !write && state.data.len() == 0 && !state.ends[1].there() {
+        if wanted == 0 || !write && state.data.is_empty() && !state.ends[1].there() {
             return Ok((0, 0));
         }
         state.ends[write as usize].waiters.add(caller)?;
@@ -182,7 +182,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.data.release(caller.process, bytes, write)?;
         // Besides who waits for what has been done there may be others who waited for the holder.
-        let ended = state.data.len() == 0 && !state.ends[1].there();
+        let ended = state.data.is_empty() && !state.ends[1].there();
         let readers = if state.data.readable() > 0 || ended {
             state.ends[0].waiters.take()
         } else {

@@ -150,6 +150,11 @@ impl Bytes {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many can be read now.
     pub fn readable(&self) -> usize {
         match self {

@@ -4,6 +4,7 @@ use crate::fs::Kfs;
 use crate::node::{Body, Owner};
 use crate::open::OpenNode;
 use crate::pipe::Pipe;
+use alloc::boxed::Box;
 use alloc::sync::Weak;
 use k42_api::files::{
     Attributes, FileSystem, FileSystemInfo, Opened, SetAttributes, file_system_dispatch, path_flag,
@@ -250,7 +251,7 @@ impl FileSystem for &'static Kfs {
             uid: ids.fsuid,
             gid: ids.fsgid,
         };
-        let pipe = Pipe::new();
+        let pipe = Box::new(Pipe::new());
         pipe.open_both();
         let node = self.new_node(owner, Body::Pipe(pipe))?;
         let status = flags & flag::NONBLOCK;

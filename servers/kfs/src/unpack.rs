@@ -10,6 +10,7 @@ use crate::make::entries;
 use crate::node::{Body, NodeRef, Owner};
 use crate::pipe::Pipe;
 use crate::tar::{Kind, Member, Reader};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use k42_fslib::Access;
 use k42_fslib::linux::{device, mode};
@@ -195,7 +196,7 @@ impl Kfs {
             }
             Kind::Character => (mode::CHARACTER, Body::Device(number)),
             Kind::Block => (mode::BLOCK, Body::Device(number)),
-            Kind::Fifo => (mode::FIFO, Body::Pipe(Pipe::new())),
+            Kind::Fifo => (mode::FIFO, Body::Pipe(Box::new(Pipe::new()))),
         };
         let bits = if kind == mode::SYMLINK {
             0o777
