@@ -1,6 +1,5 @@
 //! Taking figures: what a machine measured, row by row.
 
-use super::programs::Programs;
 use crate::guest::Seen;
 use crate::process;
 use crate::repo::{Order, Repo};
@@ -25,10 +24,8 @@ const TIMEBASE_HZ: f64 = 512e6;
 pub type Figures = BTreeMap<String, Result<f64, String>>;
 
 /// Runs rows on a machine.
-pub fn measure(machine: &dyn Machine, programs: &Programs, rows: &[String]) -> Result<Figures> {
-    let mut files = Tree::default();
-    programs.add_to(&mut files)?;
-    let console = machine.run(&files, &format!("/bench/bench {}", rows.join(" ")), LIMIT)?;
+pub fn measure(machine: &dyn Machine, files: &Tree, rows: &[String]) -> Result<Figures> {
+    let console = machine.run(files, &format!("/bench/bench {}", rows.join(" ")), LIMIT)?;
     let figures = parse(&console, rows);
     if figures.values().all(Result::is_err) {
         bail!(

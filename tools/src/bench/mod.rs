@@ -22,6 +22,7 @@ use crate::system::K42;
 use anyhow::{Context, Result, ensure};
 pub use figures::raw_figures;
 use figures::{Figures, OWN_ROWS, measure};
+use k42_tests::archive::Tree;
 use k42_tests::linux::Linux;
 pub use programs::Programs;
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
     let baseline: Value =
         serde_json::from_slice(&fs::read(repo.root().join("tests/bench/baseline.json"))?)
             .context("tests/bench/baseline.json")?;
-    let programs = Programs::prepare(repo, progress)?;
+    let programs = Programs::compile(repo)?;
     let filter = options.filter.as_deref().unwrap_or("");
     let chosen = |row: &String| row.contains(filter);
     let linux_rows: Vec<String> = programs
@@ -50,10 +51,14 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
     let rows: Vec<String> = linux_rows.iter().cloned().chain(own_rows).collect();
     ensure!(!rows.is_empty(), "no row matches '{filter}'");
 
+    let files = match linux_rows.is_empty() {
+        true => Tree::default(),
+        false => programs.files(repo, progress)?,
+    };
     let linux = if options.linux {
         let step = progress.step("measuring Linux");
         let linux = Linux::prepare(repo.root())?;
-        let figures = measure(&linux, &programs, &linux_rows)?;
+        let figures = measure(&linux, &files, &linux_rows)?;
         drop(step);
         Some(figures)
     } else {
@@ -62,7 +67,7 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
     let step = progress.step("measuring K42");
     let mut figures = match linux_rows.is_empty() {
         true => Figures::new(),
-        false => measure(&K42::prepare(repo, progress)?, &programs, &linux_rows)?,
+        false => measure(&K42::prepare(repo, progress)?, &files, &linux_rows)?,
     };
     if rows.iter().any(|row| OWN_ROWS.contains(&row.as_str())) {
         figures.extend(figures::own(repo)?);

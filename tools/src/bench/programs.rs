@@ -27,7 +27,6 @@ pub struct Programs {
     /// The one that has the rows.
     pub bench: PathBuf,
     tiny: PathBuf,
-    packages: Tree,
 }
 
 /// A row of the program.
@@ -39,8 +38,8 @@ pub struct Row {
 }
 
 impl Programs {
-    /// Compiles the programs if a source is newer, and unpacks the packages.
-    pub fn prepare(repo: &Repo, progress: Progress) -> Result<Programs> {
+    /// Compiles the programs if a source is newer.
+    pub fn compile(repo: &Repo) -> Result<Programs> {
         let folder = repo.root().join("tests/bench");
         let to = repo.build_dir()?.join("bench");
         fs::create_dir_all(&to)?;
@@ -56,7 +55,6 @@ impl Programs {
         let programs = Programs {
             bench: to.join("bench"),
             tiny: to.join("tiny"),
-            packages: packages(repo, progress)?,
         };
         let made = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
         if made(&programs.bench) <= newest || made(&programs.tiny) <= newest {
@@ -78,12 +76,12 @@ impl Programs {
         Ok(programs)
     }
 
-    /// Puts them where they expect each other.
-    pub fn add_to(&self, files: &mut Tree) -> Result<()> {
+    /// The guest's files: the programs where they expect each other, and the packages, which are fetched if need be.
+    pub fn files(&self, repo: &Repo, progress: Progress) -> Result<Tree> {
+        let mut files = packages(repo, progress)?;
         files.file("bench/bench", 0o755, fs::read(&self.bench)?);
         files.file("bench/tiny", 0o755, fs::read(&self.tiny)?);
-        files.merge(&self.packages);
-        Ok(())
+        Ok(files)
     }
 
     /// All rows, told by the program.

@@ -15,7 +15,6 @@ use crate::repo::{Order, Repo};
 use crate::system::{self, K42};
 use anyhow::{Context, Result, bail, ensure};
 pub use image::Images;
-use k42_tests::archive::Tree;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,9 +64,7 @@ pub fn command(repo: &Repo, options: &ProfileOptions) -> Result<u8> {
     if let Some(interval) = OWN_ROWS.iter().position(|&row| Some(row) == own) {
         return own_row(repo, interval, options, progress);
     }
-    let programs = Programs::prepare(repo, progress)?;
-    let mut files = Tree::default();
-    programs.add_to(&mut files)?;
+    let programs = Programs::compile(repo)?;
     let (guest_command, times, whole) = match (&options.row, &options.exec) {
         (Some(row), _) => {
             let rows = programs.rows()?;
@@ -78,6 +75,7 @@ pub fn command(repo: &Repo, options: &ProfileOptions) -> Result<u8> {
         (None, Some(command)) => (command.clone(), 1, true),
         (None, None) => bail!("name a row, or give --exec 'COMMAND'"),
     };
+    let files = programs.files(repo, progress)?;
     let plugin = plugin(repo)?;
     let scratch = tempfile::tempdir()?;
     let report = scratch.path().join("report");
