@@ -174,11 +174,11 @@ pub trait Memory {
         server_slots: u32,
     ) -> Result<u32>;
 
-    /// A new FCM of `bytes`, all zero, for a file server. The handle can do everything. `name` shows
-    /// in maps and is at most 255 bytes.
+    /// A new FCM of `bytes`, all zero, for a file server. The handle can do everything. `name` as in `grant`.
     #[method(20)]
     fn create_object(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle>;
-    /// A handle for `process` on the caller's FCM, for mapping only, with READ/WRITE/EXECUTE as given.
+    /// A handle for `process` on the caller's FCM, for mapping only, with READ/WRITE/EXECUTE as given. `name` is what
+    /// /proc/PID/maps shows of the FCM from now on, at most 4095 bytes; if it is empty the name stays.
     #[method(21)]
     fn grant(
         &self,
@@ -186,6 +186,7 @@ pub trait Memory {
         object: Handle,
         process: ProcessId,
         options: u32,
+        name: &[u8],
     ) -> Result<Handle>;
     /// Another length: pages beyond go everywhere at once, the rest of the last page is zeroed.
     #[method(22)]

@@ -66,8 +66,14 @@ pub trait Contents: Send + Sync + 'static {
     fn allocate(&mut self, medium: Medium<'_>, offset: u64, length: u64) -> Answer<()>;
     /// Nobody writes any more: gives back what was taken ahead of need.
     fn trim(&mut self, _medium: Medium<'_>) {}
-    /// A handle for `process` to map the data.
-    fn grant(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle>;
+    /// A handle for `process` to map the data; `name` is the file's path at present.
+    fn grant(
+        &mut self,
+        medium: Medium<'_>,
+        process: ProcessId,
+        options: u32,
+        name: &[u8],
+    ) -> Answer<Handle>;
     /// A handle for `process`'s library, which keeps within the length of the file by itself: the object may be longer.
     fn lend(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle>;
     /// Whether clients have been given the data to map, so that it must stay in the object it is in.
@@ -175,7 +181,7 @@ impl Contents for Small {
         }
     }
 
-    fn grant(&mut self, _: Medium<'_>, _: ProcessId, _: u32) -> Answer<Handle> {
+    fn grant(&mut self, _: Medium<'_>, _: ProcessId, _: u32, _: &[u8]) -> Answer<Handle> {
         Err(Refusal::Outgrown)
     }
 

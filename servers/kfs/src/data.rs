@@ -47,7 +47,7 @@ object_interface! {
         /// See [`Contents::trim`].
         fn trim(&self);
         /// See [`Contents::grant`].
-        fn grant(&self, process: ProcessId, options: u32) -> Answer<Handle>;
+        fn grant(&self, process: ProcessId, options: u32, name: &[u8]) -> Answer<Handle>;
         /// See [`Contents::lend`].
         fn lend(&self, process: ProcessId, options: u32) -> Answer<Handle>;
         /// Whether the data must stay where it is, because clients map it.
@@ -174,8 +174,8 @@ impl<C: Contents> FileData for Keeper<C> {
         }
     }
 
-    fn grant(&self, process: ProcessId, options: u32) -> Answer<Handle> {
-        self.alone(|contents| contents.grant(self.resources.medium(), process, options))
+    fn grant(&self, process: ProcessId, options: u32, name: &[u8]) -> Answer<Handle> {
+        self.alone(|contents| contents.grant(self.resources.medium(), process, options, name))
     }
 
     fn lend(&self, process: ProcessId, options: u32) -> Answer<Handle> {

@@ -139,8 +139,14 @@ impl PageStore for Store {
     fn punch(&self, object: Handle, offset: u64, bytes: u64) -> Result<()> {
         self.0.punch_object(object, offset, bytes)
     }
-    fn grant(&self, object: Handle, process: ProcessId, options: u32) -> Result<Handle> {
-        self.0.grant(object, process, options)
+    fn grant(
+        &self,
+        object: Handle,
+        process: ProcessId,
+        options: u32,
+        name: &[u8],
+    ) -> Result<Handle> {
+        self.0.grant(object, process, options, name)
     }
     fn frames(&self, object: Handle) -> Result<u64> {
         self.0.object_frames(object)

@@ -440,20 +440,26 @@ impl Contents for Mapped {
         }
     }
 
-    fn grant(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle> {
+    fn grant(
+        &mut self,
+        medium: Medium<'_>,
+        process: ProcessId,
+        options: u32,
+        name: &[u8],
+    ) -> Answer<Handle> {
         if self.object_size != self.size {
             medium.store.resize(self.object, self.size)?;
             self.object_size = self.size;
             self.forget(medium, self.size.next_multiple_of(PAGE)..u64::MAX);
         }
-        let handle = medium.store.grant(self.object, process, options)?;
+        let handle = medium.store.grant(self.object, process, options, name)?;
         self.granted = true;
         self.client_writes |= MapOptions::from_bits_truncate(options).contains(MapOptions::WRITE);
         Ok(handle)
     }
 
     fn lend(&mut self, medium: Medium<'_>, process: ProcessId, options: u32) -> Answer<Handle> {
-        let handle = medium.store.grant(self.object, process, options)?;
+        let handle = medium.store.grant(self.object, process, options, b"")?;
         self.lent = true;
         if MapOptions::from_bits_truncate(options).contains(MapOptions::WRITE) {
             self.lent_writes = true;

@@ -230,7 +230,26 @@ impl OpenNode {
         core::ptr::from_ref(self).addr()
     }
 
-    /// The names from the root down to `place`, if that is where the node is.
+    /// The path within the file system. ENOENT if it is unlinked.
+    fn path_now(&self) -> Result<Vec<u8>> {
+        let now = self.node.place.lock().clone();
+        let mut path = Vec::new();
+        if now.is_none() && self.node.is_directory() {
+            path.push(b'/');
+            return Ok(path);
+        }
+        let here = |place: &&Arc<Place>| self.is_at(place);
+        let place = self
+            .place
+            .as_ref()
+            .filter(here)
+            .or(now.as_ref().filter(here))
+            .ok_or(Error::ENOENT)?;
+        self.path_by(place, &mut path)?;
+        Ok(path)
+    }
+
+    /// The names from the root down to `place`.
     fn path_by(&self, place: &Arc<Place>, out: &mut Vec<u8>) -> Result<()> {
         let mut places: Vec<Arc<Place>> = Vec::new();
         let mut next = Some(place.clone());

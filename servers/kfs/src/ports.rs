@@ -24,8 +24,14 @@ pub trait PageStore: Send + Sync {
     fn populate(&self, object: Handle, offset: u64, bytes: u64) -> Result<()>;
     /// Drops the pages that are wholly in the range.
     fn punch(&self, object: Handle, offset: u64, bytes: u64) -> Result<()>;
-    /// A handle for `process` to map the object with; `options` as in `Memory::grant`.
-    fn grant(&self, object: Handle, process: ProcessId, options: u32) -> Result<Handle>;
+    /// A handle for `process` to map the object with; `options` and `name` as in `Memory::grant`.
+    fn grant(
+        &self,
+        object: Handle,
+        process: ProcessId,
+        options: u32,
+        name: &[u8],
+    ) -> Result<Handle>;
     /// Pages that the object has.
     fn frames(&self, object: Handle) -> Result<u64>;
     /// Gives the object up; it lives on as long as somebody has it mapped.

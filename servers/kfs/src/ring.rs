@@ -85,6 +85,7 @@ impl Shared {
             object,
             process,
             (MapOptions::READ | MapOptions::WRITE).bits(),
+            b"",
         )
     }
 

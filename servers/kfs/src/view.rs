@@ -81,6 +81,7 @@ impl View {
             object.ok_or(k42_ipc::Error::EIO)?,
             process,
             MapOptions::READ.bits(),
+            b"",
         )
     }
 

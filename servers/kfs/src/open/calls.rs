@@ -3,9 +3,7 @@
 use super::{OpenNode, Position};
 use crate::contents::SIZE_MAX;
 use crate::data::FileData;
-use crate::node::{Body, Place};
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+use crate::node::Body;
 use core::sync::atomic::Ordering;
 use k42_api::files::{
     Attributes, CURRENT, FileSystemInfo, OpenFile, SetAttributes, open_file_dispatch, poll,
@@ -173,7 +171,9 @@ impl OpenFile for OpenNode {
         if stores {
             rights |= MapOptions::WRITE;
         }
-        let handle = file.with(|data| data.grant(caller.process, rights.bits()))?;
+        // Of a file that has no name any more, the last one is shown.
+        let name = self.path_now().unwrap_or_default();
+        let handle = file.with(|data| data.grant(caller.process, rights.bits(), &name))?;
         if stores {
             self.node.touch_modified(self.fs.now());
         } else if !self.has(flag::NO_ATIME) {
@@ -307,21 +307,7 @@ impl OpenFile for OpenNode {
     }
 
     fn path(&self, _: &Caller, out: &mut OutBuf<'_>) -> Result<u32> {
-        let now = self.node.place.lock().clone();
-        let is_root = now.is_none() && self.node.is_directory();
-        let mut path = Vec::new();
-        if is_root {
-            path.push(b'/');
-        } else {
-            let here = |place: &&Arc<Place>| self.is_at(place);
-            let place = self
-                .place
-                .as_ref()
-                .filter(here)
-                .or(now.as_ref().filter(here))
-                .ok_or(Error::ENOENT)?;
-            self.path_by(place, &mut path)?;
-        }
+        let path = self.path_now()?;
         out.put(&path)?;
         Ok(path.len() as u32)
     }

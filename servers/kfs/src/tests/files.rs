@@ -164,7 +164,14 @@ fn mapped_by_a_client() {
         file.map_handle(&caller, (MapOptions::WRITE | MapOptions::READ).bits())
             .is_ok()
     );
-    let w = c.open("f", flag::WRITE_ONLY, 0).unwrap();
+    assert_eq!(world.store.name(object), b"/f");
+    c.rename("f", "g", 0).unwrap();
+    map(MapOptions::READ).unwrap();
+    assert_eq!(world.store.name(object), b"/g");
+    c.unlink("g").unwrap();
+    map(MapOptions::READ).unwrap();
+    assert_eq!(world.store.name(object), b"/g", "the last name stays");
+    let w = c.open("h", 1 | 0o100, 0o644).unwrap();
     let (file, caller) = w.object().unwrap();
     assert_eq!(
         file.map_handle(&caller, MapOptions::READ.bits()),

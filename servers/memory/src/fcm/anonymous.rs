@@ -490,7 +490,9 @@ impl Fcm for Anonymous {
         (own.max(behind), own)
     }
 
-    fn name(&self) -> &[u8] {
-        self.source.as_ref().map_or(b"", |source| source.name())
+    fn put_name(&self, out: &mut Vec<u8>) {
+        if let Some(source) = &self.source {
+            source.put_name(out);
+        }
     }
 }

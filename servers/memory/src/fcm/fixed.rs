@@ -111,8 +111,8 @@ impl Fcm for Image {
         (end.min(self.pages()).saturating_sub(first), 0)
     }
 
-    fn name(&self) -> &[u8] {
-        &self.name
+    fn put_name(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.name);
     }
 }
 

@@ -27,6 +27,7 @@ use crate::frames::Frame;
 use crate::machine::{Batch, Core};
 use crate::tree::Found;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::map::MapFlags;
 use k42_abi::{ProcessId, Result};
@@ -179,9 +180,7 @@ pub trait Fcm: Send + Sync {
     fn punch(&self, _first: u64, _end: u64) {}
 
     /// Name for people: the path of a file. Appended to `out`.
-    fn name(&self) -> &[u8] {
-        b""
-    }
+    fn put_name(&self, _out: &mut Vec<u8>) {}
 }
 
 /// Maps what `pages` yields (of the request's group) and nothing else.

@@ -28,7 +28,7 @@ const RUN: u64 = 256;
 /// The FCM of a file or of shared memory.
 pub struct Object {
     core: Machine,
-    name: Vec<u8>,
+    name: Lock<Vec<u8>>,
     kind: Kind,
     master: Lock<Master>,
     reps: Reps,
@@ -55,7 +55,7 @@ impl Object {
         };
         Self {
             core,
-            name: name.into(),
+            name: Lock::new(name.into()),
             kind,
             master: Lock::new(master),
             reps: Reps::default(),
@@ -79,6 +79,22 @@ impl Object {
         }
         master.bytes = bytes;
         master.pages = pages;
+    }
+
+    /// Another name. Files move, so their server says the name each time that somebody is to map one.
+    pub fn rename(&self, name: &[u8]) -> Result<()> {
+        if *self.name.lock() == name {
+            return Ok(());
+        }
+        self.core.admit()?;
+        let mut new = Vec::new();
+        new.try_reserve_exact(name.len())
+            .map_err(|_| Error::ENOMEM)?;
+        new.extend_from_slice(name);
+        // The old one is dropped after the lock is released.
+        let old = core::mem::replace(&mut *self.name.lock(), new);
+        drop(old);
+        Ok(())
     }
 
     /// Length in bytes.
@@ -318,7 +334,7 @@ impl Fcm for Object {
         self.remove(&mut master, first, end);
     }
 
-    fn name(&self) -> &[u8] {
-        &self.name
+    fn put_name(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.name.lock());
     }
 }

@@ -13,6 +13,8 @@ use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
 
 /// Client slots of a Linux process's dispatcher.
 const CLIENT_SLOTS: u32 = 8;
+/// Longest name of an object: a path of Linux.
+const NAME_MAX: usize = 4095;
 
 fn options_of(bits: u32) -> Result<MapOptions> {
     MapOptions::from_bits(bits).ok_or(Error::EINVAL)
@@ -209,7 +211,7 @@ impl Memory for Server {
     }
 
     fn create_object(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle> {
-        if name.len() > 255 || bytes > i64::MAX as u64 {
+        if name.len() > NAME_MAX || bytes > i64::MAX as u64 {
             return Err(Error::EINVAL);
         }
         self.server_space(caller)?;
@@ -231,9 +233,16 @@ impl Memory for Server {
         object: Handle,
         process: ProcessId,
         options: u32,
+        name: &[u8],
     ) -> Result<Handle> {
+        if name.len() > NAME_MAX {
+            return Err(Error::EINVAL);
+        }
         let access = options_of(options)? & ACCESS;
         let object = self.owned(caller, object)?;
+        if !name.is_empty() {
+            object.rename(name)?;
+        }
         self.give(
             process,
             Grant {

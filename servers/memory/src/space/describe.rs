@@ -5,6 +5,7 @@ use super::{PAGE, Region, Space, Use};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Relaxed;
 use k42_abi::layout::LIBRARY_BASE;
 use k42_abi::{Error, Result};
@@ -82,11 +83,7 @@ impl Space {
     pub fn describe(&self, from: u64, out: &mut OutBuf<'_>) -> Result<u64> {
         let state = self.enter()?;
         for (&start, region) in state.regions.range(from..LIBRARY_BASE) {
-            let mut line = line(start, region).into_bytes();
-            if !region.fcm.name().is_empty() {
-                line.extend_from_slice(region.fcm.name());
-            }
-            line.push(b'\n');
+            let line = line(start, region);
             if out.put(&line).is_err() {
                 return if out.filled().is_empty() {
                     Err(Error::ERANGE)
@@ -99,7 +96,8 @@ impl Space {
     }
 }
 
-fn line(start: u64, region: &Region) -> String {
+/// The line of one region.
+fn line(start: u64, region: &Region) -> Vec<u8> {
     let letter = |option, letter| {
         if region.options.contains(option) {
             letter
@@ -121,19 +119,24 @@ fn line(start: u64, region: &Region) -> String {
         region.end,
         u8::from(is_file)
     );
-    let label = match region.purpose {
-        Use::Heap => "[heap]",
-        _ if region.options.contains(MapOptions::GROWS_DOWN) => "[stack]",
-        _ => "",
-    };
-    if !label.is_empty() || !region.fcm.name().is_empty() {
+    let mut label = Vec::new();
+    match region.purpose {
+        Use::Heap => label.extend_from_slice(b"[heap]"),
+        _ if region.options.contains(MapOptions::GROWS_DOWN) => {
+            label.extend_from_slice(b"[stack]");
+        }
+        _ => region.fcm.put_name(&mut label),
+    }
+    if !label.is_empty() {
         // Linux pads to column 73.
         while text.len() < 73 {
             text.push(' ');
         }
     }
-    text.push_str(label);
-    text
+    let mut line = text.into_bytes();
+    line.extend_from_slice(&label);
+    line.push(b'\n');
+    line
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 use super::machine::{PAGE, Rig};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use k42_abi::rights::KernelRights;
 use k42_abi::{Error, ProcessId};
 use k42_api::memory::{MapOptions, Memory};
@@ -48,7 +50,7 @@ fn the_owner_fills_and_others_map() {
     );
     let handle = rig
         .server
-        .grant(&owner, object, process, MapOptions::READ.bits())
+        .grant(&owner, object, process, MapOptions::READ.bits(), b"")
         .unwrap();
     assert_eq!(
         rig.server
@@ -94,6 +96,30 @@ fn the_owner_fills_and_others_map() {
         Err(Error::ENXIO.status())
     );
     rig.check_exclusive();
+    let shown = || {
+        let mut lines = [0; 4096];
+        let mut out = k42_ipc::OutBuf::new(&mut lines);
+        rig.server
+            .describe(&caller, ProcessId::NONE, 0, &mut out)
+            .unwrap();
+        let text = String::from_utf8(out.filled().to_vec()).unwrap();
+        text.lines()
+            .filter_map(|line| line.split_once('/').map(|(_, name)| name.to_string()))
+            .collect::<Vec<_>>()
+    };
+    // The private mapping is two regions or one; each has its file's name.
+    let names = shown();
+    assert!(names.len() >= 2 && names.iter().all(|name| name == "etc/motd"));
+    rig.server
+        .grant(
+            &owner,
+            object,
+            process,
+            MapOptions::READ.bits(),
+            b"/etc/new",
+        )
+        .unwrap();
+    assert!(shown().iter().all(|name| name == "etc/new"));
 
     // Truncation takes the pages from everybody, and zeroes the rest of the last.
     rig.store(kfs, window + 3 * PAGE + 8, 33).unwrap();

@@ -72,7 +72,10 @@ fn an_object_is_cut_while_it_is_used() {
             let rig = &rig;
             scope.spawn(move || {
                 let mut rng = Rng(i as u64 + 5);
-                let handle = rig.server.grant(&owner, object, id, RW.bits()).unwrap();
+                let handle = rig
+                    .server
+                    .grant(&owner, object, id, RW.bits(), b"")
+                    .unwrap();
                 let caller = Rig::caller(id);
                 for _ in 0..300 {
                     let shared = rng.below(2) == 0;

@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use k42_abi::layout::PAGE_SIZE;
 use k42_api::memory::SpaceUsage;
+use k42_fslib::linux::PATH_MAX;
 use k42_ipc::{Error, OutBuf, ProcessId, Result};
 
 /// Everything that these files show of a process.
@@ -367,7 +368,8 @@ pub fn maps(server: &Server, node: Node, text: &mut Text) -> Result<()> {
 pub(super) fn put_maps(server: &Server, space: ProcessId, text: &mut Text) -> Result<()> {
     let mut from = 0;
     loop {
-        let mut piece = [0; 4096];
+        // A line with the longest path fits.
+        let mut piece = [0; PATH_MAX + 256];
         let mut out = OutBuf::new(&mut piece);
         let next = server.env.describe(space, from, &mut out)?;
         text.bytes(out.filled());

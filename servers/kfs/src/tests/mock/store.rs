@@ -13,6 +13,8 @@ const PAGE: u64 = 4096;
 #[derive(Default)]
 struct Object {
     size: u64,
+    /// As last said when a handle was made.
+    name: Vec<u8>,
     pages: BTreeSet<u64>,
     /// Chunks of the size of a window, as leaked host memory.
     chunks: BTreeMap<u64, usize>,
@@ -71,6 +73,11 @@ impl MockStore {
             .objects
             .get_mut(&object.0)
             .expect("an object that exists"))
+    }
+
+    /// The name that was said last.
+    pub fn name(&self, object: Handle) -> Vec<u8> {
+        self.with(object, |o| o.name.clone())
     }
 
     fn drop_pages(&self, o: &mut Object, from: u64, to: u64) {
@@ -185,8 +192,12 @@ impl PageStore for &'static MockStore {
         });
         Ok(())
     }
-    fn grant(&self, object: Handle, _: ProcessId, _: u32) -> Result<Handle> {
-        self.with(object, |_| ());
+    fn grant(&self, object: Handle, _: ProcessId, _: u32, name: &[u8]) -> Result<Handle> {
+        self.with(object, |o| {
+            if !name.is_empty() {
+                o.name = name.to_vec();
+            }
+        });
         Ok(object)
     }
     fn frames(&self, object: Handle) -> Result<u64> {
