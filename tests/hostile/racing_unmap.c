@@ -25,7 +25,7 @@ int main(void)
     static char text[BLOCK];
     MUST(write(fd, text, sizeof text));
     pthread_create(&t, NULL, shake, NULL);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 300; i++) {
         ssize_t n = i % 2 ? pread(fd, m, BLOCK, 0) : read(zero, m, BLOCK);
         if (n < 0 ? errno != EFAULT : n > BLOCK)
             odd++;

@@ -153,6 +153,9 @@ pub struct ProfileOptions {
     /// Count all that runs from power-on to the end of COMMAND instead
     #[arg(long, value_name = "COMMAND")]
     pub exec: Option<String>,
+    /// Put a file into the root, for COMMAND; repeatable
+    #[arg(long, value_name = "HOST=GUEST", value_parser = parse_add, requires = "exec")]
+    pub add: Vec<(PathBuf, String)>,
     /// Tell inlined functions and lines apart
     #[arg(long)]
     pub lines: bool,

@@ -75,7 +75,11 @@ pub fn command(repo: &Repo, options: &ProfileOptions) -> Result<u8> {
         (None, Some(command)) => (command.clone(), 1, true),
         (None, None) => bail!("name a row, or give --exec 'COMMAND'"),
     };
-    let files = programs.files(repo, progress)?;
+    let mut files = programs.files(repo, progress)?;
+    for (host, guest) in &options.add {
+        let bytes = fs::read(host).with_context(|| format!("cannot add {}", host.display()))?;
+        files.file(guest.trim_matches('/'), 0o755, bytes);
+    }
     let plugin = plugin(repo)?;
     let scratch = tempfile::tempdir()?;
     let report = scratch.path().join("report");
