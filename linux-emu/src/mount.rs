@@ -1,6 +1,7 @@
 //! The mount table, as the name server tells it, and what a path means by it.
 
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 use k42_abi::{Error, ProcessId, Result};
 use k42_api::names::mount::PART_OF_PARENT;
 
@@ -25,6 +26,47 @@ pub struct Mount {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MountTable {
     mounts: Vec<Mount>,
+}
+
+/// A set of bytes with which the first name of a path may begin, read without a lock. NUL, which begins no name, is in it
+/// until a table has been noted.
+pub struct Letters([AtomicU64; 4]);
+
+/// The bits of [`Letters`].
+pub type LetterBits = [u64; 4];
+
+/// Puts `byte` into the set.
+fn include(bits: &mut LetterBits, byte: u8) {
+    bits[usize::from(byte / 64)] |= 1 << (byte % 64);
+}
+
+impl Letters {
+    /// All bytes: nothing is known.
+    pub const fn all() -> Self {
+        Self([const { AtomicU64::new(u64::MAX) }; 4])
+    }
+    /// Whether `byte` is not in the set.
+    #[inline]
+    pub fn lacks(&self, byte: u8) -> bool {
+        self.0[usize::from(byte / 64)].load(Ordering::Acquire) >> (byte % 64) & 1 == 0
+    }
+    /// Whether a table has been noted.
+    pub fn is_known(&self) -> bool {
+        self.lacks(0)
+    }
+    /// All bytes again.
+    pub fn forget(&self) {
+        // The word with NUL first: who sees one of the others sees that nothing is known.
+        for word in &self.0 {
+            word.store(u64::MAX, Ordering::Release);
+        }
+    }
+    /// Another set, without NUL.
+    pub fn set(&self, bits: &LetterBits) {
+        for (word, bits) in self.0.iter().zip(bits).rev() {
+            word.store(*bits, Ordering::Release);
+        }
+    }
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -90,6 +132,23 @@ impl MountTable {
             .iter()
             .find(|m| m.kind == kind)
             .map(|m| m.server)
+    }
+
+    /// First bytes of the first names of absolute paths that may lead into another mount than the root's. `None` if KFS
+    /// does not serve the root.
+    pub fn first_letters(&self) -> Option<LetterBits> {
+        let mut bits = [0; 4];
+        // These begin what is no name.
+        include(&mut bits, b'/');
+        include(&mut bits, b'.');
+        for mount in &self.mounts {
+            match mount.point.get(1) {
+                Some(&first) => include(&mut bits, first),
+                None if mount.server != ProcessId::KFS => return None,
+                None => {}
+            }
+        }
+        Some(bits)
     }
 
     /// For an absolute path: the deepest mount whose mount point the path names literally, and how many
@@ -178,7 +237,7 @@ mod tests {
 
     fn table() -> MountTable {
         let bytes = [
-            entry(0, 4, "/"),
+            entry(0, ProcessId::KFS.0, "/"),
             entry(1, 5, "/dev"),
             entry(2, 2, "/proc"),
             entry(3, 9, "/dev/shm"),
@@ -211,6 +270,25 @@ mod tests {
             route("/etc/../dev/null"),
             Some((0, "/etc/../dev/null".into()))
         );
+    }
+
+    #[test]
+    fn most_paths_are_known_by_their_first_letter() {
+        let letters = Letters::all();
+        assert!(!letters.is_known());
+        assert!((0..=255).all(|byte| !letters.lacks(byte)));
+        letters.set(&table().first_letters().unwrap());
+        assert!(letters.is_known());
+        for path in ["/etc/passwd", "/tmp", "/\u{e9}"] {
+            assert!(letters.lacks(path.as_bytes()[1]), "{path}");
+        }
+        for path in ["/dev/null", "/proc", "/data", "/./dev", "/../dev", "//dev"] {
+            assert!(!letters.lacks(path.as_bytes()[1]), "{path}");
+        }
+        letters.forget();
+        assert!((0..=255).all(|byte| !letters.lacks(byte)));
+        let covered = [entry(0, ProcessId::KFS.0, "/"), entry(1, 9, "/")].concat();
+        assert_eq!(MountTable::parse(&covered).unwrap().first_letters(), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::fd::FdTable;
 use crate::file::FileRef;
 use crate::futex::FutexTable;
-use crate::mount::MountTable;
+use crate::mount::{Letters, MountTable};
 use crate::port::Lock;
 use crate::signal::SignalState;
 use alloc::boxed::Box;
@@ -30,6 +30,8 @@ pub struct Process {
     pub mounts: Lock<Option<Arc<MountTable>>>,
     /// The cached table is out of date.
     pub mounts_changed: AtomicBool,
+    /// First letters of paths that may lead into another file system than the root's.
+    pub elsewhere: Letters,
     /// Signal actions, and signals for the process.
     pub signals: Lock<SignalState>,
     /// What the process server was last told about signals.
@@ -68,7 +70,7 @@ pub struct Process {
 pub struct Directories {
     /// Current directory.
     pub current: Option<FileRef>,
-    /// Root directory.
+    /// Root directory. Whoever changes it calls [`Letters::forget`] on `elsewhere` under the lock.
     pub root: Option<FileRef>,
 }
 
@@ -99,6 +101,7 @@ pub static PROCESS: Process = Process {
     umask: AtomicU32::new(0o022),
     mounts: Lock::new(None),
     mounts_changed: AtomicBool::new(false),
+    elsewhere: Letters::all(),
     signals: Lock::new(SignalState::new()),
     told: Lock::new(Told {
         ignored: 0,

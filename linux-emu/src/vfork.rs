@@ -104,7 +104,11 @@ pub fn make_real(thread: &Thread, flags: u32) -> Result<()> {
         Err(error) => Outcome::Failed(error),
     };
     core::mem::swap(&mut *PROCESS.files.lock(), &mut suspended.files);
-    core::mem::swap(&mut *PROCESS.directories.lock(), &mut suspended.directories);
+    {
+        let mut directories = PROCESS.directories.lock();
+        core::mem::swap(&mut *directories, &mut suspended.directories);
+        PROCESS.elsewhere.forget();
+    }
     core::mem::swap(&mut *PROCESS.signals.lock(), &mut suspended.signals);
     PROCESS.umask.store(suspended.umask, Ordering::Relaxed);
     thread.blocked.store(suspended.blocked, Ordering::Relaxed);

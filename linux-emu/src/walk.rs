@@ -62,27 +62,62 @@ impl Stop {
     }
 }
 
-/// Runs `then` with the mount table, from the cache if it is still right; a lock may be held meanwhile.
-fn with_mounts<R>(then: impl FnOnce(&MountTable) -> R) -> Result<R> {
+/// The server for an absolute path, and how much of the path is done when it is asked; by the cached mount table if that
+/// is still right.
+fn route(path: &[u8]) -> Result<(ProcessId, usize)> {
+    let by = |table: &MountTable| {
+        let found = table.route(path);
+        found.map_or((ProcessId::KFS, 0), |(mount, used)| (mount.server, used))
+    };
     if !PROCESS.mounts_changed.load(Ordering::Acquire)
         && let Some(table) = PROCESS.mounts.lock().as_ref()
     {
-        return Ok(then(table));
+        note_letters(table);
+        return Ok(by(table));
     }
-    Ok(then(&*mounts()?))
+    Ok(by(&*mounts()?))
+}
+
+/// Whether `path` certainly begins in the root file system, of which KFS is the server. Says so without a lock for most
+/// paths; the others go by the mount table.
+fn in_root_files(path: &[u8]) -> bool {
+    match path {
+        [b'/', first, ..] => {
+            PROCESS.elsewhere.lacks(*first) && !PROCESS.mounts_changed.load(Ordering::Acquire)
+        }
+        _ => false,
+    }
+}
+
+/// Notes for [`in_root_files`] what `table` says, which is locked. A process with a root of its own notes nothing.
+fn note_letters(table: &MountTable) {
+    if !PROCESS.elsewhere.is_known() {
+        let directories = PROCESS.directories.lock();
+        if directories.root.is_none()
+            && let Some(letters) = table.first_letters()
+        {
+            PROCESS.elsewhere.set(&letters);
+        }
+    }
 }
 
 /// The mount table, from the cache if it is still right.
 pub fn mounts() -> Result<Arc<MountTable>> {
-    if !PROCESS.mounts_changed.swap(false, Ordering::AcqRel)
+    if !PROCESS.mounts_changed.load(Ordering::Acquire)
         && let Some(table) = PROCESS.mounts.lock().as_ref()
     {
         return Ok(table.clone());
     }
+    PROCESS.elsewhere.forget();
+    // Before the question: what changes from now on is either in the answer or sets this again.
+    PROCESS.mounts_changed.store(false, Ordering::Release);
     let mut bytes = big_buffer(8000)?;
     let (_version, length) = NAMES.mounts(&mut bytes).map_err(|(error, _)| error)?;
     let table = Arc::try_new(MountTable::parse(&bytes[..length])?).map_err(|_| Error::ENOMEM)?;
-    *PROCESS.mounts.lock() = Some(table.clone());
+    let mut mounts = PROCESS.mounts.lock();
+    *mounts = Some(table.clone());
+    // Somebody may have noted the old table's meanwhile.
+    PROCESS.elsewhere.forget();
     Ok(table)
 }
 
@@ -122,7 +157,20 @@ fn join(first: &[u8], rest: &[u8]) -> Result<Vec<u8>> {
 
 impl<'p> Position<'p> {
     /// Where `path` begins, seen from descriptor `directory`.
+    #[inline]
     pub fn start(directory: i32, path: &'p [u8]) -> Result<Self> {
+        if in_root_files(path) {
+            return Ok(Self {
+                server: ProcessId::KFS,
+                directory: Handle::ROOT,
+                path: Cow::Borrowed(path),
+                _keep: None,
+            });
+        }
+        Self::start_anywhere(directory, path)
+    }
+
+    fn start_anywhere(directory: i32, path: &'p [u8]) -> Result<Self> {
         if path.first() == Some(&b'/') {
             return Self::absolute(Cow::Borrowed(path));
         }
@@ -165,11 +213,7 @@ impl<'p> Position<'p> {
 
     /// From the root of all file systems, by the mount table.
     fn from_true_root(path: Cow<'p, [u8]>) -> Result<Self> {
-        let (server, used) = with_mounts(|table| {
-            table
-                .route(&path)
-                .map_or((ProcessId::KFS, 0), |(mount, used)| (mount.server, used))
-        })?;
+        let (server, used) = route(&path)?;
         Ok(Self {
             server,
             directory: Handle::ROOT,

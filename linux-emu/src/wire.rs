@@ -45,7 +45,7 @@ pub fn split_time(ns: i64) -> (i64, i64) {
 pub const STAT: usize = 144;
 
 /// `struct stat`.
-pub fn stat(a: &Attributes) -> [u8; STAT] {
+pub fn stat(a: &Attributes) -> Layout<STAT> {
     let mut out = Layout::<STAT>::new();
     out.u64(0, a.device)
         .u64(8, a.inode)
@@ -61,14 +61,14 @@ pub fn stat(a: &Attributes) -> [u8; STAT] {
         let (seconds, rest) = split_time(ns);
         out.u64(at, seconds as u64).u64(at + 8, rest as u64);
     }
-    out.0
+    out
 }
 
 /// Bytes of `struct statx`.
 pub const STATX: usize = 256;
 
 /// `struct statx` with everything of STATX_BASIC_STATS and the time of birth.
-pub fn statx(a: &Attributes) -> [u8; STATX] {
+pub fn statx(a: &Attributes) -> Layout<STATX> {
     const MASK: u32 = 0xfff;
     let mut out = Layout::<STATX>::new();
     out.u32(0, MASK)
@@ -91,7 +91,7 @@ pub fn statx(a: &Attributes) -> [u8; STATX] {
         .u32(132, minor(a.rdev))
         .u32(136, major(a.device))
         .u32(140, minor(a.device));
-    out.0
+    out
 }
 
 /// Major number of a device.

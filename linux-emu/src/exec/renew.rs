@@ -361,6 +361,7 @@ fn take_files(from: &mut Reader<'_>) -> Result<()> {
     let mut directories = PROCESS.directories.lock();
     directories.current = current;
     directories.root = root;
+    PROCESS.elsewhere.forget();
     Ok(())
 }
 

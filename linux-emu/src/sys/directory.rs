@@ -74,7 +74,10 @@ pub fn chroot(thread: &Thread, path: Path) -> Result<u64> {
     })
     .map_err(Stop::error)?;
     PROCESS.require_root()?;
-    let old = PROCESS.directories.lock().root.replace(file);
+    let mut directories = PROCESS.directories.lock();
+    let old = directories.root.replace(file);
+    PROCESS.elsewhere.forget();
+    drop(directories);
     drop(old);
     Ok(0)
 }

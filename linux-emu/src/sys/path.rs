@@ -192,23 +192,34 @@ pub fn openat2(
     )
 }
 
-/// Attributes of a path, or of the descriptor itself if the path is empty and `flags` allow that.
-pub fn attributes(thread: &Thread, directory: i32, path: User, flags: u32) -> Result<Attributes> {
+/// Calls `tell` with the attributes of a path, or of the descriptor itself if the path is empty and `flags` allow that.
+/// They are told and not given back because they are many words, which would be copied at every step.
+fn attributes(
+    thread: &Thread,
+    directory: i32,
+    path: User,
+    flags: u32,
+    tell: impl Fn(&Attributes) -> Result<()>,
+) -> Result<u64> {
     let empty = flags & at::EMPTY_PATH != 0;
     let no_follow = if flags & at::SYMLINK_NOFOLLOW != 0 {
         path_flag::NO_FOLLOW
     } else {
         0
     };
+    let of_file = |fd| tell(&file_attributes(&*PROCESS.file(fd)?)?).map(|()| 0);
     if empty && directory != AT_FDCWD && user::get_u8(path)? == 0 {
-        return file_attributes(&*PROCESS.file(directory)?);
+        return of_file(directory);
     }
     let empty = if empty { path_flag::EMPTY } else { 0 };
-    match ask(thread, directory, path, empty != 0, |s, d, p, rest| {
-        s.stat(d, p, no_follow | empty, rest)
-    }) {
-        Ok((attributes, _)) => Ok(attributes),
-        Err(Stop::Descriptor(fd)) => file_attributes(&*PROCESS.file(fd)?),
+    let answer = ask(thread, directory, path, empty != 0, |s, d, p, rest| {
+        let (attributes, length) = s.stat(d, p, no_follow | empty, rest)?;
+        tell(&attributes).map_err(|error| (error, 0))?;
+        Ok(((), length))
+    });
+    match answer {
+        Ok(_) => Ok(0),
+        Err(Stop::Descriptor(fd)) => of_file(fd),
         Err(Stop::Error(error)) => Err(error),
     }
 }
@@ -248,8 +259,9 @@ pub fn newfstatat(
     if flags.0 & !(at::SYMLINK_NOFOLLOW | at::NO_AUTOMOUNT | at::EMPTY_PATH) != 0 {
         return Err(Error::EINVAL);
     }
-    let attributes = attributes(thread, directory.0, path.0, flags.0)?;
-    user::copy_out(buffer.0, &wire::stat(&attributes)).map(|()| 0)
+    attributes(thread, directory.0, path.0, flags.0, |attributes| {
+        user::copy_out(buffer.0, &wire::stat(attributes).0)
+    })
 }
 
 /// stat(2).
@@ -271,7 +283,7 @@ pub fn lstat(thread: &Thread, path: Path, buffer: Out) -> Result<u64> {
 /// fstat(2).
 pub fn fstat(_: &Thread, fd: crate::table::Fd, buffer: Out) -> Result<u64> {
     let attributes = file_attributes(&*PROCESS.file(fd.0)?)?;
-    user::copy_out(buffer.0, &wire::stat(&attributes)).map(|()| 0)
+    user::copy_out(buffer.0, &wire::stat(&attributes).0).map(|()| 0)
 }
 
 /// statx(2).
@@ -288,8 +300,9 @@ pub fn statx(
     {
         return Err(Error::EINVAL);
     }
-    let attributes = attributes(thread, directory.0, path.0, flags.0)?;
-    user::copy_out(buffer.0, &wire::statx(&attributes)).map(|()| 0)
+    attributes(thread, directory.0, path.0, flags.0, |attributes| {
+        user::copy_out(buffer.0, &wire::statx(attributes).0)
+    })
 }
 
 /// faccessat2(2).

@@ -100,6 +100,7 @@ pub fn make_child(thread: &Thread, flags: u32) -> Result<u64> {
 /// The library's locks, held over a fork so that the child does not find one taken by a thread that it has not got.
 struct Held<'a> {
     files: port::Guard<'a, crate::fd::FdTable<crate::file::FileRef>>,
+    _mounts: port::Guard<'a, Option<alloc::sync::Arc<crate::mount::MountTable>>>,
     _directories: port::Guard<'a, crate::process::Directories>,
     _signals: port::Guard<'a, crate::signal::SignalState>,
     _futexes: crate::futex::AllHeld<'a>,
@@ -109,6 +110,7 @@ impl Held<'_> {
     fn take() -> Self {
         Self {
             files: PROCESS.files.lock(),
+            _mounts: PROCESS.mounts.lock(),
             _directories: PROCESS.directories.lock(),
             _signals: PROCESS.signals.lock(),
             _futexes: PROCESS.futexes.hold(),

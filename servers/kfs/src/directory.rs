@@ -29,7 +29,38 @@ pub struct Entry {
 struct Slot {
     cookie: u64,
     hash: u64,
+    /// The name's [`first_word`].
+    first: u64,
     entry: Option<Entry>,
+}
+
+impl Slot {
+    /// Whether this is the entry `name`, whose first word is `first`.
+    #[inline]
+    fn is(&self, first: u64, name: &[u8]) -> bool {
+        self.first == first
+            && self.entry.as_ref().is_some_and(|entry| {
+                entry.name.len() == name.len() && (name.len() <= 8 || *entry.name == *name)
+            })
+    }
+}
+
+/// The first eight bytes of a name, with zeros after a shorter one. With the length it is all of a name that is no longer.
+#[inline]
+fn first_word(name: &[u8]) -> u64 {
+    match name.first_chunk() {
+        Some(first) => u64::from_le_bytes(*first),
+        None => short_word(name),
+    }
+}
+
+/// Fewer than eight bytes as a word.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 /// All names in a directory.
@@ -58,10 +89,8 @@ fn hash(seed: u64, name: &[u8]) -> u64 {
     for word in words {
         state = fold(state ^ u64::from_le_bytes(*word), K ^ seed.rotate_left(17));
     }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
     fold(
-        fold(state ^ u64::from_le_bytes(last), K ^ seed.rotate_left(17)),
+        fold(state ^ short_word(rest), K ^ seed.rotate_left(17)),
         K | 1,
     )
 }
@@ -89,23 +118,21 @@ impl Entries {
         self.live == 0
     }
 
+    #[inline]
     fn position(&self, name: &[u8]) -> Option<usize> {
-        let is = |slot: &Slot| {
-            slot.entry
-                .as_ref()
-                .is_some_and(|entry| *entry.name == *name)
-        };
+        let first = first_word(name);
         match &self.index {
-            None => self.slots.iter().position(is),
-            Some(index) => {
-                let hash = hash(self.seed, name);
-                index
-                    .find(hash, |&at| {
-                        self.slots[at as usize].hash == hash && is(&self.slots[at as usize])
-                    })
-                    .map(|&at| at as usize)
-            }
+            None => self.slots.iter().position(|slot| slot.is(first, name)),
+            Some(index) => self.position_by(index, first, name),
         }
+    }
+
+    /// Apart, so that small directories do not pay for the registers that this needs.
+    #[inline(never)]
+    fn position_by(&self, index: &HashTable<u32>, first: u64, name: &[u8]) -> Option<usize> {
+        let is = |&at: &u32| self.slots[at as usize].is(first, name);
+        let found = index.find(hash(self.seed, name), is);
+        found.map(|&at| at as usize)
     }
 
     /// What `name` names.
@@ -167,6 +194,7 @@ impl Entries {
         self.slots.push(Slot {
             cookie: self.next_cookie,
             hash,
+            first: first_word(name),
             entry,
         });
         self.next_cookie += 1;
