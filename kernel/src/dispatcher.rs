@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use k42_abi::dispatcher::{DispatcherPage, Entry, RegisterFrame, offset};
 use k42_abi::layout::PAGE_SIZE;
@@ -85,8 +85,8 @@ pub struct Dispatcher {
     pub float: Owned<FloatArea>,
     /// Its process. Fixed between creation and end.
     process: AtomicPtr<Process>,
-    /// CPU on which it runs. Fixed between creation and end.
-    pub cpu: Owned<usize>,
+    /// CPU on which it runs. Changed by that CPU, under its process's lock; read by any.
+    cpu: AtomicUsize,
     /// r3 of the RUN entry: where the process finds its boot words.
     pub boot_argument: Owned<u64>,
     /// A trap was delivered and nothing has shown since that it was handled.
@@ -179,7 +179,7 @@ impl Dispatcher {
             incoming: [const { Record::new() }; MAX_SLOTS],
             float: Owned::new(FloatArea::ZERO),
             process: AtomicPtr::new(core::ptr::null_mut()),
-            cpu: Owned::new(0),
+            cpu: AtomicUsize::new(0),
             boot_argument: Owned::new(0),
             in_trap: Owned::new(false),
             faulting: Owned::new(false),
@@ -267,7 +267,7 @@ pub fn create(process: &'static Process, plan: &Plan) -> k42_abi::Result<&'stati
     new.translation.set(process.id().index() as u64);
     new.user_msr.set(msr::user(0, false));
     new.lender.set(None);
-    new.cpu.set(plan.cpu);
+    new.cpu.store(plan.cpu, Ordering::Relaxed);
     new.page.set(k42_boot::linear(plan.area));
     new.page_address.set(plan.address);
     new.boot_argument.set(plan.address + offset::LIBRARY as u64);
@@ -342,6 +342,16 @@ impl Dispatcher {
     pub fn process(&self) -> &'static Process {
         // SAFETY: set at creation, and processes live for ever; a dispatcher in the arena is not asked.
         unsafe { &*self.process.load(Ordering::Relaxed) }
+    }
+    /// CPU on which it runs. For any other CPU this may be a moment old.
+    #[inline]
+    pub fn cpu(&self) -> usize {
+        self.cpu.load(Ordering::Acquire)
+    }
+    /// It belongs to another CPU from now on. The process's lock is held.
+    pub fn set_cpu(&self, cpu: usize) {
+        self.page().cpu.store(cpu as u32, Ordering::Relaxed);
+        self.cpu.store(cpu, Ordering::Release);
     }
     /// Its address.
     #[inline]

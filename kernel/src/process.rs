@@ -28,6 +28,8 @@ pub struct Process {
     pub space: Space,
     /// All its dispatchers, linked by `Dispatcher::sibling`.
     first: SpinMutex<Owned<Option<&'static Dispatcher>>>,
+    /// It is being ended: dispatchers stay where they are. Written under the lock of the list.
+    closing: AtomicBool,
     /// Its dispatchers do not run (FREEZE).
     pub frozen: AtomicBool,
     link: AtomicPtr<Process>,
@@ -43,6 +45,7 @@ impl Pooled for Process {
             rights: AtomicU64::new(0),
             space: Space::none(),
             first: SpinMutex::new(Owned::new(None)),
+            closing: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
             link: AtomicPtr::new(core::ptr::null_mut()),
         }
@@ -138,6 +141,36 @@ impl Process {
         percpu::block(cpu).add_callee(self.id().index(), dispatcher);
         Ok(())
     }
+    /// Moves a dispatcher to another CPU. False: the process is being ended, and it stays.
+    pub fn move_dispatcher(&self, dispatcher: &'static Dispatcher, cpu: usize) -> bool {
+        let _list = self.first.lock();
+        if self.closing.load(Ordering::Relaxed) {
+            return false;
+        }
+        let index = self.id().index();
+        let old = percpu::block(dispatcher.cpu());
+        if old
+            .callee(index)
+            .is_some_and(|callee| core::ptr::eq(callee, dispatcher))
+        {
+            old.remove_callee(index);
+        }
+        dispatcher.set_cpu(cpu);
+        percpu::block(cpu).add_callee(index, dispatcher);
+        true
+    }
+    /// From now on no dispatcher changes its CPU. The CPUs that have any, one bit each.
+    pub fn close(&self) -> u64 {
+        let first = self.first.lock();
+        self.closing.store(true, Ordering::Relaxed);
+        let mut cpus = 0;
+        let mut at = first.get();
+        while let Some(dispatcher) = at {
+            at = dispatcher.sibling.get();
+            cpus |= 1 << dispatcher.cpu();
+        }
+        cpus
+    }
     /// Takes all dispatchers away; returns the first of the list.
     pub fn take_dispatchers(&self) -> Option<&'static Dispatcher> {
         self.first.lock().replace(None)
@@ -191,6 +224,7 @@ pub fn create(root: u64, rights: KernelRights, wanted: usize) -> Result<&'static
     numbers.count += 1;
     process.rights.store(rights.bits(), Ordering::Relaxed);
     process.frozen.store(false, Ordering::Relaxed);
+    process.closing.store(false, Ordering::Relaxed);
     process.space.open(root, index as u64);
     set_hardware_entry(index, radix::process_table_entry(root));
     process.id.store(id.0, Ordering::Relaxed);

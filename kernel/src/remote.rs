@@ -23,7 +23,7 @@ pub fn wake(who: &'static Dispatcher) {
     if who.wake_queued.swap(true, Ordering::AcqRel) {
         return;
     }
-    let target = percpu::block(who.cpu.get());
+    let target = percpu::block(who.cpu());
     let new = (&raw const *who).cast_mut();
     let mut first = target.wakeups.load(Ordering::Relaxed);
     loop {
@@ -65,8 +65,11 @@ fn handle_asked(cpu: &PerCpu) {
         next = who.wake_next.load(Ordering::Relaxed);
         who.wake_queued.store(false, Ordering::Release);
         fence(Ordering::SeqCst);
-        if who.cpu.get() == cpu.index.get() {
+        if who.cpu() == cpu.index.get() {
             sched::make_ready(cpu, who);
+        } else {
+            // It has moved meanwhile.
+            wake(who);
         }
     }
     let process = cpu.let_go.load(Ordering::Acquire);
@@ -82,7 +85,7 @@ fn handle_asked(cpu: &PerCpu) {
 pub fn let_go(cpu: &PerCpu, process: &Process) {
     let index = cpu.index.get();
     let ends =
-        |who: &'static Dispatcher| who.cpu.get() == index && core::ptr::eq(who.process(), process);
+        |who: &'static Dispatcher| who.cpu() == index && core::ptr::eq(who.process(), process);
     let on_top = cpu.current.get().is_some_and(ends);
     process.for_each(|who| {
         if ends(who) {
@@ -97,8 +100,7 @@ pub fn let_go(cpu: &PerCpu, process: &Process) {
 
 /// Ends all dispatchers of `process`, on whatever CPU they are.
 pub fn end_everywhere(cpu: &PerCpu, process: &'static Process) {
-    let mut cpus = 0u64;
-    process.for_each(|who| cpus |= 1 << who.cpu.get());
+    let cpus = process.close();
     for index in 0..64 {
         if cpus & 1 << index == 0 {
             continue;

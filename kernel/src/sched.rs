@@ -63,7 +63,7 @@ pub fn ticks(us: u64) -> u64 {
 /// Puts a dispatcher of this CPU into the queue, if it has something to do and is not there already.
 #[inline(never)]
 pub fn make_ready(cpu: &PerCpu, who: &'static Dispatcher) {
-    debug_assert!(who.cpu.get() == cpu.index.get());
+    debug_assert!(who.cpu() == cpu.index.get());
     let able = who.life.get() == Life::Alive && !who.frozen.load(Ordering::Relaxed);
     if !able || who.in_chain.get() || !who.is_runnable() {
         return;
@@ -90,7 +90,7 @@ pub fn post(cpu: &PerCpu, who: &'static Dispatcher, bits: u64) {
     if before & bits == bits && before != 0 && who.position().get() != crate::heap::ABSENT {
         return;
     }
-    if who.cpu.get() == cpu.index.get() {
+    if who.cpu() == cpu.index.get() {
         make_ready(cpu, who);
     } else {
         remote::wake(who);
@@ -436,6 +436,35 @@ pub fn wait_for(who: &'static Dispatcher, server: &'static Dispatcher) -> bool {
         who.waits_next.set(server.waiters.replace(Some(who)));
     }
     first
+}
+
+/// Has the current dispatcher, which runs no computation and has no calls under way, go on on CPU `target`.
+///
+/// Until its process's list says so, it is this CPU's; from then on it is the other's, and here only its wake-up is
+/// touched. A wake-up that is still on its way here is passed on by `remote::handle`.
+pub fn change_cpu(cpu: &'static PerCpu, who: &'static Dispatcher, target: usize) -> ! {
+    who.in_trap.set(false);
+    who.set_disabled(false);
+    if who.waiters.get().is_some() {
+        wake_waiters(cpu, who);
+    }
+    who.page().has_work.store(1, Ordering::Relaxed);
+    leave(cpu);
+    withdraw(cpu, who);
+    who.deadline.set(u64::MAX);
+    let owns_float = |owner: &Dispatcher| core::ptr::eq(owner, who);
+    if cpu.float_owner.get().is_some_and(owns_float) {
+        cpu.float_owner.set(None);
+        arch::save_float(who.float.cell());
+        who.user_msr.set(msr::user(0, false));
+    }
+    // Times of two CPUs' queues do not compare: there it begins like one that has slept.
+    who.virtual_time.set(0);
+    // If the process is being ended, this CPU is asked to let go of it.
+    if who.process().move_dispatcher(who, target) {
+        remote::wake(who);
+    }
+    dispatch(cpu)
 }
 
 /// Takes `who` alone out of the chain.

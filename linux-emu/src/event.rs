@@ -121,6 +121,10 @@ pub fn arrived(sender: ProcessId, words: &[u64]) {
             let handle = Handle(words.get(1).copied().unwrap_or(0));
             wake(|source| source == Source::Any || source == Source::File(sender, handle));
         }
+        event::PLACE => {
+            PROCESS.place_changed.store(true, Ordering::Release);
+            deliver::arrived();
+        }
         event::MOUNTS => PROCESS.mounts_changed.store(true, Ordering::Release),
         _ => {}
     }
@@ -129,6 +133,7 @@ pub fn arrived(sender: ProcessId, words: &[u64]) {
 /// Messages were lost: everything may have changed. Runs in an upcall.
 pub fn overflow() {
     PROCESS.mounts_changed.store(true, Ordering::Release);
+    PROCESS.place_changed.store(true, Ordering::Release);
     deliver::arrived();
     wake(|source| source != Source::Nothing);
 }

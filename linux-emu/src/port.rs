@@ -32,7 +32,7 @@ mod imp {
 
     pub use crate::arch::entry::{disturb, divert as disturb_in_upcall, running};
     pub use crate::start::start_thread;
-    pub use k42_sched::{exit as exit_thread, processor, spawn};
+    pub use k42_sched::{change_cpu, exit as exit_thread, processor, spawn};
 
     extern "C" fn ask_for_copy(flags: u64) -> u64 {
         match crate::process::SERVER.fork(flags as u32) {
@@ -153,6 +153,10 @@ mod imp {
     pub fn disturb(_: &'static crate::thread::Thread) {}
     /// Likewise.
     pub fn disturb_in_upcall(_: &'static crate::thread::Thread) {}
+    /// It is where it is.
+    pub fn change_cpu(_: u32) -> Result<()> {
+        Ok(())
+    }
     /// One CPU.
     pub fn processor() -> usize {
         0

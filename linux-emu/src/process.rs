@@ -38,6 +38,8 @@ pub struct Process {
     pub told: Lock<Told>,
     /// Signals wait at the process server.
     pub fetch_signals: AtomicBool,
+    /// Another process has said on which CPUs this one may run.
+    pub place_changed: AtomicBool,
     /// There may be files that read signals (signalfd).
     pub signal_files: AtomicBool,
     /// Threads that wait on futexes.
@@ -110,6 +112,7 @@ pub static PROCESS: Process = Process {
         no_child_stop: false,
     }),
     fetch_signals: AtomicBool::new(false),
+    place_changed: AtomicBool::new(false),
     signal_files: AtomicBool::new(false),
     futexes: FutexTable::new(),
     timers: Lock::new(crate::timer::Timers::new()),

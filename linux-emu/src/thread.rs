@@ -144,6 +144,8 @@ pub struct Thread {
     pub scratch: Scratch,
     /// Where the scheduler keeps the vector registers while others run.
     pub vector_area: UnsafeCell<FpState>,
+    /// CPUs on which the thread wants to run, one bit each; zero: it has not said so.
+    pub affinity: AtomicU64,
     /// The thread is to end on its way out.
     pub leaving: AtomicBool,
     /// The record stands for a thread that lives.
@@ -195,6 +197,7 @@ impl Thread {
             waiting: Waiting::default(),
             scratch,
             vector_area: UnsafeCell::new(FpState::ZERO),
+            affinity: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
             alive: AtomicBool::new(true),
             next: AtomicPtr::new(null_mut()),
@@ -227,6 +230,7 @@ impl Thread {
         self.robust.set((0, 0));
         self.restart.set(Restart::None);
         self.waiting.set(Source::Nothing);
+        self.affinity.store(0, Ordering::Relaxed);
         self.leaving.store(false, Ordering::Relaxed);
     }
 

@@ -80,6 +80,32 @@ pub extern "C" fn dispatcher_start(
     })
 }
 
+pub extern "C" fn change_cpu(
+    target: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+) -> i64 {
+    with(KernelRights::empty(), |context| {
+        let who = context.who;
+        let target = usize::try_from(target).map_err(|_| Error::EINVAL)?;
+        if target >= start::cpus()
+            || target == context.cpu.index.get()
+            || who.slots.get() != who.client_slots.get()
+        {
+            return Err(Error::EINVAL);
+        }
+        if who.calls_outstanding() != 0 || who.answers.get() != 0 || who.waits.get() {
+            return Err(Error::EBUSY);
+        }
+        sched::change_cpu(context.cpu, who, target)
+    })
+}
+
 pub extern "C" fn freeze(id: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> i64 {
     with(KernelRights::PROCESS, |_| {
         let process = find(id)?;

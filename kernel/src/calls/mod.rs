@@ -52,6 +52,7 @@ pub static TABLE: [Call; k42_abi::calls::NAMES.len()] = [
     machine::trace_mask,
     memory::fault_done,
     machine::count,
+    dispatchers::change_cpu,
 ];
 
 /// The caller of a call, and its CPU.

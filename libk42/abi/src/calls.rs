@@ -100,4 +100,8 @@ calls! {
     FAULT_DONE = 27;
     /// Counts of the kernel: r3 = which (see [`crate::info::Count`]). Result: the count.
     COUNT = 28;
+    /// The dispatcher goes on on CPU r3 (made disabled, with nothing running): comes back there by the RUN entry, its
+    /// timer taken away. For dispatchers without server slots. EINVAL: no such CPU, or the present one; EBUSY: a call of
+    /// its is not answered, or it waits for a server.
+    CHANGE_CPU = 29;
 }

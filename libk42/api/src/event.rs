@@ -11,4 +11,6 @@ pub const READY: u64 = 3;
 pub const INBOX: u64 = 4;
 /// The mount table changed.
 pub const MOUNTS: u64 = 5;
+/// The CPUs on which the process may run have changed: ask `Process::affinity`.
+pub const PLACE: u64 = 7;
 pub use k42_abi::message::kernel_event::BROKEN;

@@ -258,6 +258,11 @@ pub trait Process {
     /// `request`, handle of the program, [`start_words`]. Never replies when it succeeds. EPERM without an offer.
     #[method(26)]
     fn renew(&self, caller: &Caller, request: u64) -> Result<()>;
+    /// sched_setaffinity(2) and sched_getaffinity(2) of process `pid` (zero: the caller): takes `mask` (bit n = CPU n) if
+    /// `set`. Result: the mask now, of CPUs that there are, and the CPU on which the process is to run; the caller goes
+    /// there by itself, another one gets a PLACE event. EINVAL, ESRCH, EPERM.
+    #[method(27)]
+    fn affinity(&self, caller: &Caller, pid: i32, set: bool, mask: u64) -> Result<[u64; 2]>;
 
     /// For servers: who `process` is.
     #[method(40)]

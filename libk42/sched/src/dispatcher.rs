@@ -79,6 +79,8 @@ pub(crate) struct Dispatcher {
     pub(crate) hungry: bool,
     /// The kernel wants the CPU back.
     pub(crate) give_up: bool,
+    /// CPU on which the dispatcher is to go on as soon as it has no calls under way.
+    pub(crate) wanted_cpu: Option<u32>,
     pub(crate) upcall_stack: u64,
     pub(crate) trap_stack: u64,
     pub(crate) workers: [*mut Thread; MAX_SLOTS],
@@ -194,6 +196,7 @@ pub fn prepare_dispatcher(vp: u32, config: Config) -> Result<()> {
         quiet: AtomicU64::new(0),
         hungry: false,
         give_up: false,
+        wanted_cpu: None,
         upcall_stack: bare_stack()?,
         trap_stack: bare_stack()?,
         workers: [null_mut(); MAX_SLOTS],

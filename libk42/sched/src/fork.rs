@@ -61,6 +61,7 @@ pub(crate) fn start_child(page: &'static Page, own: &mut Dispatcher) -> ! {
     own.fp_owner = null_mut();
     page.library[word::DIRECT].store(0, Ordering::Relaxed);
     own.give_up = false;
+    own.wanted_cpu = None;
     own.barred = Queue::new();
     crate::groups::reset();
     crate::migrate::reset(own);

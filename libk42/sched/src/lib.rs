@@ -98,8 +98,8 @@ pub use groups::{bar, unbar};
 pub use server::served_slot;
 #[cfg(target_os = "none")]
 pub use threads::{
-    DEFAULT_STACK, ThreadConfig, Unpreempted, block, block_until, create, create_first, current,
-    exit, now, sleep_until, spawn, spawn_with, start, unblock, yield_now,
+    DEFAULT_STACK, ThreadConfig, Unpreempted, block, block_until, change_cpu, create, create_first,
+    current, exit, now, sleep_until, spawn, spawn_with, start, unblock, yield_now,
 };
 #[cfg(target_os = "none")]
 pub use upcall::{Trap, TrapAction};

@@ -7,9 +7,9 @@ use crate::threads::now;
 use crate::{asm, fp, groups, migrate, sys, word};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
-use k42_abi::CommId;
 use k42_abi::dispatcher::{offset, soft_interrupt};
 use k42_abi::message::ASYNC_RING;
+use k42_abi::{CommId, Error};
 
 /// Word 0 of a message between dispatchers of one process: look into your inbox. The same number as
 /// `k42_api::event::INBOX`.
@@ -34,6 +34,9 @@ pub(crate) fn run(page: &'static Page) -> ! {
             arm(own);
             // SAFETY: nothing runs.
             unsafe { sys::give_up(true) };
+        }
+        if let Some(cpu) = own.wanted_cpu {
+            change_cpu(page, own, cpu);
         }
         if groups::any() {
             // Threads of programs go on by way of this loop.
@@ -81,6 +84,22 @@ impl Dispatcher {
             (*thread).home.store(self.vp, Ordering::Relaxed);
             self.make_ready(page, thread);
         }
+    }
+}
+
+/// Goes on on another CPU, or as before if that cannot be now. Disabled; nothing runs.
+fn change_cpu(page: &Page, own: &mut Dispatcher, cpu: u32) {
+    if page.cpu.load(Ordering::Relaxed) == cpu {
+        own.wanted_cpu = None;
+        return;
+    }
+    // The kernel takes the timer away.
+    let armed = core::mem::replace(&mut own.armed, u64::MAX);
+    // SAFETY: nothing runs.
+    let error = unsafe { sys::change_cpu(cpu) };
+    own.armed = armed;
+    if error != Error::EBUSY {
+        own.wanted_cpu = None;
     }
 }
 

@@ -91,6 +91,17 @@ pub(crate) unsafe fn give_up(stay_runnable: bool) -> ! {
     }
 }
 
+/// Goes on, on another CPU, by the RUN entry. Comes back only with an error.
+///
+/// # Safety
+/// Disabled, with nothing running that is not saved.
+pub(crate) unsafe fn change_cpu(cpu: u32) -> Error {
+    let mut registers = [u64::from(cpu), 0, 0, 0, 0, 0, 0, 0];
+    // SAFETY: the caller's promise; if it succeeds, nothing that is behind it on this stack runs.
+    let status = unsafe { raw(calls::CHANGE_CPU, &mut registers) };
+    Error::check(status).err().unwrap_or(Error::EIO)
+}
+
 /// Resumes the frame at `offset` of the page. Comes back, disabled, if soft interrupts are pending.
 ///
 /// # Safety

@@ -150,6 +150,34 @@ pub fn yield_now() {
     asm::k42_reschedule();
 }
 
+/// Has the dispatcher on which this runs, with all its threads, go on on CPU `cpu`; EINVAL if it cannot. The caller stays
+/// on its dispatcher: it is not migratable.
+pub fn change_cpu(cpu: u32) -> Result<()> {
+    let page = asm::k42_disable();
+    // SAFETY: disabled.
+    unsafe {
+        own(&*page).wanted_cpu = Some(cpu);
+        enable(&*page);
+    }
+    // Calls of other threads that are under way come back first.
+    loop {
+        asm::k42_reschedule();
+        let page = asm::k42_disable();
+        // SAFETY: disabled.
+        let (now, wanted) = unsafe {
+            let state = ((*page).cpu.load(Ordering::Relaxed), own(&*page).wanted_cpu);
+            enable(&*page);
+            state
+        };
+        if now == cpu {
+            return Ok(());
+        }
+        if wanted != Some(cpu) {
+            return Err(k42_abi::Error::EINVAL);
+        }
+    }
+}
+
 /// What a new thread is to be.
 #[derive(Clone, Copy, Debug)]
 pub struct ThreadConfig {

@@ -321,6 +321,7 @@ pub fn take_over(
         crate::timer::wake_keeper()?;
     }
     // What the process server has not sent yet, it may have told the old library of.
+    PROCESS.place_changed.store(true, Ordering::Relaxed);
     PROCESS.fetch_signals.store(true, Ordering::Release);
     thread.call_attention();
     crate::sys::identity::take_limits()?;

@@ -97,6 +97,9 @@ pub fn fetch() {
     if !PROCESS.fetch_signals.swap(false, Ordering::AcqRel) {
         return;
     }
+    if PROCESS.place_changed.swap(false, Ordering::AcqRel) {
+        crate::sys::affinity::follow();
+    }
     while let Ok(wire) = SERVER.fetch_signal(u64::MAX) {
         if wire.signal == 0 {
             return;

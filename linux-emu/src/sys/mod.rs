@@ -1,6 +1,7 @@
 //! The handlers of system calls, by subject. Each is a function of typed arguments (see
 //! [`crate::table`]); which number leads to which is in [`crate::calls`].
 
+pub mod affinity;
 pub mod descriptor;
 pub mod directory;
 pub mod event_file;

@@ -137,7 +137,10 @@ fn become_child(thread: &Thread, pid: i32) {
     PROCESS.next_tid.store(pid, Ordering::Relaxed);
     // A child has registered no list of its own.
     thread.robust.set((0, 0));
-    // A message about a signal may have come before the child could hear it: it asks.
+    // A message about a signal, or about where to run, may have come before the child could hear it: it asks.
+    PROCESS
+        .place_changed
+        .store(port::kernel_info().cpus > 1, Ordering::Relaxed);
     PROCESS.fetch_signals.store(true, Ordering::Relaxed);
     thread.call_attention();
     thread

@@ -126,39 +126,6 @@ pub fn getcpu(_: &Thread, cpu: Out, node: Out) -> Result<u64> {
     Ok(0)
 }
 
-/// sched_getaffinity(2): all CPUs that run.
-pub fn sched_getaffinity(_: &Thread, _pid: Int, size: Size, mask: Out) -> Result<u64> {
-    let cpus = port::kernel_info().cpus.clamp(1, 64);
-    if !size.0.is_multiple_of(8) || size.0 < 8 {
-        return Err(Error::EINVAL);
-    }
-    let bits = if cpus == 64 {
-        u64::MAX
-    } else {
-        (1 << cpus) - 1
-    };
-    user::put_u64(mask.0, bits)?;
-    Ok(8)
-}
-
-/// sched_setaffinity(2): taken as a wish; EINVAL if no CPU that runs is in it.
-pub fn sched_setaffinity(_: &Thread, _pid: Int, size: Size, mask: In) -> Result<u64> {
-    let bytes = (size.0 as usize).min(8);
-    let mut word = [0u8; 8];
-    user::copy_in(mask.0, &mut word[..bytes])?;
-    let cpus = port::kernel_info().cpus.clamp(1, 64);
-    let running = if cpus == 64 {
-        u64::MAX
-    } else {
-        (1 << cpus) - 1
-    };
-    if u64::from_ne_bytes(word) & running == 0 {
-        Err(Error::EINVAL)
-    } else {
-        Ok(0)
-    }
-}
-
 /// sched_yield(2).
 pub fn sched_yield(_: &Thread) -> Result<u64> {
     port::yield_now();

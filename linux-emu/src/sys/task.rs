@@ -158,6 +158,8 @@ fn make_thread(thread: &Thread, request: &Request) -> Result<i32> {
     }
     new.blocked
         .store(thread.blocked.load(Ordering::Relaxed), Ordering::Relaxed);
+    new.affinity
+        .store(thread.affinity.load(Ordering::Relaxed), Ordering::Relaxed);
     if flags & clone_flag::CHILD_CLEARTID != 0 {
         new.clear_tid.set(request.child_tid);
     }

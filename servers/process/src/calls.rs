@@ -216,6 +216,9 @@ impl Process for Server {
     fn renew(&self, caller: &Caller, request: u64) -> Result<()> {
         self.renew_call(caller, request)
     }
+    fn affinity(&self, caller: &Caller, pid: i32, set: bool, mask: u64) -> Result<[u64; 2]> {
+        self.affinity_call(caller.process, pid, set, mask)
+    }
 
     fn identity_of(&self, caller: &Caller, process: ProcessId) -> Result<Identity> {
         from_server(caller)?;

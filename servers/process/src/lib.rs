@@ -20,7 +20,8 @@
 
 extern crate alloc;
 
-pub mod calls;
+pub mod affinity;
+mod calls;
 pub mod credentials;
 pub mod env;
 pub mod exit;

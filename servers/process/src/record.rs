@@ -37,7 +37,7 @@ object_interface! {
         fn pid(&self) -> i32;
         /// Its address space.
         fn space(&self) -> ProcessId;
-        /// The CPU that it was started on.
+        /// The CPU that it was started on, or has been moved to since.
         fn cpu(&self) -> u32;
         /// When it was started, nanoseconds since boot.
         fn started(&self) -> u64;
@@ -72,6 +72,9 @@ object_interface! {
         fn has_executed(&self) -> bool;
         /// Changes the nice value.
         fn set_nice(&self, nice: i32);
+        /// The CPUs on which it may run, and the one on which it is to run now; the one before. ESRCH if the process is
+        /// ending.
+        fn place(&self, affinity: u64, cpu: u32) -> Result<u32>;
         /// Gives or changes an option of prctl(2).
         fn option(&self, option: u32, value: u64) -> Result<u64>;
 

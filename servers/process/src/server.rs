@@ -146,6 +146,7 @@ impl Server {
             },
             child_options: (false, false),
             nice: 0,
+            affinity: self.all_cpus(),
             no_new_privileges: false,
             dumpable: true,
             umask: 0o22,
@@ -207,7 +208,7 @@ impl Server {
         }
         let is_limited = heritage.limits.soft(resource::CPU) != resource::INFINITY;
         let pid = self.pids.take()?;
-        let cpu = self.choose_cpu();
+        let cpu = self.choose_cpu(heritage.affinity);
         let child = self
             .env
             .fork_space(caller, vp, cpu, without_program)
@@ -301,16 +302,16 @@ impl Server {
         &self.loads[cpu as usize % self.loads.len()].0
     }
 
-    /// Where a child is started: here, unless this CPU has more processes than another; then where there are fewest.
-    /// Its pages are in this CPU's cache, so equal is good enough.
-    fn choose_cpu(&self) -> u32 {
+    /// Where a child is started that may run on the CPUs in `affinity`: here, unless this CPU has more processes than
+    /// another; then where there are fewest. Its pages are in this CPU's cache, so equal is good enough.
+    fn choose_cpu(&self, affinity: u64) -> u32 {
         let (here, cpus) = (self.env.cpu(), self.env.cpus());
         if cpus <= 1 {
             return here;
         }
         let load = |cpu: u32| self.load_of(cpu).load(Ordering::Relaxed);
-        let least = (0..cpus).min_by_key(|&cpu| load(cpu)).unwrap_or(here);
-        if load(here) <= load(least) {
+        let least = self.least_loaded(affinity).unwrap_or(here);
+        if affinity >> here & 1 != 0 && load(here) <= load(least) {
             here
         } else {
             least

@@ -263,7 +263,7 @@ pub fn status(server: &Server, node: Node, text: &mut Text) -> Result<()> {
         "NoNewPrivs:\t{}\nSeccomp:\t0\n",
         u8::from(heritage.no_new_privileges)
     );
-    put!(text, "Cpus_allowed:\t{:x}\n", cpu_mask(server));
+    put!(text, "Cpus_allowed:\t{:x}\n", heritage.affinity);
     let statistics = server.env.statistics(seen.space).unwrap_or_default();
     let voluntary = statistics.chosen.saturating_sub(statistics.preemptions);
     put!(
@@ -272,10 +272,6 @@ pub fn status(server: &Server, node: Node, text: &mut Text) -> Result<()> {
         statistics.preemptions
     );
     Ok(())
-}
-
-fn cpu_mask(server: &Server) -> u64 {
-    u64::MAX >> (64 - server.env.cpus().clamp(1, 64))
 }
 
 /// cmdline: empty for who is dead, as in Linux.

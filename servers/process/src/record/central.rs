@@ -23,7 +23,8 @@ pub struct Central {
     pid: i32,
     /// A `ProcessId`: changes when the process executes a set-id program.
     space: AtomicU32,
-    cpu: u32,
+    /// Changed under the lock of `own`, while the process runs.
+    cpu: AtomicU32,
     started: u64,
     own: Mutex<Own>,
     family: Mutex<Children>,
@@ -84,7 +85,7 @@ impl Central {
         Self {
             pid,
             space: AtomicU32::new(space.0),
-            cpu,
+            cpu: AtomicU32::new(cpu),
             started,
             own: Mutex::new(own),
             family: Mutex::new(children),
@@ -125,7 +126,7 @@ impl Record for Central {
         ProcessId(self.space.load(Ordering::Acquire))
     }
     fn cpu(&self) -> u32 {
-        self.cpu
+        self.cpu.load(Ordering::Relaxed)
     }
     fn started(&self) -> u64 {
         self.started
@@ -235,6 +236,15 @@ impl Record for Central {
 
     fn set_nice(&self, nice: i32) {
         self.own.lock().heritage.nice = nice;
+    }
+
+    fn place(&self, affinity: u64, cpu: u32) -> Result<u32> {
+        let mut own = self.own.lock();
+        if !own.running() {
+            return Err(Error::ESRCH);
+        }
+        own.heritage.affinity = affinity;
+        Ok(self.cpu.swap(cpu, Ordering::Relaxed))
     }
 
     fn option(&self, option: u32, value: u64) -> Result<u64> {

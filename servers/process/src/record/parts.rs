@@ -108,6 +108,8 @@ pub struct Heritage {
     pub child_options: (bool, bool),
     /// Nice value.
     pub nice: i32,
+    /// CPUs on which it may run, one bit each; those that there are.
+    pub affinity: u64,
     /// PR_SET_NO_NEW_PRIVS.
     pub no_new_privileges: bool,
     /// PR_SET_DUMPABLE.
