@@ -37,6 +37,12 @@ pub fn suite(repo: &Repo) -> Jobs {
         k42.exec(&[], "printf 'a\\nb\\r\\n\\tc\\001'")?
             .expect("a\nb\r\n\tc\u{1}", "", 0)
     });
+    case("affinity", |k42| {
+        let command = "for c in 3 1 0 2; do taskset $((1<<c)) awk '{print $39}' /proc/self/stat; done; \
+                       taskset 6 grep Cpus_allowed: /proc/self/status";
+        k42.exec(&["--cpus=4"], command)?
+            .expect("3\n1\n0\n2\nCpus_allowed:\t6\n", "", 0)
+    });
     case("much-output", |k42| {
         let text: String = (1..=20_000).map(|n| format!("{n}\n")).collect();
         k42.exec(&[], "seq 20000")?.expect(&text, "", 0)

@@ -4,7 +4,7 @@ use super::mock::World;
 use crate::linux::{signal, wait};
 use crate::record::Life;
 use k42_api::event;
-use k42_api::process::{KEEP_ID, Process, start_words};
+use k42_api::process::{KEEP_ID, Process, id_call, start_words};
 use k42_ipc::{Caller, Error, Handle, ProcessId};
 
 const NOHANG: u32 = wait::EXITED | wait::NOHANG;
@@ -391,4 +391,52 @@ fn a_set_id_program_gets_a_fresh_space() {
     let ids = world.server.ids(&world.caller(pid)).unwrap();
     assert_eq!((ids.ruid, ids.euid, ids.suid), (5, 0, 0));
     assert_eq!((ids.egid, ids.sgid), (9, 9));
+}
+
+#[test]
+fn affinity() {
+    let world = World::new();
+    let (child, other) = (world.fork(1), world.fork(1));
+    let ask = |from: i32, pid: i32| world.server.affinity(&world.caller(from), pid, false, 0);
+    let set = |from: i32, pid: i32, mask: u64| {
+        world.server.affinity(&world.caller(from), pid, true, mask)
+    };
+    assert_eq!(ask(child, 0).unwrap()[0], 0xf, "all four");
+    assert_eq!(set(child, 0, 1 << 3 | 1 << 40), Ok([1 << 3, 3]));
+    assert_eq!(set(child, 0, 1 << 40), Err(Error::EINVAL));
+    assert_eq!(set(child, 0, 0), Err(Error::EINVAL));
+    assert_eq!(ask(1, child), Ok([1 << 3, 3]));
+    assert_eq!(
+        ask(child, 0).unwrap(),
+        set(child, 0, 0xc).map(|[_, cpu]| [1 << 3, cpu]).unwrap(),
+        "it stays where it may stay"
+    );
+    let grandchild = world.fork(child);
+    assert_eq!(ask(grandchild, 0).unwrap()[0], 0xc);
+    assert!(ask(grandchild, 0).unwrap()[1] >= 2);
+    // Another process is told, and only whoever may is obeyed.
+    assert_eq!(set(1, other, 1 << 1), Ok([1 << 1, 1]));
+    assert_eq!(world.events(other), [event::PLACE]);
+    world
+        .server
+        .set_ids(&world.caller(child), id_call::SETUID, 1000, 0, 0)
+        .unwrap();
+    assert_eq!(set(child, other, 1), Err(Error::EPERM));
+    assert_eq!(set(child, child, 1), Ok([1, 0]));
+    assert_eq!(set(1, 4711, 1), Err(Error::ESRCH));
+    assert_eq!(set(1, -1, 1), Err(Error::ESRCH));
+    let load = |cpu| {
+        world
+            .server
+            .load_of(cpu)
+            .load(core::sync::atomic::Ordering::Relaxed)
+    };
+    for pid in [grandchild, other, child] {
+        world.exit(pid, 0);
+    }
+    assert_eq!(
+        load(1) + load(2) + load(3) + load(0),
+        1,
+        "the first process"
+    );
 }
