@@ -27,7 +27,9 @@ pub enum Forked {
 mod imp {
     use k42_abi::info::KernelInfo;
     use k42_abi::{Result, layout};
-    pub use k42_sched::fp::{FpState, load as load_vectors, save as save_vectors};
+    pub use k42_sched::fp::{
+        FpState, clear_status as begin_fp_status, load as load_vectors, with_saved as with_vectors,
+    };
     pub use k42_sched::{ThreadRef, block, block_until, current, now, unblock, yield_now};
 
     pub use crate::arch::entry::{disturb, divert as disturb_in_upcall, running};
@@ -121,7 +123,11 @@ mod imp {
         };
     }
     /// The host's registers are the host's.
-    pub fn save_vectors(_: &mut FpState) {}
+    pub fn with_vectors<R>(then: impl FnOnce(&mut FpState) -> R) -> R {
+        then(&mut FpState { ..FpState::ZERO })
+    }
+    /// Likewise.
+    pub fn begin_fp_status() {}
     /// Likewise.
     pub fn load_vectors(_: &FpState) {}
 

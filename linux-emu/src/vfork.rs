@@ -60,12 +60,10 @@ pub fn begin(thread: &Thread) -> Result<bool> {
         let directories = PROCESS.directories.lock();
         (directories.current.clone(), directories.root.clone())
     };
-    let mut vectors = FpState::ZERO;
-    port::save_vectors(&mut vectors);
     let suspended = Suspended {
         // SAFETY: the thread's own frame, in a call with all registers.
         frame: unsafe { *thread.frame.get() },
-        vectors,
+        vectors: port::with_vectors(|vectors| *vectors),
         files,
         directories: Directories { current, root },
         signals: PROCESS.signals.lock().clone(),

@@ -8,6 +8,7 @@ use crate::dispatcher::{Dispatcher, Page, own};
 use crate::thread::Thread;
 use crate::threads::{current_mut, enable};
 use crate::{groups, word};
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 use k42_abi::info::KernelInfo;
@@ -101,12 +102,23 @@ core::arch::global_asm!(
     ".set k42_i, k42_i + 1",
     ".endr",
     "blr",
+    // k42_fp_clear_status: eight fields of FPSCR, without a register's help.
+    ".globl k42_fp_clear_status",
+    ".type k42_fp_clear_status, @function",
+    "k42_fp_clear_status:",
+    ".set k42_i, 0",
+    ".rept 8",
+    ".long (63 << 26) | (k42_i << 23) | (134 << 1)", // mtfsfi k42_i, 0
+    ".set k42_i, k42_i + 1",
+    ".endr",
+    "blr",
     ".text",
 );
 
 unsafe extern "C" {
     fn k42_fp_save(area: *mut u8, vsx: u64);
     fn k42_fp_load(area: *const u8, vsx: u64);
+    fn k42_fp_clear_status();
 }
 
 /// AT_HWCAP's bit for VSX.
@@ -145,16 +157,32 @@ pub unsafe fn attach_to(thread: crate::ThreadRef, area: *mut FpState) {
     unsafe { (*thread.0.as_ptr()).fp = area.cast() };
 }
 
-/// Writes the running thread's registers to `to` (for a signal frame).
-pub fn save(to: &mut FpState) {
-    // SAFETY: room for all. They are the running thread's, since whoever runs in between puts them back.
-    unsafe { k42_fp_save((&raw mut *to).cast(), vsx()) };
+/// Calls `then` with the running thread's registers (for a signal frame). They are lent because they are many.
+#[inline]
+pub fn with_saved<R>(then: impl FnOnce(&mut FpState) -> R) -> R {
+    let mut state = MaybeUninit::<FpState>::uninit();
+    // SAFETY: room for all, and without VSX what is not written is zero. They are the running thread's, since whoever
+    // runs in between puts them back.
+    let state = unsafe {
+        if vsx() == 0 {
+            state.write(FpState::ZERO);
+        }
+        k42_fp_save(state.as_mut_ptr().cast(), vsx());
+        state.assume_init_mut()
+    };
+    then(state)
 }
 
 /// Sets the running thread's registers.
 pub fn load(from: &FpState) {
     // SAFETY: changes no register that our code uses.
     unsafe { k42_fp_load((&raw const *from).cast(), vsx()) };
+}
+
+/// Clears the running thread's FPSCR: a signal handler begins with nothing enabled and nothing noted.
+pub fn clear_status() {
+    // SAFETY: changes no register that our code uses.
+    unsafe { k42_fp_clear_status() };
 }
 
 /// Makes the registers those of `thread`, if it has any. It may go on at once from now on when it has the reply to a

@@ -376,9 +376,7 @@ fn fault_of(frame: &RegisterFrame, status: i64) -> Info {
 
 /// si_code of a floating-point exception, from the exception bits that are set and enabled.
 fn fp_code() -> i32 {
-    let mut state = port::FpState::ZERO;
-    port::save_vectors(&mut state);
-    let fpscr = state.fpscr as u32;
+    let fpscr = port::with_vectors(|state| state.fpscr as u32);
     // Enable bits VE, OE, UE, ZE, XE against VX, OX, UX, ZX, XX.
     for (enable, flag, code) in [
         (0x80, 0x2000_0000, code::FPE_FLTINV),

@@ -4,15 +4,13 @@
 //! cases all of the program's registers are in the thread's frame, no library code is half done, and no
 //! frame on the program's stack ever shows an address inside the library.
 
-use super::frame::{
-    self, AltStack, CALLER_FRAME, Contents, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, VectorState,
-};
+use super::frame::{self, AltStack, CALLER_FRAME, Contents, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK};
 use super::set::number::{SIGCONT, SIGKILL, SIGSEGV};
 use super::state::{Action, Verdict, flag, handler_mask};
 use super::{Info, SignalSet, code};
 use crate::error::{self, RESTART, RESTART_ALWAYS, RESTART_BLOCK};
 use crate::event::{self, Source};
-use crate::port::{self, FpState};
+use crate::port;
 use crate::process::{PROCESS, SERVER};
 use crate::thread::{self, Thread};
 use crate::user::{self, User};
@@ -302,42 +300,6 @@ pub fn alt_stack_now(thread: &Thread, sp: u64) -> AltStack {
     }
 }
 
-/// Vector registers as a signal frame has them. The scheduler keeps the doublewords of a VMX register in
-/// register order; `stvx`, which frames follow, has them the other way round on little-endian.
-fn to_frame(state: &FpState, out: &mut VectorState) {
-    let turn = |[a, b]: [u64; 2]| {
-        if cfg!(target_endian = "little") {
-            [b, a]
-        } else {
-            [a, b]
-        }
-    };
-    for index in 0..32 {
-        out.vsx[index] = state.vsr[index];
-        out.vmx[index] = turn(state.vsr[32 + index]);
-    }
-    out.vmx[32] = state.vscr;
-    out.fpscr = state.fpscr;
-    out.vrsave = state.vrsave;
-}
-
-fn from_frame(frame: &VectorState, out: &mut FpState) {
-    let turn = |[a, b]: [u64; 2]| {
-        if cfg!(target_endian = "little") {
-            [b, a]
-        } else {
-            [a, b]
-        }
-    };
-    for index in 0..32 {
-        out.vsr[index] = frame.vsx[index];
-        out.vsr[32 + index] = turn(frame.vmx[index]);
-    }
-    out.vscr = frame.vmx[32];
-    out.fpscr = frame.fpscr;
-    out.vrsave = frame.vrsave;
-}
-
 /// Makes the program run the handler of `action` next.
 fn push(
     thread: &Thread,
@@ -355,36 +317,30 @@ fn push(
     };
     let base = frame::place(top);
     let new_sp = base.wrapping_sub(CALLER_FRAME);
-    let mut state = FpState::ZERO;
-    port::save_vectors(&mut state);
-    let mut vectors = VectorState::ZERO;
-    to_frame(&state, &mut vectors);
     let mask = thread.saved_mask.get().unwrap_or(thread.blocked());
     let mut bulk = thread.scratch.bulk.borrow_mut();
     let bytes: &mut frame::FrameBytes = (&mut bulk[..frame::at::END])
         .try_into()
         .map_err(|_| Error::EFAULT)?;
-    frame::compose(
-        bytes,
-        base,
-        &Contents {
+    port::with_vectors(|vectors| {
+        let contents = Contents {
             registers,
-            vectors: &vectors,
+            vectors,
             original_r3: thread.entry.arguments[0].load(Ordering::Relaxed),
             mask,
             stack: alt_stack_now(thread, sp),
             info,
             handler: action.handler,
-        },
-    );
+        };
+        frame::compose(bytes, base, &contents);
+    });
     user::copy_out(User(base), bytes)?;
     user::put_u64(User(new_sp), sp)?;
     thread.saved_mask.set(None);
     if usable && stack.flags & SS_AUTODISARM != 0 {
         thread.alt_stack.set(AltStack::NONE);
     }
-    state.fpscr = 0;
-    port::load_vectors(&state);
+    port::begin_fp_status();
     set_blocked(thread, handler_mask(thread.blocked(), action, info.signal));
     registers.gpr[1] = new_sp;
     registers.gpr[3] = u64::from(info.signal);
@@ -409,13 +365,11 @@ pub fn pop(thread: &Thread, registers: &mut RegisterFrame) -> Result<(), Error> 
         .try_into()
         .map_err(|_| Error::EFAULT)?;
     user::copy_in(User(base), bytes)?;
-    let mut state = FpState::ZERO;
-    port::save_vectors(&mut state);
-    let mut vectors = VectorState::ZERO;
-    to_frame(&state, &mut vectors);
-    let restored = frame::restore(bytes, base, registers, &mut vectors);
-    from_frame(&vectors, &mut state);
-    port::load_vectors(&state);
+    let restored = port::with_vectors(|vectors| {
+        let restored = frame::restore(bytes, base, registers, vectors);
+        port::load_vectors(vectors);
+        restored
+    });
     // Errors about the stack are ignored, as Linux does.
     if restored.stack.flags & SS_ONSTACK == 0 || restored.stack.flags & SS_AUTODISARM != 0 {
         let flags = restored.stack.flags & (SS_DISABLE | SS_AUTODISARM);

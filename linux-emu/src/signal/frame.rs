@@ -18,31 +18,8 @@
 use super::Info;
 use super::set::SignalSet;
 use super::set::number::{SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+use crate::port::FpState;
 use k42_abi::dispatcher::RegisterFrame;
-
-/// Floating-point and vector registers of a thread.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(16))]
-pub struct VectorState {
-    /// VSX registers 0-31: the floating-point register and the other half.
-    pub vsx: [[u64; 2]; 32],
-    /// VMX registers 0-31, then VSCR, as `stvx` stores them.
-    pub vmx: [[u64; 2]; 33],
-    /// FPSCR.
-    pub fpscr: u64,
-    /// VRSAVE.
-    pub vrsave: u64,
-}
-
-impl VectorState {
-    /// What a new program starts with.
-    pub const ZERO: Self = Self {
-        vsx: [[0; 2]; 32],
-        vmx: [[0; 2]; 33],
-        fpscr: 0,
-        vrsave: 0,
-    };
-}
 
 /// `stack_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +106,30 @@ pub type FrameBytes = [u8; at::END];
 fn put(bytes: &mut [u8], at: usize, value: u64) {
     bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
 }
+/// Puts a run of words.
+fn put_all(bytes: &mut [u8], at: usize, words: impl Iterator<Item = u64>) {
+    let (places, _) = bytes[at..].as_chunks_mut();
+    for (place, word) in places.iter_mut().zip(words) {
+        *place = word.to_ne_bytes();
+    }
+}
+
+/// A run of words.
+fn get_all(bytes: &[u8], at: usize) -> impl Iterator<Item = u64> {
+    let (words, _) = bytes[at..].as_chunks();
+    words.iter().map(|word| u64::from_ne_bytes(*word))
+}
+
+/// The doublewords of a VMX register in a frame from their order in [`FpState`], or the other way round: `stvx`, which
+/// frames follow, has them in the order of memory.
+fn turned([a, b]: [u64; 2]) -> [u64; 2] {
+    if cfg!(target_endian = "little") {
+        [b, a]
+    } else {
+        [a, b]
+    }
+}
+
 fn put32(bytes: &mut [u8], at: usize, value: u32) {
     bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
 }
@@ -168,7 +169,7 @@ pub struct Contents<'a> {
     /// Registers to go on with after the handler.
     pub registers: &'a RegisterFrame,
     /// Vector registers likewise.
-    pub vectors: &'a VectorState,
+    pub vectors: &'a FpState,
     /// Original r3 of the interrupted system call.
     pub original_r3: u64,
     /// Mask to restore.
@@ -192,7 +193,11 @@ pub fn compose(bytes: &mut FrameBytes, base: u64, contents: &Contents<'_>) {
         info,
         handler,
     } = contents;
-    bytes.fill(0);
+    let v = vector_area(base);
+    for hole in [0..at::GP_REGS, v + VRSAVE..v + HALVES, at::VMX_RESERVE..v] {
+        bytes[hole].fill(0);
+    }
+    bytes[v + HALVES + 32 * 8..at::INFO].fill(0);
     put(bytes, at::UC_STACK, stack.base);
     put32(bytes, at::UC_STACK + 8, stack.flags as u32);
     put(bytes, at::UC_STACK + 16, stack.size);
@@ -200,39 +205,46 @@ pub fn compose(bytes: &mut FrameBytes, base: u64, contents: &Contents<'_>) {
     put32(bytes, at::SIGNAL, info.signal);
     put(bytes, at::HANDLER, *handler);
     put(bytes, at::REGS, base + at::GP_REGS as u64);
-    let gp = |index: usize| at::GP_REGS + index * 8;
-    for (index, value) in registers.gpr.iter().enumerate() {
-        put(bytes, gp(index), *value);
+    let mut special = [0; 16];
+    for (index, value) in [
+        (pt::NIP, registers.nip),
+        (pt::MSR, registers.msr | MSR_VEC_VSX_FP),
+        (pt::ORIG_R3, *original_r3),
+        (pt::CTR, registers.ctr),
+        (pt::LINK, registers.lr),
+        (pt::XER, registers.xer),
+        (pt::CCR, registers.cr),
+        (pt::SOFTE, 1),
+        (pt::TRAP, registers.vector),
+        (pt::DAR, registers.dar),
+        (pt::DSISR, registers.dsisr),
+    ] {
+        special[index - pt::NIP] = value;
     }
-    put(bytes, gp(pt::NIP), registers.nip);
-    put(bytes, gp(pt::MSR), registers.msr | MSR_VEC_VSX_FP);
-    put(bytes, gp(pt::ORIG_R3), *original_r3);
-    put(bytes, gp(pt::CTR), registers.ctr);
-    put(bytes, gp(pt::LINK), registers.lr);
-    put(bytes, gp(pt::XER), registers.xer);
-    put(bytes, gp(pt::CCR), registers.cr);
-    put(bytes, gp(pt::SOFTE), 1);
-    put(bytes, gp(pt::TRAP), registers.vector);
-    put(bytes, gp(pt::DAR), registers.dar);
-    put(bytes, gp(pt::DSISR), registers.dsisr);
-    for (index, register) in vectors.vsx.iter().enumerate() {
-        put(bytes, at::FP_REGS + index * 8, register[0]);
-    }
+    put_all(bytes, at::GP_REGS, registers.gpr.iter().copied());
+    put_all(bytes, at::GP_REGS + pt::NIP * 8, special.into_iter());
+    let (vsx, vmx) = vectors.vsr.split_at(32);
+    put_all(bytes, at::FP_REGS, vsx.iter().map(|register| register[0]));
     put(bytes, at::FP_REGS + 32 * 8, vectors.fpscr);
-    let v = vector_area(base);
     put(bytes, at::V_REGS, base + v as u64);
-    for (index, register) in vectors.vmx.iter().enumerate() {
-        put(bytes, v + index * 16, register[0]);
-        put(bytes, v + index * 16 + 8, register[1]);
+    let (places, _) = bytes[v..].as_chunks_mut::<16>();
+    for (place, register) in places.iter_mut().zip(vmx) {
+        let [first, second] = turned(*register);
+        place[..8].copy_from_slice(&first.to_ne_bytes());
+        place[8..].copy_from_slice(&second.to_ne_bytes());
     }
-    put32(bytes, v + 33 * 16, vectors.vrsave as u32);
-    for (index, register) in vectors.vsx.iter().enumerate() {
-        put(bytes, v + 34 * 16 + index * 8, register[1]);
-    }
+    put_all(bytes, v + 32 * 16, vectors.vscr.into_iter());
+    put32(bytes, v + VRSAVE, vectors.vrsave as u32);
+    put_all(bytes, v + HALVES, vsx.iter().map(|register| register[1]));
     put(bytes, at::PINFO, base + at::INFO as u64);
     put(bytes, at::PUC, base);
     put_info(&mut bytes[at::INFO..], info);
 }
+
+/// Where VRSAVE is in the vector area.
+const VRSAVE: usize = 33 * 16;
+/// Where the second halves of VSX registers 0 to 31 are there.
+const HALVES: usize = 34 * 16;
 
 /// Offset of the vector area: the first 16-byte boundary of its room.
 fn vector_area(base: u64) -> usize {
@@ -253,33 +265,36 @@ pub fn restore(
     bytes: &[u8; at::UCONTEXT_END],
     base: u64,
     registers: &mut RegisterFrame,
-    vectors: &mut VectorState,
+    vectors: &mut FpState,
 ) -> Restored {
     let gp = |index: usize| get(bytes, at::GP_REGS + index * 8);
-    for (index, register) in registers.gpr.iter_mut().enumerate() {
-        *register = gp(index);
+    for (register, value) in registers.gpr.iter_mut().zip(get_all(bytes, at::GP_REGS)) {
+        *register = value;
     }
     registers.nip = gp(pt::NIP) & !3;
     registers.ctr = gp(pt::CTR);
     registers.lr = gp(pt::LINK);
     registers.xer = gp(pt::XER);
     registers.cr = gp(pt::CCR) & 0xffff_ffff;
-    for (index, register) in vectors.vsx.iter_mut().enumerate() {
-        register[0] = get(bytes, at::FP_REGS + index * 8);
+    let (vsx, vmx) = vectors.vsr.split_at_mut(32);
+    for (register, value) in vsx.iter_mut().zip(get_all(bytes, at::FP_REGS)) {
+        register[0] = value;
     }
     vectors.fpscr = get(bytes, at::FP_REGS + 32 * 8);
     let v = vector_area(base);
     // The pointer is the program's; only the place where we put the vectors is believed.
     if get(bytes, at::V_REGS) == base + v as u64 {
-        for (index, register) in vectors.vmx.iter_mut().enumerate() {
-            *register = [get(bytes, v + index * 16), get(bytes, v + index * 16 + 8)];
+        let (places, _) = bytes[v..].as_chunks::<16>();
+        for (register, place) in vmx.iter_mut().zip(places) {
+            *register = turned([get(place, 0), get(place, 8)]);
         }
-        let vrsave = bytes[v + 33 * 16..v + 33 * 16 + 4]
+        vectors.vscr = [get(bytes, v + 32 * 16), get(bytes, v + 32 * 16 + 8)];
+        let vrsave = bytes[v + VRSAVE..v + VRSAVE + 4]
             .try_into()
             .map_or(0, u32::from_ne_bytes);
         vectors.vrsave = u64::from(vrsave);
-        for (index, register) in vectors.vsx.iter_mut().enumerate() {
-            register[1] = get(bytes, v + 34 * 16 + index * 8);
+        for (register, value) in vsx.iter_mut().zip(get_all(bytes, v + HALVES)) {
+            register[1] = value;
         }
     }
     let flags = bytes[at::UC_STACK + 8..at::UC_STACK + 12]
@@ -310,12 +325,11 @@ mod tests {
         registers.ctr = 8;
         registers.xer = 9;
         registers.cr = 0x2400_0000;
-        let mut vectors = VectorState::ZERO;
-        for i in 0..32 {
-            vectors.vsx[i] = [i as u64, 100 + i as u64];
-            vectors.vmx[i] = [200 + i as u64, 300 + i as u64];
+        let mut vectors = FpState::ZERO;
+        for i in 0..64 {
+            vectors.vsr[i] = [i as u64, 100 + i as u64];
         }
-        vectors.vmx[32] = [1, 2];
+        vectors.vscr = [1, 2];
         vectors.fpscr = 0xf8;
         vectors.vrsave = 0xffff_ffff;
         let base = place(0x7fff_ffff_fff0);
@@ -332,7 +346,7 @@ mod tests {
             address: 0xdead,
             ..Info::default()
         };
-        let mut bytes = [0; at::END];
+        let mut bytes = [0xee; at::END];
         compose(
             &mut bytes,
             base,
@@ -347,7 +361,7 @@ mod tests {
             },
         );
         let mut back = RegisterFrame::ZERO;
-        let mut back_vectors = VectorState::ZERO;
+        let mut back_vectors = FpState::ZERO;
         let uc: &[u8; at::UCONTEXT_END] = bytes[..at::UCONTEXT_END].try_into().unwrap();
         let restored = restore(uc, base, &mut back, &mut back_vectors);
         assert_eq!(back.gpr, registers.gpr);
@@ -355,8 +369,8 @@ mod tests {
             (back.nip, back.lr, back.ctr, back.xer, back.cr),
             (0x1_0000, 7, 8, 9, 0x2400_0000)
         );
-        assert_eq!(back_vectors.vsx, vectors.vsx);
-        assert_eq!(back_vectors.vmx, vectors.vmx);
+        assert_eq!(back_vectors.vsr, vectors.vsr);
+        assert_eq!(back_vectors.vscr, vectors.vscr);
         assert_eq!(
             (back_vectors.fpscr, back_vectors.vrsave),
             (0xf8, 0xffff_ffff)
@@ -372,9 +386,9 @@ mod tests {
         let mut bytes = [0xff; at::UCONTEXT_END];
         bytes[at::V_REGS..at::V_REGS + 8].fill(0x41);
         let mut registers = RegisterFrame::ZERO;
-        let mut vectors = VectorState::ZERO;
+        let mut vectors = FpState::ZERO;
         restore(&bytes, 0x1000, &mut registers, &mut vectors);
-        assert_eq!(vectors.vmx, VectorState::ZERO.vmx);
+        assert_eq!(vectors.vsr[32..], FpState::ZERO.vsr[32..]);
         assert_eq!(registers.nip % 4, 0);
         assert_eq!(registers.msr, 0);
     }

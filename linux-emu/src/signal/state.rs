@@ -118,6 +118,10 @@ pub enum Verdict {
 #[derive(Clone)]
 pub struct SignalState {
     actions: [Action; SIGRTMAX as usize + 1],
+    /// Signals that would be thrown away now, by `actions`.
+    ignored: SignalSet,
+    /// Signals with a handler, likewise.
+    caught: SignalSet,
     /// Signals for the process.
     pub shared: Pending,
 }
@@ -139,6 +143,8 @@ impl SignalState {
         };
         Self {
             actions: [DEFAULT; SIGRTMAX as usize + 1],
+            ignored: SignalSet::IGNORED_BY_DEFAULT,
+            caught: SignalSet::EMPTY,
             shared: Pending::new(),
         }
     }
@@ -148,15 +154,14 @@ impl SignalState {
         if !(1..=SIGRTMAX).contains(&signal) {
             return Err(Error::EINVAL);
         }
-        let slot = &mut self.actions[signal as usize];
-        let old = *slot;
+        let old = self.actions[signal as usize];
         if let Some(mut action) = new {
             if SignalSet::UNBLOCKABLE.has(signal) {
                 return Err(Error::EINVAL);
             }
             action.flags &= flag::KNOWN;
             action.mask = action.mask.without(SignalSet::UNBLOCKABLE);
-            *slot = action;
+            self.set(signal, action);
             if self.ignores(signal) {
                 self.shared.drop_set(SignalSet::one(signal));
             }
@@ -169,27 +174,51 @@ impl SignalState {
         self.actions[signal as usize & 127]
     }
 
-    /// Whether the signal would be thrown away now.
-    pub fn ignores(&self, signal: u32) -> bool {
-        match self.actions[signal as usize].handler {
+    /// Puts an action in its place, and the signal into the sets where it belongs now.
+    fn set(&mut self, signal: u32, action: Action) {
+        self.actions[signal as usize] = action;
+        let one = SignalSet::one(signal);
+        let ignored = match action.handler {
             SIG_IGN => true,
             SIG_DFL => SignalSet::IGNORED_BY_DEFAULT.has(signal),
             _ => false,
-        }
+        };
+        let put = |set: SignalSet, holds| {
+            if holds {
+                set.with(one)
+            } else {
+                set.without(one)
+            }
+        };
+        self.ignored = put(self.ignored, ignored);
+        self.caught = put(self.caught, action.handler > SIG_IGN);
+    }
+
+    /// Has the default done about a signal from now on.
+    fn set_default(&mut self, signal: u32) {
+        let action = self.actions[signal as usize];
+        self.set(
+            signal,
+            Action {
+                handler: SIG_DFL,
+                ..action
+            },
+        );
+    }
+
+    /// Whether the signal would be thrown away now.
+    pub fn ignores(&self, signal: u32) -> bool {
+        self.ignored.has(signal)
     }
 
     /// All signals that would be thrown away.
     pub fn ignored(&self) -> SignalSet {
-        (1..=SIGRTMAX)
-            .filter(|&s| self.ignores(s))
-            .fold(SignalSet::EMPTY, |set, s| set.with(SignalSet::one(s)))
+        self.ignored
     }
 
     /// All signals with a handler.
     pub fn caught(&self) -> SignalSet {
-        (1..=SIGRTMAX)
-            .filter(|&s| self.actions[s as usize].handler > SIG_IGN)
-            .fold(SignalSet::EMPTY, |set, s| set.with(SignalSet::one(s)))
+        self.caught
     }
 
     /// What to do about `info`, just taken. A one-shot handler is reset by this.
@@ -198,7 +227,7 @@ impl SignalState {
         let action = self.actions[signal as usize];
         let held = action.handler == SIG_IGN || blocked.has(signal);
         if info.forced && held {
-            self.actions[signal as usize].handler = SIG_DFL;
+            self.set_default(signal);
             return Verdict::Terminate {
                 core: SignalSet::WITH_CORE.has(signal),
             };
@@ -214,7 +243,7 @@ impl SignalState {
             },
             _ => {
                 if action.flags & flag::SA_RESETHAND != 0 {
-                    self.actions[signal as usize].handler = SIG_DFL;
+                    self.set_default(signal);
                 }
                 Verdict::Handle(action)
             }
@@ -223,16 +252,13 @@ impl SignalState {
 
     /// execve(2): handlers go back to the default, ignored signals stay ignored.
     pub fn reset_for_exec(&mut self) {
-        for action in &mut self.actions {
-            let handler = if action.handler == SIG_IGN {
-                SIG_IGN
-            } else {
-                SIG_DFL
-            };
-            *action = Action {
-                handler,
+        for signal in 1..=SIGRTMAX {
+            let ignored = self.actions[signal as usize].handler == SIG_IGN;
+            let action = Action {
+                handler: if ignored { SIG_IGN } else { SIG_DFL },
                 ..Action::default()
             };
+            self.set(signal, action);
         }
     }
 }
@@ -309,6 +335,40 @@ mod tests {
         assert!(state.set_action(SIGKILL, None).is_ok());
         assert_eq!(state.set_action(0, None), Err(Error::EINVAL));
         assert_eq!(state.set_action(65, None), Err(Error::EINVAL));
+    }
+
+    #[test]
+    fn the_sets_follow_the_actions() {
+        let with = |handler| Action {
+            handler,
+            ..Action::default()
+        };
+        let mut state = SignalState::new();
+        let check = |state: &SignalState, ignored: &[u32], caught: &[u32]| {
+            assert_eq!(
+                state.ignored(),
+                SignalSet::IGNORED_BY_DEFAULT
+                    .without(SignalSet::of(caught))
+                    .with(SignalSet::of(ignored))
+            );
+            assert_eq!(state.caught(), SignalSet::of(caught));
+        };
+        check(&state, &[], &[]);
+        state.set_action(SIGCHLD, Some(with(0x1000))).unwrap();
+        state.set_action(SIGHUP, Some(with(SIG_IGN))).unwrap();
+        check(&state, &[SIGHUP], &[SIGCHLD]);
+        let once = Action {
+            flags: flag::SA_RESETHAND,
+            ..with(0x1000)
+        };
+        state.set_action(SIGUSR1, Some(once)).unwrap();
+        check(&state, &[SIGHUP], &[SIGCHLD, SIGUSR1]);
+        state.judge(&info(SIGUSR1), SignalSet::EMPTY);
+        check(&state, &[SIGHUP], &[SIGCHLD]);
+        state.reset_for_exec();
+        check(&state, &[SIGHUP], &[]);
+        state.set_action(SIGHUP, Some(with(SIG_DFL))).unwrap();
+        check(&state, &[], &[]);
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn make_thread(thread: &Thread, request: &Request) -> Result<i32> {
         }
         frame.gpr[3] = 0;
         frame.cr &= !0x1000_0000;
-        port::save_vectors(&mut *new.vector_area.get());
+        port::with_vectors(|vectors| *new.vector_area.get() = *vectors);
     }
     new.blocked
         .store(thread.blocked.load(Ordering::Relaxed), Ordering::Relaxed);
