@@ -18,7 +18,7 @@ use k42_abi::{Handle, Result};
 use k42_api::files::{FileKind, view};
 use k42_api::memory::MapOptions;
 
-/// Transfers by messages before a file gets a window.
+/// Transfers by messages before a file gets a window; for a pipe, pages moved by large ones.
 const USES: u32 = 16;
 /// A window is asked for, is there, or cannot be had.
 const DECIDED: u32 = u32::MAX;
@@ -53,9 +53,9 @@ impl Slot {
         }
     }
 
-    /// The window; opens it if the file has been used often enough.
+    /// The window; opens it if the file has been used often enough, with `now` more uses.
     #[inline]
-    fn get(&self, file: &OpenFile) -> Option<&Window> {
+    fn get(&self, file: &OpenFile, now: u32) -> Option<&Window> {
         // SAFETY: what is stored here is a box of ours, freed only by `close`, which has the slot for itself.
         if let Some(window) = unsafe { self.window.load(Ordering::Acquire).as_ref() } {
             return Some(window);
@@ -64,7 +64,7 @@ impl Slot {
         let next = match uses {
             DECIDED => return None,
             USES => DECIDED,
-            uses => uses + 1,
+            uses => (uses + now).min(USES),
         };
         let counted = self
             .uses
@@ -81,7 +81,16 @@ impl Slot {
 
     /// Where a pipe's ring is mapped, if it is.
     pub fn ring(&self, file: &OpenFile) -> Option<u64> {
-        self.get(file).map(|window| window.data)
+        self.get(file, 0).map(|window| window.data)
+    }
+
+    /// So many bytes of a pipe have gone by message; a small transfer is no reason for a ring.
+    pub fn note_moved(&self, bytes: usize) {
+        let pages = (bytes / PAGE_SIZE).min(USES as usize) as u32;
+        let add = |uses: u32| (pages > 0 && uses < USES).then(|| (uses + pages).min(USES));
+        let _ = self
+            .uses
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
     /// Unmaps the window; the file is not used any more.
@@ -183,7 +192,7 @@ impl Window {
 
 /// Reads from the window of a regular file: how much, or `None` if the server must be asked.
 pub fn read(file: &OpenFile, to: User, count: usize, offset: u64) -> Option<usize> {
-    let window = file.window.get(file)?;
+    let window = file.window.get(file, 1)?;
     if window.asks(view::READ_ASKS) {
         return None;
     }
@@ -205,7 +214,7 @@ pub fn write(file: &OpenFile, from: User, count: usize, offset: u64) -> Option<u
         file.window.end.store(end, Ordering::Relaxed);
         return None;
     }
-    let window = file.window.get(file)?;
+    let window = file.window.get(file, 1)?;
     // A file that another process has too may have got O_APPEND there.
     if !window.writable || !file.offset.is_local() || window.asks(view::WRITE_ASKS) {
         return None;

@@ -130,6 +130,13 @@ fn vsx() -> u64 {
     info.hwcap[0] & HAS_VSX
 }
 
+/// Whether the running thread has VSX registers that are kept for it when another thread runs.
+pub(crate) fn has_vsx() -> bool {
+    // SAFETY: the running thread's record; whose area it is does not change while the thread runs.
+    let area = unsafe { (*current_mut()).fp };
+    !area.is_null() && vsx() != 0
+}
+
 /// Gives the running thread floating-point registers of its own; they begin as the area says.
 /// `area` is 16-byte aligned, lives as long as the thread, and is the scheduler's from now on.
 ///

@@ -8,6 +8,29 @@
 use k42_abi::dispatcher::RegisterFrame;
 use k42_abi::{Error, Result, layout};
 
+/// Moves VSR 0 to 7 by an instruction with the given extended opcode, to or from 128 bytes at a register; the offsets are in
+/// r6 to r11 and r0. The first has no offset: register 0 as a base means none.
+macro_rules! k42_vectors {
+    ($opcode:literal, $base:literal) => {
+        concat!(
+            ".set k42_op, (31 << 26) | (",
+            $opcode,
+            " << 1)\n",
+            ".set k42_at, ",
+            $base,
+            "\n",
+            ".long k42_op | (0 << 21) | (0 << 16) | (k42_at << 11)\n",
+            ".long k42_op | (1 << 21) | (k42_at << 16) | (6 << 11)\n",
+            ".long k42_op | (2 << 21) | (k42_at << 16) | (7 << 11)\n",
+            ".long k42_op | (3 << 21) | (k42_at << 16) | (8 << 11)\n",
+            ".long k42_op | (4 << 21) | (k42_at << 16) | (9 << 11)\n",
+            ".long k42_op | (5 << 21) | (k42_at << 16) | (10 << 11)\n",
+            ".long k42_op | (6 << 21) | (k42_at << 16) | (11 << 11)\n",
+            ".long k42_op | (7 << 21) | (k42_at << 16) | (0 << 11)",
+        )
+    };
+}
+
 core::arch::global_asm!(
     ".section .text.k42_usercopy, \"ax\", @progbits",
     // r3 = to, r4 = from, r5 = bytes; result: bytes not copied. Blocks of 64 first, then words, then bytes: where one
@@ -69,6 +92,36 @@ core::arch::global_asm!(
     "k42_user_done:",
     "li 3, 0",
     "blr",
+    // As k42_user_copy, at least 128 bytes, by blocks of that size through VSR 0 to 7, which are the program's and are
+    // kept below r1 meanwhile. The opcodes are written as numbers: the assembler is told that this processor has no such
+    // registers.
+    ".globl k42_user_copy_wide",
+    ".type k42_user_copy_wide, @function",
+    "k42_user_copy_wide:",
+    "li 6, 16",
+    "li 7, 32",
+    "li 8, 48",
+    "li 9, 64",
+    "li 10, 80",
+    "li 11, 96",
+    "li 0, 112",
+    "addi 12, 1, -128",
+    k42_vectors!(972, 12), // stxvd2x
+    "srdi 12, 5, 7",
+    "mtctr 12",
+    "clrldi 5, 5, 57",
+    ".globl k42_user_wide",
+    "k42_user_wide:",
+    k42_vectors!(844, 4), // lxvd2x
+    k42_vectors!(972, 3),
+    "addi 4, 4, 128",
+    "addi 3, 3, 128",
+    "bdnz k42_user_wide",
+    ".globl k42_user_wide_end",
+    "k42_user_wide_end:",
+    "addi 12, 1, -128",
+    k42_vectors!(844, 12),
+    "b k42_user_copy",
     // As far as a zero byte: r3 = to, r4 = from, r5 = most bytes. Result: bytes left over, the zero counted as copied; or
     // -1 if there was none in the room; or -2 for a fault. Words as long as none has a zero byte; a word that reaches
     // beyond the string, to where nothing is mapped, faults and is looked at byte by byte.
@@ -150,9 +203,12 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn k42_user_copy(to: *mut u8, from: *const u8, bytes: usize) -> usize;
+    fn k42_user_copy_wide(to: *mut u8, from: *const u8, bytes: usize) -> usize;
     fn k42_user_string(to: *mut u8, from: *const u8, most: usize) -> i64;
     fn k42_user_exchange(at: *mut u32, expected: u32, new: u32) -> i64;
     fn k42_user_load(at: *const u32) -> i64;
+    static k42_user_wide: u8;
+    static k42_user_wide_end: u8;
     static k42_user_blocks: u8;
     static k42_user_rest: u8;
     static k42_user_words: u8;
@@ -180,7 +236,9 @@ pub(crate) fn fix_up(frame: &mut RegisterFrame) -> bool {
     let nip = frame.nip;
     let within = |from: *const u8, to: *const u8| (from as u64..to as u64).contains(&nip);
     let left = |unit: u64| frame.ctr.wrapping_mul(unit).wrapping_add(frame.gpr[5]);
-    let next = if within(&raw const k42_user_blocks, &raw const k42_user_rest) {
+    let next = if within(&raw const k42_user_wide, &raw const k42_user_wide_end) {
+        Next::Finer(&raw const k42_user_wide_end, left(128))
+    } else if within(&raw const k42_user_blocks, &raw const k42_user_rest) {
         Next::Finer(&raw const k42_user_rest, left(64))
     } else if within(&raw const k42_user_words, &raw const k42_user_tail) {
         Next::Finer(&raw const k42_user_tail, left(8))
@@ -231,13 +289,31 @@ pub fn check(address: u64, bytes: usize) -> Result<()> {
     }
 }
 
+/// From this size on the detour by the program's vector registers pays.
+const WIDE: usize = 1024;
+
+/// Copies; how many bytes were left when an access failed.
+///
+/// # Safety
+/// As for `core::ptr::copy_nonoverlapping`, but that either side may be memory that is not there.
+unsafe fn copy(to: *mut u8, from: *const u8, bytes: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if bytes >= WIDE && crate::fp::has_vsx() {
+            k42_user_copy_wide(to, from, bytes)
+        } else {
+            k42_user_copy(to, from, bytes)
+        }
+    }
+}
+
 /// Copies from the program; how many bytes could not be had.
 pub fn copy_in_partly(to: &mut [u8], from: u64) -> usize {
     if check(from, to.len()).is_err() {
         return to.len();
     }
     // SAFETY: the destination is ours; a bad source ends the loop.
-    unsafe { k42_user_copy(to.as_mut_ptr(), from as *const u8, to.len()) }
+    unsafe { copy(to.as_mut_ptr(), from as *const u8, to.len()) }
 }
 
 /// Copies to the program; how many bytes could not be put.
@@ -246,7 +322,7 @@ pub fn copy_out_partly(to: u64, from: &[u8]) -> usize {
         return from.len();
     }
     // SAFETY: the source is ours; the destination is the program's, below our area, and a bad one ends the loop.
-    unsafe { k42_user_copy(to as *mut u8, from.as_ptr(), from.len()) }
+    unsafe { copy(to as *mut u8, from.as_ptr(), from.len()) }
 }
 
 /// Copies all from the program, or EFAULT.
@@ -273,7 +349,7 @@ pub fn copy_out(to: u64, from: &[u8]) -> Result<()> {
 /// What is at `to` is not used by Rust code: memory of the program, or a mapping that is only used by such copies.
 pub unsafe fn copy_across(to: u64, from: u64, bytes: usize) -> usize {
     // SAFETY: the caller's promise; a bad address ends the loop.
-    unsafe { k42_user_copy(to as *mut u8, from as *const u8, bytes) }
+    unsafe { copy(to as *mut u8, from as *const u8, bytes) }
 }
 
 /// Copies a string without its zero; its length. ENAMETOOLONG if the zero does not come within `to`.

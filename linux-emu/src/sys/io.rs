@@ -133,6 +133,9 @@ fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64)
             return if done > 0 { Ok(done) } else { Err(error) };
         }
         done += got;
+        if file.kind == FileKind::Pipe {
+            file.window.note_moved(got);
+        }
         if done == count || got < wanted || (is_stream(file) && file.kind == FileKind::Terminal) {
             return Ok(done);
         }
@@ -215,6 +218,9 @@ fn write_at(
             Ok(sent) => done += sent,
             Err(_) if done > 0 => return Ok(done),
             Err(error) => return Err(error),
+        }
+        if file.kind == FileKind::Pipe {
+            file.window.note_moved(piece);
         }
         if done >= count {
             return Ok(done);
