@@ -31,7 +31,7 @@ pub enum Command {
     Profile(ProfileOptions),
     /// Write one bootable file: kernel, servers, library and root
     Image(ImageOptions),
-    /// Print the events that run --trace has saved
+    /// Show what run --trace has saved
     Trace(TraceOptions),
 }
 
@@ -65,7 +65,7 @@ pub struct RunOptions {
     /// Write the log of kernel and servers here (default: standard error; quiet with --exec)
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// Write the trace buffers here when the machine has ended
+    /// Write what is traced here, while the machine runs
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// Classes of events that are traced with --trace, as ipc,memory
@@ -180,11 +180,11 @@ pub struct ImageOptions {
 /// Options of `trace`.
 #[derive(Args, Clone)]
 pub struct TraceOptions {
-    /// The saved trace
+    /// The file that was written
     pub file: PathBuf,
     /// Only events of these classes
-    #[arg(long, value_name = "A,B", value_parser = trace::parse_classes)]
-    pub class: Option<u64>,
+    #[arg(long, value_name = "A,B")]
+    pub class: Option<String>,
     /// Only events of this CPU
     #[arg(long, value_name = "N")]
     pub cpu: Option<u32>,

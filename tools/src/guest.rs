@@ -6,6 +6,7 @@ use crate::qemu::Machine;
 use crate::symbols::Symbols;
 use anyhow::Result;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,12 +41,14 @@ impl Seen {
     }
 }
 
-/// Boots a machine, waits for its end, gives back what it showed.
+/// Boots a machine, waits for its end, gives back what it showed. `trace`: where to save what
+/// the guest traces.
 pub fn observe(
     machine: &Machine,
     input: Input,
     limit: Duration,
     symbols: Option<Symbols>,
+    trace: Option<PathBuf>,
 ) -> Result<Seen> {
     let [console, errors, log] = [(); 3].map(|()| Kept::default());
     let mut to_log = log.clone();
@@ -62,7 +65,7 @@ pub fn observe(
             }
         }),
     };
-    let end = machine::run(machine, ends, Some(limit), None)?;
+    let end = machine::run(machine, ends, Some(limit), trace)?;
     Ok(Seen {
         console: console.text(),
         errors: errors.text(),

@@ -5,6 +5,7 @@
 //! this program, and a signal ends the machine instead of leaving it behind.
 
 mod child;
+mod recorder;
 mod relay;
 
 use crate::console::Input;
@@ -13,6 +14,7 @@ use crate::qemu::{self, Machine};
 use crate::qmp::{Event, Qmp};
 use anyhow::{Context, Result, bail};
 use child::{Guard, Signals, accept, end_with_parent, wait_a_little};
+use recorder::Recorder;
 use relay::{collect, copy, feed, joined, lines, relay_control, watch};
 use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -78,8 +80,8 @@ enum Message {
     User,
 }
 
-/// Starts the machine and stays with it to its end. `trace`: where to save the guest's
-/// trace buffers.
+/// Starts the machine and stays with it to its end. `trace`: where to save what the guest
+/// traces.
 pub fn run(
     machine: &Machine,
     ends: Ends,
@@ -94,7 +96,11 @@ pub fn run(
         listener.set_nonblocking(true)?;
         listeners.push(listener);
     }
+    let mut recorder = trace.map(Recorder::new).transpose()?;
     let mut command = machine.command(dir.path());
+    if let Some(recorder) = &recorder {
+        machine.keep_memory_in(&recorder.memory(), &mut command);
+    }
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -139,7 +145,7 @@ pub fn run(
         }
     }
 
-    let mut end = follow(&receiver, &mut qemu.0, &signals, limit, trace)?;
+    let mut end = follow(&receiver, &mut qemu.0, &signals, limit, &mut recorder)?;
     drop(qemu);
     // The readers end with QEMU; only then has everything been delivered.
     for reader in readers {
@@ -147,8 +153,13 @@ pub fn run(
     }
     while let Ok(message) = receiver.try_recv() {
         if let Message::Control(line) = message {
-            end.control(&line);
+            end.control(&line, &mut recorder);
         }
+    }
+    if let Some(recorder) = recorder
+        && end.end.trace.is_none()
+    {
+        end.end.trace = Some(recorder.finish());
     }
     // A panic ends with an orderly power-off, once its report is out.
     if end.panicked && end.reason == Reason::PowerOff {
@@ -164,7 +175,6 @@ pub fn run(
 /// The end as it becomes known.
 struct Ending {
     end: End,
-    trace_region: Option<(u64, u64)>,
     panicked: bool,
 }
 
@@ -184,7 +194,7 @@ impl std::ops::DerefMut for Ending {
 impl Ending {
     /// Takes one line of the control terminal. An unknown line is left alone, so that an
     /// older tool can run a newer guest.
-    fn control(&mut self, line: &str) {
+    fn control(&mut self, line: &str, recorder: &mut Option<Recorder>) {
         let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         match word {
             "exit" => self.end.status = rest.trim().parse().ok().or(self.end.status),
@@ -192,9 +202,11 @@ impl Ending {
             "counts" => self.end.counts.push(rest.into()),
             "trace" => {
                 let mut numbers = rest.split_whitespace().map(number);
-                if let (Some(Some(address)), Some(Some(length))) = (numbers.next(), numbers.next())
+                if let (Some(Some(address)), Some(Some(length)), Some(recorder)) =
+                    (numbers.next(), numbers.next(), recorder)
+                    && let Err(e) = recorder.start(address, length)
                 {
-                    self.trace_region = Some((address, length));
+                    self.end.trace = Some(Err(e));
                 }
             }
             _ => {}
@@ -216,7 +228,7 @@ fn follow(
     qemu: &mut Child,
     signals: &Signals,
     limit: Option<Duration>,
-    trace: Option<PathBuf>,
+    recorder: &mut Option<Recorder>,
 ) -> Result<Ending> {
     let start = Instant::now();
     let end = End {
@@ -227,24 +239,19 @@ fn follow(
     };
     let mut ending = Ending {
         end,
-        trace_region: None,
         panicked: false,
     };
     ending.reason = loop {
         match receiver.recv_timeout(TICK) {
-            Ok(Message::Control(line)) => ending.control(&line),
+            Ok(Message::Control(line)) => ending.control(&line, recorder),
             Ok(Message::User) => break Reason::User,
             Ok(Message::Off(Event::Shutdown(why), mut qmp)) => {
                 // Control lines were written before the machine stopped, by another thread.
                 while let Ok(message) = receiver.recv_timeout(TICK) {
                     if let Message::Control(line) = message {
-                        ending.control(&line);
+                        ending.control(&line, recorder);
                     }
                 }
-                ending.end.trace = trace.map(|file| match ending.trace_region {
-                    Some((address, length)) => qmp.save_memory(address, length, &file),
-                    None => bail!("the guest did not say where its trace is"),
-                });
                 if qmp.quit().is_ok() {
                     wait_a_little(qemu);
                 }

@@ -110,6 +110,18 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Lets the machine's memory be a file that this program can read while the machine runs.
+    pub fn keep_memory_in(&self, file: &Path, command: &mut Command) {
+        let path = file.display().to_string().replace(',', ",,");
+        command.arg("-object").arg(format!(
+            "memory-backend-file,id=memory,mem-path={path},size={}M,share=on",
+            self.memory
+        ));
+        command.args(["-machine", "memory-backend=memory"]);
+    }
+}
+
 /// A chardev that connects to a socket in `dir`. QEMU reads a doubled comma as one.
 fn socket(name: &str, dir: &Path) -> String {
     let path = dir.join(name).display().to_string().replace(',', ",,");

@@ -1,11 +1,10 @@
-//! The little of QEMU's control protocol that is needed: to hear that the guest ended,
-//! to save a piece of its memory, to end QEMU.
+//! The little of QEMU's control protocol that is needed: to hear that the guest ended, and
+//! to end QEMU.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 /// What QEMU reported of its own accord.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +50,6 @@ impl Qmp {
             }
         }
         Event::Gone
-    }
-
-    /// Saves guest-physical memory in a file.
-    pub fn save_memory(&mut self, address: u64, length: u64, file: &Path) -> Result<()> {
-        let arguments = json!({"val": address, "size": length, "filename": file});
-        self.execute("pmemsave", arguments)
     }
 
     /// Ends QEMU.

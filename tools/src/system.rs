@@ -30,41 +30,72 @@ pub fn selftest(
     command_line: &str,
     plugin: Option<String>,
 ) -> Result<(Built, Seen)> {
-    let kernel = build::kernel(repo, order)?;
-    let built = Built {
-        kernel: Some(kernel.clone()),
-        programs: vec![(build::PROGRAMS[0].1, build::program(repo, SELFTEST, order)?)],
-    };
-    let folder = tempfile::tempdir()?;
-    let boot_archive = folder.path().join("boot.tar");
-    let init = Init {
-        exec: None,
-        env: Vec::new(),
-        size: (24, 80),
-    };
-    archive::write(&boot_archive, &built, &init, &Tree::default())?;
-    let machine = Machine {
-        kernel,
-        archive: Some(boot_archive),
-        command_line: command_line.into(),
+    let machine = Alone {
+        program: SELFTEST,
+        order,
         cpus,
-        memory: 512,
         icount,
-        gdb: false,
-        firmware: Firmware::Vof,
+        command_line,
         plugin,
+        trace: None,
     };
-    let seen = guest::observe(
-        &machine,
-        Input::None,
-        SELFTEST_LIMIT,
-        Some(Symbols::new(repo, &built)),
-    )?;
-    Ok((built, seen))
+    machine.boot(repo)
+}
+
+/// A machine with a kernel and one program, which takes the memory server's place.
+pub struct Alone<'a> {
+    /// The program's package.
+    pub program: &'a str,
+    /// Byte order.
+    pub order: Order,
+    /// Number of CPUs.
+    pub cpus: u32,
+    /// Count instructions.
+    pub icount: bool,
+    /// The kernel's command line.
+    pub command_line: &'a str,
+    /// QEMU's argument for a plugin.
+    pub plugin: Option<String>,
+    /// Where to save what is traced.
+    pub trace: Option<PathBuf>,
+}
+
+impl Alone<'_> {
+    /// Builds, boots and waits for the end.
+    pub fn boot(self, repo: &Repo) -> Result<(Built, Seen)> {
+        let kernel = build::kernel(repo, self.order)?;
+        let program = build::program(repo, self.program, self.order)?;
+        let built = Built {
+            kernel: Some(kernel.clone()),
+            programs: vec![(build::PROGRAMS[0].1, program)],
+        };
+        let folder = tempfile::tempdir()?;
+        let boot_archive = folder.path().join("boot.tar");
+        let init = Init {
+            exec: None,
+            env: Vec::new(),
+            size: (24, 80),
+        };
+        archive::write(&boot_archive, &built, &init, &Tree::default())?;
+        let machine = Machine {
+            kernel,
+            archive: Some(boot_archive),
+            command_line: self.command_line.into(),
+            cpus: self.cpus,
+            memory: 512,
+            icount: self.icount,
+            gdb: false,
+            firmware: Firmware::Vof,
+            plugin: self.plugin,
+        };
+        let symbols = Some(Symbols::new(repo, &built));
+        let seen = guest::observe(&machine, Input::None, ALONE_LIMIT, symbols, self.trace)?;
+        Ok((built, seen))
+    }
 }
 
 /// The self-test takes some seconds.
-const SELFTEST_LIMIT: Duration = Duration::from_secs(120);
+const ALONE_LIMIT: Duration = Duration::from_secs(120);
 
 /// K42 with a root of Debian's busybox, ready to boot.
 pub struct K42 {
@@ -143,6 +174,7 @@ impl K42 {
             Input::None,
             limit,
             Some(Symbols::new(&self.repo, &self.built)),
+            None,
         )
     }
 }

@@ -57,7 +57,6 @@ fn bad_values() {
         &["run", "--trace", "x", "--trace-classes", "flun"],
         "'flun'",
     );
-    refuses(&["trace", "x", "--class", "flun"], "'flun'");
     refuses(
         &["run", "--root", "/tmp", "--packages", "bash"],
         "--packages",

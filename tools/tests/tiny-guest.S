@@ -21,7 +21,7 @@ base:   mflr    %r31
         put     0, 7, out
         put     1, 12, log
         put     2, 4, err
-        put     3, 15, trace
+        put     3, 13, trace
         put     3, 7, exit
 #ifdef HANG
         b       .
@@ -36,7 +36,7 @@ base:   mflr    %r31
 out:    .ascii  "to out\n         "
 log:    .ascii  "log line 1\r\n    "
 err:    .ascii  "err\n            "
-trace:  .ascii  "trace 4096 128\n "
+trace:  .ascii  "trace 0 8192\n   "
 exit:   .ascii  "exit 7\n         "
 # Token of power-off, no arguments, no results.
 power_off:

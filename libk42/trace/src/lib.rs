@@ -79,5 +79,5 @@ pub use region::{
     BYTE_ORDER, CpuBuffer, MAGIC, Region, RegionError, RegionHeader, SUB_WORDS, Side, VERSION,
     WORDS,
 };
-pub use table::{ArgInfo, EventInfo, Show, find, table_hash};
+pub use table::{ArgInfo, EventInfo, Show, TABLE_TEXT};
 pub use target::Target;

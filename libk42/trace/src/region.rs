@@ -1,11 +1,11 @@
-//! The trace region: a header page and the buffers of all CPUs.
+//! The trace region: a header page, the table of events as text, and the buffers of all CPUs.
 
 use core::fmt;
 use core::ptr::NonNull;
 
 use crate::atomic::{AtomicU64, Ordering};
 use crate::buffer::Buffer;
-use crate::table::table_hash;
+use crate::table::TABLE_TEXT;
 
 /// Words of a sub-buffer (64 KiB).
 pub const SUB_WORDS: usize = 8192;
@@ -18,7 +18,7 @@ pub type CpuBuffer = Buffer<SUB_WORDS, WORDS>;
 /// `K42trace` as a number.
 pub const MAGIC: u64 = 0x4b34_3274_7261_6365;
 /// Version of the layout.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 /// Written as a number; how its bytes lie tells a reader the byte order of everything.
 pub const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 
@@ -39,8 +39,10 @@ pub struct RegionHeader {
     pub buffer_bytes: u64,
     /// Words of a sub-buffer.
     pub sub_words: u64,
-    /// Which table of events the writer was built with.
-    pub table_hash: u64,
+    /// Bytes before the first buffer: this page and the table of events.
+    pub head_bytes: u64,
+    /// Bytes of the table's text, which begins on the next page.
+    pub table_bytes: u64,
     /// The clock when the machine was started.
     pub boot_clock: u64,
     /// Classes that are on.
@@ -89,15 +91,19 @@ unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
 impl Region {
+    /// Bytes before the first buffer.
+    const HEAD: usize =
+        size_of::<RegionHeader>() + TABLE_TEXT.len().next_multiple_of(size_of::<RegionHeader>());
+
     /// Where the programs' buffers begin, all of them side by side, so that one mapping makes them writable and another
     /// shows the rest read-only.
     pub const fn user_offset(cpus: usize) -> usize {
-        size_of::<RegionHeader>() + cpus * size_of::<CpuBuffer>()
+        Self::HEAD + cpus * size_of::<CpuBuffer>()
     }
 
     /// Bytes of a region for a number of CPUs.
     pub const fn bytes(cpus: usize) -> usize {
-        size_of::<RegionHeader>() + cpus * 2 * size_of::<CpuBuffer>()
+        Self::HEAD + cpus * 2 * size_of::<CpuBuffer>()
     }
 
     fn memory(base: NonNull<u8>, bytes: usize, cpus: usize) -> Result<Region, RegionError> {
@@ -131,12 +137,18 @@ impl Region {
             clock_hz,
             buffer_bytes: size_of::<CpuBuffer>() as u64,
             sub_words: SUB_WORDS as u64,
-            table_hash: table_hash(),
+            head_bytes: Self::HEAD as u64,
+            table_bytes: TABLE_TEXT.len() as u64,
             boot_clock,
             mask: AtomicU64::new(0),
         };
         // SAFETY: `memory` has checked alignment and size; the rest is the caller's promise.
         unsafe { region.header.write(header) };
+        // SAFETY: the table's pages follow, and `memory` has counted them.
+        unsafe {
+            base.add(size_of::<RegionHeader>())
+                .copy_from_nonoverlapping(NonNull::from(TABLE_TEXT).cast(), TABLE_TEXT.len());
+        }
         for cpu in 0..cpus {
             for side in [Side::Kernel, Side::User] {
                 if let Some(buffer) = region.buffer(cpu, side) {
@@ -163,7 +175,8 @@ impl Region {
             && header.byte_order == BYTE_ORDER
             && header.version == VERSION
             && header.buffer_bytes == size_of::<CpuBuffer>() as u64
-            && header.sub_words == SUB_WORDS as u64;
+            && header.sub_words == SUB_WORDS as u64
+            && header.head_bytes == Self::HEAD as u64;
         if !ours {
             return Err(RegionError::BadHeader);
         }
@@ -194,7 +207,7 @@ impl Region {
     /// A CPU's buffer.
     pub fn buffer(&self, cpu: usize, side: Side) -> Option<NonNull<CpuBuffer>> {
         let number = side as usize * self.cpus + cpu;
-        let offset = size_of::<RegionHeader>() + number * size_of::<CpuBuffer>();
+        let offset = Self::HEAD + number * size_of::<CpuBuffer>();
         // SAFETY: for an existing CPU the buffer lies within the memory, as checked when the region was made or found.
         (cpu < self.cpus).then(|| unsafe { self.header.byte_add(offset) }.cast())
     }

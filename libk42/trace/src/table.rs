@@ -39,46 +39,87 @@ pub struct EventInfo {
     pub args: &'static [ArgInfo],
 }
 
-/// The event with a class number and an event number.
-pub fn find(class: u8, event: u8) -> Option<&'static EventInfo> {
-    let class = Class::from_number(class)?;
-    let of_class = crate::events::TABLE.iter().find(|(c, _)| *c == class)?.1;
-    of_class.iter().find(|info| info.event == event)
+impl Show {
+    /// All kinds, with the words that stand for them in a table's text.
+    pub const ALL: [(Show, &'static str); 4] = [
+        (Show::Dec, "dec"),
+        (Show::Int, "int"),
+        (Show::Hex, "hex"),
+        (Show::Text, "text"),
+    ];
+
+    /// The word for the kind.
+    pub const fn word(self) -> &'static str {
+        Show::ALL[self as usize].1
+    }
 }
 
-/// A digest of the table: a reader that was built with another table would show wrong names.
-pub const fn table_hash() -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325;
+/// The table as text, which lies beside the buffers and in every saved trace, so that a trace explains itself. A line for
+/// each class, `class NUMBER NAME`, and below it one for each of its events, `event NUMBER NAME ARGUMENT:KIND ...`.
+pub const TABLE_TEXT: &[u8] = &TEXT;
+
+const TEXT: [u8; write_table::<0>().1] = write_table().0;
+
+/// Writes the table's text into a buffer as far as it fits; says how long it is.
+const fn write_table<const ROOM: usize>() -> ([u8; ROOM], usize) {
+    let mut out = ([0; ROOM], 0);
     let table = crate::events::TABLE;
     let mut class = 0;
     while class < table.len() {
-        let of_class = table[class].1;
+        let (number, of_class) = table[class];
+        out = put(out, b"class ");
+        out = put_number(out, number as u8);
+        out = put(out, b" ");
+        out = put(out, number.name().as_bytes());
+        out = put(out, b"\n");
         let mut event = 0;
         while event < of_class.len() {
             let info = &of_class[event];
-            hash = mix(hash, &[info.class as u8, info.event, info.args.len() as u8]);
-            hash = mix(hash, info.name.as_bytes());
+            out = put(out, b"event ");
+            out = put_number(out, info.event);
+            out = put(out, b" ");
+            out = put(out, info.name.as_bytes());
             let mut arg = 0;
             while arg < info.args.len() {
-                hash = mix(hash, info.args[arg].name.as_bytes());
-                hash = mix(hash, &[info.args[arg].show as u8]);
+                out = put(out, b" ");
+                out = put(out, info.args[arg].name.as_bytes());
+                out = put(out, b":");
+                out = put(out, info.args[arg].show.word().as_bytes());
                 arg += 1;
             }
+            out = put(out, b"\n");
             event += 1;
         }
         class += 1;
     }
-    hash
+    out
 }
 
-/// FNV-1a.
-const fn mix(mut hash: u64, bytes: &[u8]) -> u64 {
+const fn put<const ROOM: usize>(
+    (mut text, mut end): ([u8; ROOM], usize),
+    bytes: &[u8],
+) -> ([u8; ROOM], usize) {
     let mut i = 0;
     while i < bytes.len() {
-        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x100_0000_01b3);
+        if end < ROOM {
+            text[end] = bytes[i];
+        }
+        end += 1;
         i += 1;
     }
-    (hash ^ 0xff).wrapping_mul(0x100_0000_01b3)
+    (text, end)
+}
+
+const fn put_number<const ROOM: usize>(
+    out: ([u8; ROOM], usize),
+    number: u8,
+) -> ([u8; ROOM], usize) {
+    let out = if number >= 10 {
+        put_number(out, number / 10)
+    } else {
+        out
+    };
+    put(out, &[b'0' + number % 10])
 }
 
 /// Declares classes with their events: `number name(argument: Show, ...);`, each with a line of documentation.

@@ -123,7 +123,7 @@ macro_rules! log_functions {
                     "bne    2f",
                     // See `EventHeader::word`: time above, the lap in the lowest bits.
                     "rldimi 4, 0, 24, 0",
-                    "rldimi 4, 12, 64 - {shift}, 60",
+                    "rlwimi 4, 12, 32 - {shift}, 28, 31",
                     "rlwinm 12, 12, 3, 32 - 3 - {shift}, 28",
                     "add    3, 3, 12",
                     $(concat!("std ", $register, ", {words} + ", $place, "(3)"),)*

@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{SUB, Small, WORDS, region_bytes, tick};
-use k42_trace::decode::{DecodeError, Trace, table_markdown};
+use common::{SUB, Small, WORDS, file_bytes, file_of, region_bytes, tick};
+use k42_trace::decode::{DecodeError, Stream, Table, Trace, table_markdown};
 use k42_trace::{
-    Class, CpuBuffer, EventHeader, Region, RegionError, Side, Target, events, find, table_hash,
+    Class, CpuBuffer, EventHeader, Region, RegionError, Show, Side, TABLE_TEXT, Target, events,
 };
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -22,7 +22,12 @@ fn marks(trace: &Trace) -> Vec<(u64, u64)> {
     trace
         .events
         .iter()
-        .map(|e| (e.arg("mark").unwrap(), e.arg("value").unwrap()))
+        .map(|e| {
+            (
+                trace.arg(e, "mark").unwrap(),
+                trace.arg(e, "value").unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -33,17 +38,18 @@ fn what_is_logged_is_read_in_both_byte_orders() {
         for n in 0..20 {
             mark(if n % 3 == 0 { &kernel } else { &user }, n, n * n);
         }
-        let trace = Trace::parse(&region_bytes(&kernel, &user, big)).unwrap();
+        let trace = Trace::parse(&file_bytes(&kernel, &user, big)).unwrap();
         assert_eq!(
             marks(&trace),
             (0..20).map(|n| (n, n * n)).collect::<Vec<_>>()
         );
         assert!(trace.events.is_sorted_by_key(|e| e.time));
-        assert!(trace.same_table && trace.big_endian == big);
+        assert!(trace.complete && trace.big_endian == big);
         assert_eq!(
-            (trace.gaps.len(), trace.lost, trace.missing_bytes),
+            (trace.gaps.len(), trace.lost, trace.damaged_bytes),
             (0, 0, 0)
         );
+        assert_eq!(trace.table, Table::own());
         assert_eq!(trace.events[0].side, Side::Kernel);
         assert_eq!(trace.events[1].side, Side::User);
     }
@@ -54,9 +60,14 @@ fn the_oldest_is_overwritten_and_the_newest_is_all_there() {
     let (kernel, user) = (Small::new(), Small::new());
     for n in 0..if cfg!(miri) { 15 } else { 1_000 } {
         mark(&kernel, n, 0);
-        let trace = Trace::parse(&region_bytes(&kernel, &user, false)).unwrap();
+        let trace = Trace::parse(&file_bytes(&kernel, &user, false)).unwrap();
         let seen = marks(&trace);
-        assert_eq!(trace.gaps, []);
+        let gaps: Vec<_> = trace
+            .gaps
+            .iter()
+            .map(|gap| gap.words % SUB as u64)
+            .collect();
+        assert!(gaps.is_empty() || gaps == [0], "whole sub-buffers in front");
         assert_eq!(seen.last(), Some(&(n, 0)));
         assert!(
             seen.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1),
@@ -83,11 +94,8 @@ fn a_hole_costs_one_event() {
         }
         kernel.control.index.fetch_add(3, Relaxed);
         mark(&kernel, 2, 0);
-        let trace = Trace::parse(&region_bytes(&kernel, &user, false)).unwrap();
-        assert_eq!(
-            trace.gaps.iter().map(|gap| gap.words).collect::<Vec<_>>(),
-            [3]
-        );
+        let trace = Trace::parse(&file_bytes(&kernel, &user, false)).unwrap();
+        assert_eq!(trace.gaps.last().map(|gap| gap.words), Some(3));
         let seen = marks(&trace);
         assert_eq!(seen[seen.len() - 2..], [(1, 0), (2, 0)]);
         assert!(trace.lines().any(|line| line.ends_with("3 words lost")));
@@ -103,7 +111,7 @@ fn a_spoiled_sub_buffer_is_a_gap_and_the_rest_is_read() {
     for word in &kernel.words[SUB..2 * SUB] {
         word.store(0xdead_beef_dead_beef, Relaxed);
     }
-    let trace = Trace::parse(&region_bytes(&kernel, &user, true)).unwrap();
+    let trace = Trace::parse(&file_bytes(&kernel, &user, true)).unwrap();
     assert_eq!(
         trace.gaps.iter().map(|gap| gap.words).collect::<Vec<_>>(),
         [SUB as u64]
@@ -113,19 +121,22 @@ fn a_spoiled_sub_buffer_is_a_gap_and_the_rest_is_read() {
 }
 
 #[test]
-fn a_silly_index_costs_at_most_the_end() {
+fn a_silly_index_costs_the_buffer_and_nothing_else() {
     let (kernel, user) = (Small::new(), Small::new());
     for n in 0..15 {
+        mark(&user, n, 0);
         mark(&kernel, n, 0);
     }
-    for index in [0, 1, u64::MAX, 1 << 40] {
-        kernel.control.index.store(index, Relaxed);
-        let trace = Trace::parse(&region_bytes(&kernel, &user, false)).unwrap();
-        assert_eq!(marks(&trace).len(), 15);
+    for index in [0, 1, 127, 4711, u64::MAX, u64::MAX - 7, 1 << 40] {
+        user.control.index.store(index, Relaxed);
+        let trace = Trace::parse(&file_bytes(&kernel, &user, false)).unwrap();
+        assert_eq!(marks(&trace), (0..15).map(|n| (n, 0)).collect::<Vec<_>>());
+        assert!(!trace.gaps.is_empty() && trace.gaps.iter().all(|gap| gap.side == Side::User));
+        assert_eq!(trace.lines().count(), 15 + trace.gaps.len());
     }
     // And whoever logs next does not get hurt.
-    kernel.control.index.store(u64::MAX - 1, Relaxed);
-    (0..50).for_each(|n| mark(&kernel, n, 0));
+    user.control.index.store(u64::MAX - 1, Relaxed);
+    (0..50).for_each(|n| mark(&user, n, 0));
 }
 
 #[test]
@@ -136,7 +147,7 @@ fn an_event_that_cannot_fit_is_counted() {
         [0; 40],
         tick,
     );
-    let trace = Trace::parse(&region_bytes(&kernel, &user, false)).unwrap();
+    let trace = Trace::parse(&file_bytes(&kernel, &user, false)).unwrap();
     assert_eq!((trace.lost, trace.events.len()), (1, 0));
 }
 
@@ -146,7 +157,7 @@ fn a_long_silence_keeps_the_time() {
     mark(&kernel, 1, 0);
     common::CLOCK.with(|clock| clock.set(clock.get() + (1 << 38)));
     mark(&kernel, 2, 0);
-    let trace = Trace::parse(&region_bytes(&kernel, &user, false)).unwrap();
+    let trace = Trace::parse(&file_bytes(&kernel, &user, false)).unwrap();
     assert_eq!(trace.events[1].time - trace.events[0].time, (1 << 38) + 10);
 }
 
@@ -154,7 +165,7 @@ fn a_long_silence_keeps_the_time() {
 fn cut_and_foreign_files_get_clear_answers() {
     let (kernel, user) = (Small::new(), Small::new());
     (0..20).for_each(|n| mark(&kernel, n, 0));
-    let whole = region_bytes(&kernel, &user, false);
+    let whole = file_bytes(&kernel, &user, false);
     assert_eq!(Trace::parse(&[]).err(), Some(DecodeError::TooShort));
     assert_eq!(Trace::parse(&[0; 5000]).err(), Some(DecodeError::NotATrace));
     let mut other = whole.clone();
@@ -165,25 +176,153 @@ fn cut_and_foreign_files_get_clear_answers() {
     );
     for (byte, name) in [
         (24, "number of CPUs"),
-        (40, "size of buffers"),
-        (48, "size of sub-buffers"),
+        (48, "size of buffers"),
+        (56, "size of sub-buffers"),
+        (72, "table of events"),
     ] {
         let mut bad = whole.clone();
         bad[byte] = 0xff;
         bad[byte + 1] = 0xff;
         assert_eq!(Trace::parse(&bad).err(), Some(DecodeError::BadHeader(name)));
     }
-    for length in (4096..whole.len()).step_by(if cfg!(miri) { 2000 } else { 8 }) {
-        let trace = Trace::parse(&whole[..length]).unwrap();
-        assert_eq!(trace.missing_bytes as usize, whole.len() - length);
-        assert!(trace.events.len() <= 20);
+    let chunks = (72 + TABLE_TEXT.len()).next_multiple_of(8);
+    for length in 0..chunks - 8 {
+        let error = Trace::parse(&whole[..length]).err();
+        let expected = match length {
+            ..72 => DecodeError::TooShort,
+            _ => DecodeError::TableCutShort,
+        };
+        assert_eq!(error, Some(expected), "{length}");
     }
-    let mut foreign = whole;
-    foreign[56] ^= 1;
-    let trace = Trace::parse(&foreign).unwrap();
-    assert!(!trace.same_table);
-    assert_eq!(trace.events.len(), 20);
-    assert!(trace.lines().next().unwrap().contains("app.0 0x0 0x0"));
+    let mut most = 0;
+    for length in chunks..whole.len() {
+        let trace = Trace::parse(&whole[..length]).unwrap();
+        assert!(!trace.complete);
+        assert!(trace.gaps.is_empty(), "{length}: {:?}", trace.gaps);
+        assert!((most..=20).contains(&trace.events.len()));
+        most = trace.events.len();
+    }
+    assert_eq!(most, 20);
+}
+
+/// A file of a program that knew other events, other classes and other ways to show a number.
+#[test]
+fn the_file_explains_itself() {
+    let (kernel, user) = (Small::new(), Small::new());
+    mark(&kernel, 10, u64::MAX);
+    kernel.log(0x3f << 12 | 3 << 18 | 7 << 4, [1, 2], tick);
+    kernel.log(0x21 << 12 | 2 << 18 | 200 << 4, [5], tick);
+    let region = region_bytes(&kernel, &user, true);
+    let own = String::from_utf8(TABLE_TEXT.to_vec()).unwrap();
+    let other = "later words\nclass 33 weather 2\nevent 200 rain drops:roman\nclass 9 app\nevent 0 stamp a:dec b:int\n";
+    let mut region = region;
+    region[4096..4096 + own.len()].fill(b'\n');
+    region[4096..4096 + other.len()].copy_from_slice(other.as_bytes());
+    let trace = Trace::parse(&file_of(&region).unwrap()).unwrap();
+    let lines: Vec<_> = trace.lines().collect();
+    assert!(lines[0].ends_with("0k app.stamp a=10 b=-1"), "{lines:?}");
+    assert!(lines[1].ends_with("3 words lost"), "{lines:?}");
+    assert!(lines[2].ends_with("0k weather.rain drops=0x5"), "{lines:?}");
+    assert_eq!(trace.table.find("weather", "rain"), Some((33, 200)));
+    assert_eq!(trace.table.find("app", "mark"), None);
+}
+
+#[test]
+fn tables_that_make_no_sense() {
+    for text in [
+        "event 0 early",
+        "class 63 control",
+        "class 300 big",
+        "class 1",
+        "class 1 a\nclass 1 b",
+        "class 1 a\nevent 1 x\nevent 1 y",
+        "class 1 a\nevent 1 x y",
+        "class 1 a\nevent 256 x",
+    ] {
+        assert_eq!(Table::parse(text), None, "{text}");
+    }
+    assert_eq!(Table::parse(""), Some(Table::default()));
+}
+
+/// A reader that looks often enough loses nothing; one that does not, counts what it lost. Nobody reads what is being
+/// written.
+#[test]
+fn streaming() {
+    for pace in [1, 5, 8, 20, 60, 200] {
+        let (kernel, user) = (Small::new(), Small::new());
+        let mut file = Vec::new();
+        let region = region_bytes(&kernel, &user, true);
+        let mut stream = Stream::open(&region[..], &mut file).unwrap();
+        let total = if cfg!(miri) { 60 } else { 2_000 };
+        for n in 0..total {
+            mark(&kernel, n, 1);
+            if n % pace == pace - 1 {
+                let region = region_bytes(&kernel, &user, true);
+                stream.poll(&region[..], &mut file).unwrap();
+            }
+        }
+        kernel.control.lost.store(3, Relaxed);
+        let region = region_bytes(&kernel, &user, true);
+        stream.finish(&region[..], &mut file).unwrap();
+        let trace = Trace::parse(&file).unwrap();
+        assert!(trace.complete);
+        assert_eq!(trace.lost, 3);
+        let seen: Vec<u64> = marks(&trace).iter().map(|mark| mark.0).collect();
+        assert!(seen.is_sorted());
+        // Nine marks fit between a start event and the end of a sub-buffer.
+        let lost: u64 = trace
+            .gaps
+            .iter()
+            .map(|gap| gap.words / SUB as u64 * 9)
+            .sum();
+        assert_eq!(seen.len() as u64 + lost, total, "pace {pace}");
+        assert_eq!(lost == 0, pace <= 20, "pace {pace}");
+    }
+}
+
+/// Memory that changes while it is read: a writer laps the reader in the middle of a copy.
+#[test]
+fn what_is_overwritten_during_the_copy_is_not_used() {
+    struct Racing<'a> {
+        before: &'a [u8],
+        after: &'a [u8],
+        reads: std::cell::Cell<u32>,
+    }
+    impl k42_trace::decode::Memory for Racing<'_> {
+        type Error = DecodeError;
+        fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), DecodeError> {
+            // The third read of the poll is the first piece.
+            self.reads.set(self.reads.get() + 1);
+            let now = if self.reads.get() > 2 {
+                self.after
+            } else {
+                self.before
+            };
+            now.read(offset, into)
+        }
+    }
+    let (kernel, user) = (Small::new(), Small::new());
+    (0..30).for_each(|n| mark(&kernel, n, 0));
+    let before = region_bytes(&kernel, &user, false);
+    (30..50).for_each(|n| mark(&kernel, n, 0));
+    let after = region_bytes(&kernel, &user, false);
+    let mut file = Vec::new();
+    let mut stream = Stream::open(&before[..], &mut file).unwrap();
+    let reads = std::cell::Cell::new(0);
+    let racing = Racing {
+        before: &before,
+        after: &after,
+        reads,
+    };
+    stream.poll(&racing, &mut file).unwrap();
+    stream.finish(&after[..], &mut file).unwrap();
+    let trace = Trace::parse(&file).unwrap();
+    let seen: Vec<u64> = marks(&trace).iter().map(|mark| mark.0).collect();
+    assert_eq!(
+        trace.gaps.iter().map(|gap| gap.words).collect::<Vec<_>>(),
+        [2 * SUB as u64]
+    );
+    assert_eq!(seen, (18..50).collect::<Vec<_>>());
 }
 
 /// Zeroed memory on a page boundary.
@@ -252,7 +391,7 @@ fn the_logging_functions_obey_the_mask_and_the_text_is_readable() {
     region.set_mask(0);
     events::ipc::ret::<Host>(7, 2, 0);
 
-    let trace = Trace::parse(pages.bytes()).unwrap();
+    let trace = Trace::parse(&file_of(pages.bytes()).unwrap()).unwrap();
     let lines: Vec<String> = trace.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
@@ -266,7 +405,7 @@ fn the_logging_functions_obey_the_mask_and_the_text_is_readable() {
 
     // SAFETY: the pages hold a region.
     let found = unsafe { Region::attach(pages.base(), Region::bytes(1)) }.unwrap();
-    assert_eq!(found.header().table_hash, table_hash());
+    assert_eq!(found.mask(), 0);
     // SAFETY: the memory is readable.
     let short = unsafe { Region::attach(pages.base(), Region::bytes(1) - 1) };
     assert_eq!(short.err(), Some(RegionError::BadMemory));
@@ -278,11 +417,19 @@ fn the_logging_functions_obey_the_mask_and_the_text_is_readable() {
 
 #[test]
 fn the_table_is_sound() {
+    let own = Table::own();
     for (class, infos) in events::TABLE {
         for (place, info) in infos.iter().enumerate() {
+            let entry = own.event(*class as u8, info.event).unwrap();
+            let args: Vec<_> = info.args.iter().map(|arg| (arg.name, arg.show)).collect();
+            let read: Vec<(&str, Show)> = entry
+                .args
+                .iter()
+                .map(|(name, show)| (name.as_str(), *show))
+                .collect();
             assert_eq!(
-                (info.class, find(*class as u8, info.event)),
-                (*class, Some(info))
+                (info.class, info.name, args),
+                (*class, entry.name.as_str(), read)
             );
             assert!(
                 infos[..place].iter().all(|other| other.event < info.event),

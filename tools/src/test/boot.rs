@@ -181,7 +181,13 @@ fn bare(kernel: PathBuf, cpus: u32, firmware: Firmware) -> Machine {
 
 /// Boots a kernel without an archive.
 fn boot(kernel: PathBuf, cpus: u32, firmware: Firmware, symbols: Option<Symbols>) -> Result<Seen> {
-    guest::observe(&bare(kernel, cpus, firmware), Input::None, LIMIT, symbols)
+    guest::observe(
+        &bare(kernel, cpus, firmware),
+        Input::None,
+        LIMIT,
+        symbols,
+        None,
+    )
 }
 
 /// Boots the probe with a payload behind it.

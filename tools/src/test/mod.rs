@@ -16,6 +16,7 @@ mod pending;
 mod report;
 mod run;
 mod source;
+mod trace;
 
 use crate::cargo;
 use crate::cli::TestOptions;
@@ -101,6 +102,7 @@ pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
         Box::new(source::build_suite(repo, &packages)),
         Box::new(boot::suite(repo, &packages)),
         Box::new(run::suite(repo)),
+        Box::new(trace::suite(repo, &packages)),
     ];
     suites.extend(guest::suites(repo, &packages)?);
     suites.push(Box::new(busybox::Tests::find(repo)?));

@@ -86,14 +86,41 @@ pub fn suite(repo: &Repo) -> Jobs {
     case("trace", |k42| {
         let file = k42.scratch()?.join("trace");
         let file = file.to_str().context("a path that is not UTF-8")?;
-        k42.exec(&["--trace", file], "ls /")?;
+        k42.exec(&["--trace", file], "ls / >/dev/null; exit 3")?
+            .expect("", "", 3)?;
         let shown = k42.start(&["trace", file], None)?;
         ensure!(shown.status == Some(0), "trace: {}", shown.stderr);
         ensure!(
-            shown.stdout.lines().count() > 100,
-            "few events:\n{}",
-            shown.stdout
+            shown.stdout.lines().count() > 1000 && !shown.stdout.contains("words lost"),
+            "few events or gaps:\n{}",
+            process::tail(&shown.stdout, 20)
         );
+        // What is cut short says so, after what is left.
+        let whole = std::fs::read(file)?;
+        std::fs::write(file, &whole[..whole.len() / 2])?;
+        let shown = k42.start(&["trace", file], None)?;
+        ensure!(
+            shown.status == Some(1) && shown.stderr.ends_with("its end is missing\n"),
+            "status {:?}: {}",
+            shown.status,
+            shown.stderr
+        );
+        ensure!(shown.stdout.lines().count() > 100, "{}", shown.stdout);
+        Ok(())
+    });
+    case("trace-timeout", |k42| {
+        let file = k42.scratch()?.join("trace-timeout");
+        let file = file.to_str().context("a path that is not UTF-8")?;
+        let command = "while :; do echo $((n = n + 1)) >/dev/null; done";
+        let args = ["run", "--timeout=10", "--trace", file, "--exec", command];
+        let done = k42.start(&args, None)?;
+        ensure!(done.status == Some(124), "status {:?}", done.status);
+        let shown = k42.start(&["trace", file, "--class", "linux"], None)?;
+        ensure!(shown.status == Some(0), "trace: {}", shown.stderr);
+        let last = shown.stdout.lines().last().unwrap_or_default();
+        let time = last.split_whitespace().next().and_then(|t| t.parse().ok());
+        // The guest's clock runs with the host's.
+        ensure!(time.is_some_and(|t: f64| t > 5.0), "the last: {last}");
         Ok(())
     });
     case("end-of-input", |k42| k42.interactive("").map(drop));

@@ -1,20 +1,27 @@
-//! Reads a saved trace region: of either byte order, perhaps cut short, perhaps spoiled.
+//! Reads a saved trace: of either byte order, of another version's events, perhaps cut short, perhaps spoiled.
 //!
 //! [`Trace::parse`] never panics and never allocates more than the input justifies. What cannot be read becomes a
-//! [`Gap`] with a count of words; the events around it are still there.
+//! [`Gap`] with a count of words; the events around it are still there. [`Stream`] makes the file while the machine runs.
 
-mod ring;
+mod file;
+mod piece;
+mod stream;
+mod table;
 mod text;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::region::{BYTE_ORDER, MAGIC, VERSION};
-use crate::{EventInfo, Side, find, table_hash};
+use crate::Side;
+use file::{CHUNK_WORDS, Chunk, Head, VERSION, kind};
+use piece::{Found, Latest, Piece};
+pub use stream::{Memory, OpenError, Stream};
+pub use table::{ClassEntry, EventEntry, Table};
 pub use text::table_markdown;
 
-/// The header page's length, and the control page's.
+/// The length of a region's header page, and of a buffer's control page.
 const PAGE: usize = 4096;
 
 /// A decoded event.
@@ -34,19 +41,6 @@ pub struct Event {
     pub args: Box<[u64]>,
 }
 
-impl Event {
-    /// What the table says about it.
-    pub fn info(&self) -> Option<&'static EventInfo> {
-        find(self.class, self.event)
-    }
-
-    /// An argument by its name in the table.
-    pub fn arg(&self, name: &str) -> Option<u64> {
-        let place = self.info()?.args.iter().position(|arg| arg.name == name)?;
-        self.args.get(place).copied()
-    }
-}
-
 /// Words that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -56,7 +50,7 @@ pub struct Gap {
     pub side: Side,
     /// The time of the last event before it.
     pub time: u64,
-    /// How many words.
+    /// How many words; zero if the buffer's index was spoiled, and nobody can say.
     pub words: u64,
 }
 
@@ -70,6 +64,8 @@ pub enum DecodeError {
     NotATrace,
     /// A layout that this reader does not know.
     OtherVersion(u64),
+    /// It ends before the table of events does.
+    TableCutShort,
     /// A field of the header has an impossible value.
     BadHeader(&'static str),
 }
@@ -85,6 +81,9 @@ impl fmt::Display for DecodeError {
                     "trace of version {version}; this program reads version {VERSION}"
                 )
             }
+            DecodeError::TableCutShort => {
+                f.write_str("the trace is cut short in its table of events")
+            }
             DecodeError::BadHeader(field) => write!(f, "impossible {field} in the trace's header"),
         }
     }
@@ -92,7 +91,7 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// A decoded region.
+/// A decoded trace.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     /// CPUs that have buffers.
@@ -101,8 +100,8 @@ pub struct Trace {
     pub clock_hz: u64,
     /// The clock when the machine was started.
     pub boot_clock: u64,
-    /// Whether the writer's table of events is this reader's. If not, names may be wrong or missing.
-    pub same_table: bool,
+    /// The events that the writer knew.
+    pub table: Table,
     /// Whether the machine was big-endian.
     pub big_endian: bool,
     /// All events, in order of time.
@@ -111,113 +110,79 @@ pub struct Trace {
     pub gaps: Vec<Gap>,
     /// Events that the writers counted as dropped.
     pub lost: u64,
-    /// Bytes that the header promises and that are not there.
-    pub missing_bytes: u64,
-}
-
-/// Bytes as words of one byte order.
-#[derive(Clone, Copy)]
-struct Words<'a> {
-    bytes: &'a [u8],
-    big: bool,
-}
-
-impl<'a> Words<'a> {
-    fn get(self, place: usize) -> Option<u64> {
-        let bytes = self
-            .bytes
-            .get(place.checked_mul(8)?..)?
-            .first_chunk::<8>()?;
-        Some(if self.big {
-            u64::from_be_bytes(*bytes)
-        } else {
-            u64::from_le_bytes(*bytes)
-        })
-    }
-
-    fn starting_at(self, start: usize) -> Words<'a> {
-        Words {
-            bytes: self.bytes.get(start..).unwrap_or_default(),
-            ..self
-        }
-    }
-
-    fn up_to(self, end: usize) -> Words<'a> {
-        Words {
-            bytes: self.bytes.get(..end).unwrap_or(self.bytes),
-            ..self
-        }
-    }
-
-    fn len(self) -> usize {
-        self.bytes.len() / 8
-    }
+    /// Whether the file ends as it should: whoever wrote it had the time to.
+    pub complete: bool,
+    /// Bytes between chunks that are no chunk.
+    pub damaged_bytes: u64,
 }
 
 impl Trace {
-    /// Reads a region as it was in memory.
+    /// Reads a file.
     ///
     /// # Errors
     /// [`DecodeError`] if there is nothing to be had.
     pub fn parse(bytes: &[u8]) -> Result<Trace, DecodeError> {
-        if bytes.len() < PAGE {
-            return Err(DecodeError::TooShort);
-        }
-        let order = |big| {
-            let words = Words { bytes, big };
-            (words.get(0) == Some(MAGIC) && words.get(1) == Some(BYTE_ORDER)).then_some(words)
-        };
-        let words = order(false)
-            .or_else(|| order(true))
-            .ok_or(DecodeError::NotATrace)?;
-        let field = |place| words.get(place).unwrap_or_default();
-        if field(2) != VERSION {
-            return Err(DecodeError::OtherVersion(field(2)));
-        }
-
-        let (cpus, buffer_bytes, sub) = (field(3), field(5), field(6));
-        let ring_bytes = buffer_bytes.wrapping_sub(PAGE as u64);
-        if !(1..=4096).contains(&cpus) {
-            return Err(DecodeError::BadHeader("number of CPUs"));
-        }
-        if !ring_bytes.is_power_of_two() || !(64..=1 << 32).contains(&ring_bytes) {
-            return Err(DecodeError::BadHeader("size of buffers"));
-        }
-        if !sub.is_power_of_two() || !(8..=ring_bytes / 16).contains(&sub) {
-            return Err(DecodeError::BadHeader("size of sub-buffers"));
-        }
-
+        let (head, table, words) = Head::read(bytes)?;
         let mut trace = Trace {
-            cpus: cpus as u32,
-            clock_hz: field(4).max(1),
-            boot_clock: field(8),
-            same_table: field(7) == table_hash(),
-            big_endian: words.big,
+            cpus: head.cpus,
+            clock_hz: head.clock_hz,
+            boot_clock: head.boot_clock,
+            big_endian: words.big(),
             ..Trace::default()
         };
-        let shape = ring::Shape {
-            sub: sub as usize,
-            words: (ring_bytes / 8) as usize,
-        };
-        for number in 0..2 * cpus {
-            // At most 2^13 buffers of 2^33 bytes: no overflow.
-            let start = PAGE as u64 + number * buffer_bytes;
-            let there = (bytes.len() as u64).saturating_sub(start).min(buffer_bytes);
-            trace.missing_bytes += buffer_bytes - there;
-            if there == 0 {
+        // By side and CPU.
+        let mut latest = alloc::vec![Latest::default(); 2 * head.cpus as usize];
+        let mut place = 0;
+        while place < words.len() {
+            let Some(chunk) = Chunk::read(words, place, &head) else {
+                trace.damaged_bytes += 8;
+                place += 1;
                 continue;
-            }
-            let buffer = words.starting_at(start as usize).up_to(there as usize);
-            let side = if number < cpus {
-                Side::Kernel
-            } else {
-                Side::User
             };
-            ring::decode(&mut trace, buffer, shape, (number % cpus) as u32, side);
+            trace.complete = chunk.kind == kind::END;
+            let latest = &mut latest[chunk.side as usize * head.cpus as usize + chunk.cpu as usize];
+            let gap = Gap {
+                cpu: chunk.cpu,
+                side: chunk.side,
+                time: latest.last.max(head.boot_clock),
+                words: chunk.value,
+            };
+            match chunk.kind {
+                kind::PIECE => {
+                    let piece = Piece {
+                        words: words.part(place + CHUNK_WORDS, chunk.payload),
+                        length: chunk.payload,
+                        index: chunk.index,
+                        ring: head.ring,
+                        sub: head.sub as usize,
+                        cpu: chunk.cpu,
+                        side: chunk.side,
+                    };
+                    let mut found = Found {
+                        table: &table,
+                        events: &mut trace.events,
+                        gaps: &mut trace.gaps,
+                    };
+                    *latest = piece.decode(&mut found, *latest);
+                }
+                kind::LOST => trace.gaps.push(gap),
+                kind::SPOILED => trace.gaps.push(Gap { words: 0, ..gap }),
+                kind::DROPPED => trace.lost = trace.lost.saturating_add(chunk.value),
+                _ => {}
+            }
+            place += CHUNK_WORDS + chunk.payload;
         }
+        trace.table = table;
         trace.events.sort_by_key(|event| event.time);
         trace.gaps.sort_by_key(|gap| gap.time);
         Ok(trace)
+    }
+
+    /// An event's argument by its name in the table.
+    pub fn arg(&self, event: &Event, name: &str) -> Option<u64> {
+        let entry = self.table.event(event.class, event.event)?;
+        let place = entry.args.iter().position(|(known, _)| known == name)?;
+        event.args.get(place).copied()
     }
 
     /// Seconds from the machine's start to a clock value.

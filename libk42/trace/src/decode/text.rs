@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 
 use super::{Event, Gap, Trace};
 use crate::events::TABLE;
-use crate::{Class, Show, Side};
+use crate::{Show, Side};
 
 impl Trace {
     /// The line for an event: seconds since the start, CPU (`k` kernel, `u` user), class, name, arguments.
@@ -20,11 +20,11 @@ impl Trace {
 
     /// The line for a gap.
     pub fn gap_line(&self, gap: &Gap) -> String {
-        format!(
-            "{} {} words lost",
-            self.place(gap.time, gap.cpu, gap.side),
-            gap.words
-        )
+        let place = self.place(gap.time, gap.cpu, gap.side);
+        match gap.words {
+            0 => format!("{place} the buffer's index was spoiled"),
+            words => format!("{place} {words} words lost"),
+        }
     }
 
     fn place(&self, time: u64, cpu: u32, side: Side) -> String {
@@ -33,21 +33,20 @@ impl Trace {
     }
 
     fn write_event(&self, line: &mut String, event: &Event) -> fmt::Result {
-        let class = Class::from_number(event.class);
-        match class {
-            Some(class) => write!(line, " {}", class.name())?,
+        match self.table.class(event.class) {
+            Some(class) => write!(line, " {}", class.name)?,
             None => write!(line, " class{}", event.class)?,
         }
-        let info = event.info().filter(|_| self.same_table);
-        match info {
-            Some(info) => write!(line, ".{}", info.name)?,
+        let entry = self.table.event(event.class, event.event);
+        match entry {
+            Some(entry) => write!(line, ".{}", entry.name)?,
             None => write!(line, ".{}", event.event)?,
         }
         for (place, &arg) in event.args.iter().enumerate() {
-            match info.and_then(|info| info.args.get(place)) {
-                Some(known) => {
-                    write!(line, " {}=", known.name)?;
-                    write_arg(line, known.show, arg)?;
+            match entry.and_then(|entry| entry.args.get(place)) {
+                Some((name, show)) => {
+                    write!(line, " {name}=")?;
+                    write_arg(line, *show, arg)?;
                 }
                 None => write!(line, " {arg:#x}")?,
             }

@@ -1,8 +1,9 @@
-//! Small buffers, a clock, and the bytes of a region made of them.
+//! Small buffers, a clock, and the region and the file made of them.
 
 use std::cell::Cell;
 
-use k42_trace::{BYTE_ORDER, Buffer, MAGIC, VERSION, table_hash};
+use k42_trace::decode::{DecodeError, OpenError, Stream};
+use k42_trace::{BYTE_ORDER, Buffer, MAGIC, TABLE_TEXT, VERSION};
 use std::sync::atomic::Ordering::Relaxed;
 
 thread_local! {
@@ -23,20 +24,12 @@ pub const SUB: usize = 32;
 pub const WORDS: usize = 128;
 pub type Small = Buffer<SUB, WORDS>;
 
+/// Bytes before the first buffer.
+pub const HEAD: usize = 4096 + TABLE_TEXT.len().next_multiple_of(4096);
+
 /// The bytes of a region with one CPU, as a machine of either byte order would have them.
 pub fn region_bytes(kernel: &Small, user: &Small, big: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut page = |words: &[u64], length: usize| {
-        let start = bytes.len();
-        for word in words {
-            bytes.extend(if big {
-                word.to_be_bytes()
-            } else {
-                word.to_le_bytes()
-            });
-        }
-        bytes.resize(start + length, 0);
-    };
     let header = [
         MAGIC,
         BYTE_ORDER,
@@ -45,20 +38,42 @@ pub fn region_bytes(kernel: &Small, user: &Small, big: bool) -> Vec<u8> {
         1_000,
         4096 + 8 * WORDS as u64,
         SUB as u64,
-        table_hash(),
+        HEAD as u64,
+        TABLE_TEXT.len() as u64,
         0,
     ];
-    page(&header, 4096);
+    put(&mut bytes, &header, big, 4096);
+    bytes.extend(TABLE_TEXT);
+    bytes.resize(HEAD, 0);
     for buffer in [kernel, user] {
-        page(
-            &[
-                buffer.control.index.load(Relaxed),
-                buffer.control.lost.load(Relaxed),
-            ],
-            4096,
-        );
+        let control = [&buffer.control.index, &buffer.control.lost].map(|word| word.load(Relaxed));
+        put(&mut bytes, &control, big, 4096);
         let words: Vec<u64> = buffer.words.iter().map(|word| word.load(Relaxed)).collect();
-        page(&words, 8 * WORDS);
+        put(&mut bytes, &words, big, 8 * WORDS);
     }
     bytes
+}
+
+fn put(bytes: &mut Vec<u8>, words: &[u64], big: bool, length: usize) {
+    let end = bytes.len() + length;
+    bytes.extend(words.iter().flat_map(|word| match big {
+        true => word.to_be_bytes(),
+        false => word.to_le_bytes(),
+    }));
+    bytes.resize(end, 0);
+}
+
+/// The file that is made of a region which stands still.
+pub fn file_of(region: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut file = Vec::new();
+    let stream = Stream::open(region, &mut file).map_err(|error| match error {
+        OpenError::Memory(error) | OpenError::Region(error) => error,
+    })?;
+    stream.finish(region, &mut file)?;
+    Ok(file)
+}
+
+/// As [`file_of`], of two buffers.
+pub fn file_bytes(kernel: &Small, user: &Small, big: bool) -> Vec<u8> {
+    file_of(&region_bytes(kernel, user, big)).unwrap()
 }

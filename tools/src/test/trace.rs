@@ -1,0 +1,109 @@
+//! Suite `trace`: what a machine logs arrives in the file, whole and in order, in both byte
+//! orders, and also when the kernel panics or the machine is ended.
+
+use super::Jobs;
+use crate::cargo::Package;
+use crate::machine::Reason;
+use crate::repo::{Order, Repo};
+use crate::system::{Alone, SELFTEST};
+use anyhow::{Context, Result, ensure};
+use k42_trace::Side;
+use k42_trace::decode::Trace;
+use std::fs;
+
+/// Any program that cannot be the memory server: the kernel panics when it has failed.
+const MISFIT: &str = "k42-linux-emu";
+
+/// The cases that the workspace can run.
+pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
+    let mut jobs = Jobs::new("trace");
+    let there = |name| packages.iter().any(|p| p.name == name);
+    if there(SELFTEST) {
+        for (order, cpus, name) in [
+            (Order::Little, 1, "stream-1cpu"),
+            (Order::Little, 4, "stream-4cpu"),
+            (Order::Big, 2, "stream-big-endian-2cpu"),
+        ] {
+            let repo = repo.clone();
+            jobs.case(name, move || stream(&repo, order, cpus));
+        }
+    }
+    if there(MISFIT) {
+        let repo = repo.clone();
+        jobs.case("panic", move || panic(&repo));
+    }
+    jobs
+}
+
+/// Boots a program alone with everything traced; gives the trace and why the machine ended.
+fn traced(repo: &Repo, program: &str, order: Order, cpus: u32) -> Result<(Trace, Reason)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("trace");
+    let machine = Alone {
+        program,
+        order,
+        cpus,
+        icount: false,
+        command_line: "trace=all",
+        plugin: None,
+        trace: Some(file.clone()),
+    };
+    let (_, seen) = machine.boot(repo)?;
+    let tail = seen.tail();
+    seen.end.trace.context("no trace")?.context(tail)?;
+    Ok((Trace::parse(&fs::read(file)?)?, seen.end.reason))
+}
+
+/// The self-test logs marks with the numbers 0 to 9 and 0 to 999, as fast as it can.
+fn stream(repo: &Repo, order: Order, cpus: u32) -> Result<()> {
+    let (trace, reason) = traced(repo, SELFTEST, order, cpus)?;
+    ensure!(reason == Reason::PowerOff, "ended by {reason:?}");
+    ensure!(trace.complete && trace.damaged_bytes == 0, "not whole");
+    ensure!(trace.big_endian == (order == Order::Big), "byte order");
+    ensure!(trace.cpus == cpus, "{} CPUs", trace.cpus);
+    let holes: Vec<String> = trace.gaps.iter().map(|gap| trace.gap_line(gap)).collect();
+    ensure!(holes.is_empty() && trace.lost == 0, "lost: {holes:?}");
+    let mark = trace.table.find("app", "mark").context("no marks")?;
+    let marks: Vec<u64> = trace
+        .events
+        .iter()
+        .filter(|event| (event.class, event.event) == mark)
+        .filter_map(|event| trace.arg(event, "mark"))
+        .collect();
+    ensure!(
+        marks == (0..10).chain(0..1000).collect::<Vec<_>>(),
+        "marks: {marks:?}"
+    );
+    for cpu in 0..cpus {
+        for side in [Side::Kernel, Side::User] {
+            let mut own = trace
+                .events
+                .iter()
+                .filter(|e| (e.cpu, e.side) == (cpu, side));
+            ensure!(own.next().is_some(), "nothing of CPU {cpu}, {side:?}");
+        }
+    }
+    let last = trace
+        .events
+        .last()
+        .map_or(0.0, |event| trace.seconds(event.time));
+    ensure!(
+        (0.0..600.0).contains(&last),
+        "the last event is at {last} s"
+    );
+    Ok(())
+}
+
+/// The buffers are read after the panic; the last that happened is there.
+fn panic(repo: &Repo) -> Result<()> {
+    let (trace, reason) = traced(repo, MISFIT, Order::Little, 1)?;
+    ensure!(matches!(reason, Reason::Guest(_)), "ended by {reason:?}");
+    ensure!(trace.complete && trace.gaps.is_empty(), "not whole");
+    let last = trace
+        .events
+        .last()
+        .map(|event| trace.line(event))
+        .unwrap_or_default();
+    ensure!(last.contains(" exception.enter "), "the last: {last}");
+    Ok(())
+}
