@@ -31,21 +31,19 @@ pub fn selftest(
     plugin: Option<String>,
 ) -> Result<(Built, Seen)> {
     let machine = Alone {
-        program: SELFTEST,
         order,
         cpus,
         icount,
         command_line,
         plugin,
         trace: None,
+        fails: false,
     };
     machine.boot(repo)
 }
 
-/// A machine with a kernel and one program, which takes the memory server's place.
+/// A machine with a kernel and the self-test program, which takes the memory server's place.
 pub struct Alone<'a> {
-    /// The program's package.
-    pub program: &'a str,
     /// Byte order.
     pub order: Order,
     /// Number of CPUs.
@@ -58,13 +56,15 @@ pub struct Alone<'a> {
     pub plugin: Option<String>,
     /// Where to save what is traced.
     pub trace: Option<PathBuf>,
+    /// Whether the program fails at its end.
+    pub fails: bool,
 }
 
 impl Alone<'_> {
     /// Builds, boots and waits for the end.
     pub fn boot(self, repo: &Repo) -> Result<(Built, Seen)> {
         let kernel = build::kernel(repo, self.order)?;
-        let program = build::program(repo, self.program, self.order)?;
+        let program = build::program(repo, SELFTEST, self.order)?;
         let built = Built {
             kernel: Some(kernel.clone()),
             programs: vec![(build::PROGRAMS[0].1, program)],
@@ -72,7 +72,7 @@ impl Alone<'_> {
         let folder = tempfile::tempdir()?;
         let boot_archive = folder.path().join("boot.tar");
         let init = Init {
-            exec: None,
+            exec: self.fails.then(String::new),
             env: Vec::new(),
             size: (24, 80),
         };

@@ -14,7 +14,9 @@
 //!    begins with the full time and its place, so the newest part of a wrapped or damaged buffer still decodes.
 //! 5. **Declared once.** The table in [`mod@events`] declares an event's class, number, arguments and text; the logging function, the
 //!    decoder's names and the documentation come from this one table.
-//! 6. **The reader trusts nothing.** A saved region may be of the other byte order, cut short or full of rubbish
+//! 6. **The file explains itself.** The table lies as text beside the buffers and at the beginning of a saved trace, so a
+//!    reader of another version knows what it reads.
+//! 7. **The reader trusts nothing.** A saved trace may be of the other byte order, cut short or full of rubbish
 //!    (module `decode`, with the feature of that name): the answer is an error or a counted gap.
 //!
 //! # Logging
@@ -44,7 +46,7 @@
 //! # Layout
 //!
 //! ```text
-//! region     = header page, the kernel's buffers by CPU, the programs' buffers by CPU
+//! region     = header page, table of events, the kernel's buffers by CPU, the programs' buffers by CPU
 //! buffer     = control page, then words (a power of two), divided into sub-buffers
 //! sub-buffer = start event, events, filler
 //! event      = header word, argument words

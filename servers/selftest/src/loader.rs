@@ -89,21 +89,25 @@ fn map_child(process: ProcessId, address: u64, frame: u64, flags: MapFlags) -> R
     map(process, address, frame, flags)
 }
 
-/// Makes process 2 from the archive's `servers/memory`, which is this program, with a dispatcher on each CPU.
-pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
-    // SAFETY: the archive is mapped in the window.
+/// A file of the boot archive.
+pub fn member(boot: &MemoryBoot, name: &str) -> Option<&'static [u8]> {
+    // SAFETY: the archive is mapped in the window, for good.
     let archive = unsafe {
         core::slice::from_raw_parts(
             (MEMORY_WINDOW + boot.archive.start) as *const u8,
             boot.archive.bytes as usize,
         )
     };
-    let archive = TarArchiveRef::new(archive).map_err(|_| Error::EINVAL)?;
-    let image = archive
-        .entries()
-        .find(|e| e.filename().as_str() == Ok("servers/memory"))
-        .ok_or(Error::ENOENT)?;
-    let elf = ElfFile::new(image.data()).map_err(|_| Error::ENOEXEC)?;
+    let archive = TarArchiveRef::new(archive).ok()?;
+    let mut entries = archive.entries();
+    let entry = entries.find(|e| e.filename().as_str() == Ok(name))?;
+    Some(entry.data())
+}
+
+/// Makes process 2 from the archive's `servers/memory`, which is this program, with a dispatcher on each CPU.
+pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
+    let image = member(boot, "servers/memory").ok_or(Error::ENOENT)?;
+    let elf = ElfFile::new(image).map_err(|_| Error::ENOEXEC)?;
 
     let root = take(64 << 10, 64 << 10)?;
     let child = sys::space_create(root, KernelRights::SEND, ProcessId::PROCESS.index() as u16)?;
@@ -116,8 +120,7 @@ pub fn start_child(boot: &MemoryBoot, cpus: u32) -> Result<ProcessId> {
         }
         let bytes = header.mem_size.next_multiple_of(PAGE);
         let at = take(bytes, PAGE)?;
-        let data =
-            &image.data()[header.offset as usize..(header.offset + header.file_size) as usize];
+        let data = &image[header.offset as usize..(header.offset + header.file_size) as usize];
         // SAFETY: just taken, and long enough.
         unsafe {
             core::ptr::copy_nonoverlapping(

@@ -1,6 +1,7 @@
 //! Tries the user-level scheduler and the runtime on the bare kernel. Booted in place of `servers/memory`, it is process
 //! 1: it checks threads, timers, messages; then loads itself a second time as process 2, serves that one's page faults,
-//! and the two call each other. Ends with `selftest: passed` in the log, and power-off with status 0.
+//! and the two call each other. Ends with `selftest: passed` in the log, and power-off with status 0; or, when the archive
+//! holds a command to execute, by a fault, about which the kernel panics.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -52,6 +53,11 @@ fn main(start: k42_rt::Start) {
     calls::run(child, cpus);
     forks::run(child);
     info!("passed");
+    if loader::member(boot, "init.mode").is_some_and(|mode| mode == b"exec") {
+        info!("fails now, as it was told");
+        // SAFETY: nothing is mapped there; process 1 must not fault, so this is the end.
+        unsafe { core::ptr::without_provenance::<u8>(4096).read_volatile() };
+    }
     k42_rt::sys::power_off(0);
 }
 
