@@ -6,7 +6,7 @@
 use crate::row;
 use crate::sys::{
     affinity, descriptor as fd, directory as dir, event_file, identity as id, io, memory as mem,
-    path, poll, process, signal, system, task, time, vector,
+    path, poll, prctl, process, signal, system, task, time, vector,
 };
 use crate::table::Row;
 
@@ -150,7 +150,7 @@ pub const ROWS: &[Row] = &[
     row!(__NR_poll = 167 => poll::poll, (fds: Out, count: Size, timeout: Int) Plain ""),
     row!(__NR_setresgid = 169 => id::setresgid, (real: Flags, effective: Flags, saved: Flags) Plain ""),
     row!(__NR_getresgid = 170 => id::getresgid, (real: Out, effective: Out, saved: Out) Plain ""),
-    row!(__NR_prctl = 171 => system::prctl, (option: Flags, second: Addr, third: Addr, fourth: Addr, fifth: Addr) Plain "names, parent death signal, dumpable, no_new_privs"),
+    row!(__NR_prctl = 171 => prctl::prctl, (option: Flags, second: Addr, third: Addr, fourth: Addr, fifth: Addr) Plain "names, parent death signal, dumpable, no_new_privs, child subreaper; PR_GET_SECCOMP and PR_CAPBSET_READ"),
     row!(__NR_rt_sigreturn = 172 => signal::rt_sigreturn, () Full ""),
     row!(__NR_rt_sigaction = 173 => signal::rt_sigaction, (signal: Sig, new: In, old: Out, size: Size) Plain ""),
     row!(__NR_rt_sigprocmask = 174 => signal::rt_sigprocmask, (how: Int, new: In, old: Out, size: Size) Plain ""),

@@ -144,6 +144,8 @@ pub struct Thread {
     pub scratch: Scratch,
     /// Where the scheduler keeps the vector registers while others run.
     pub vector_area: UnsafeCell<FpState>,
+    /// Name of a thread beside the first, as prctl(2) has it.
+    pub name: Cell<[u8; 16]>,
     /// CPUs on which the thread wants to run, one bit each; zero: it has not said so.
     pub affinity: AtomicU64,
     /// The thread is to end on its way out.
@@ -197,6 +199,7 @@ impl Thread {
             waiting: Waiting::default(),
             scratch,
             vector_area: UnsafeCell::new(FpState::ZERO),
+            name: Cell::new([0; 16]),
             affinity: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
             alive: AtomicBool::new(true),

@@ -10,6 +10,7 @@ pub mod io;
 pub mod memory;
 pub mod path;
 pub mod poll;
+pub mod prctl;
 pub mod process;
 pub mod signal;
 pub mod system;

@@ -2,9 +2,9 @@
 
 use crate::port;
 use crate::process::{MEMORY, PROCESS, SERVER};
-use crate::table::{Addr, Flags, In, Int, Out, Size};
+use crate::table::{Flags, In, Int, Out, Size};
 use crate::thread::Thread;
-use crate::user::{self, User};
+use crate::user;
 use crate::wire::Layout;
 use k42_abi::{Error, Result};
 
@@ -224,66 +224,4 @@ pub fn reboot(_: &Thread, magic: Flags, magic2: Flags, command: Flags) -> Result
 pub fn vhangup(_: &Thread) -> Result<u64> {
     PROCESS.require_root()?;
     Err(Error::ENOSYS)
-}
-
-const PR_SET_PDEATHSIG: u32 = 1;
-const PR_GET_PDEATHSIG: u32 = 2;
-const PR_GET_DUMPABLE: u32 = 3;
-const PR_SET_DUMPABLE: u32 = 4;
-const PR_SET_NAME: u32 = 15;
-const PR_GET_NAME: u32 = 16;
-const PR_GET_SECCOMP: u32 = 21;
-const PR_CAPBSET_READ: u32 = 23;
-const PR_SET_NO_NEW_PRIVS: u32 = 38;
-const PR_GET_NO_NEW_PRIVS: u32 = 39;
-const PR_SET_CHILD_SUBREAPER: u32 = 36;
-
-/// The process server's own options: the umask, for /proc, and the second half of a name, after the first.
-pub const UMASK: u32 = 0x1_0000;
-const NAME_TAIL: u32 = PR_SET_NAME | 0x1_0000;
-
-/// prctl(2).
-pub fn prctl(
-    _: &Thread,
-    option: Flags,
-    second: Addr,
-    _third: Addr,
-    _fourth: Addr,
-    _fifth: Addr,
-) -> Result<u64> {
-    let at = User(second.0);
-    match option.0 {
-        PR_SET_NAME => {
-            let mut name = [0u8; 16];
-            for (index, byte) in name[..15].iter_mut().enumerate() {
-                *byte = user::get_u8(at.add(index as u64))?;
-                if *byte == 0 {
-                    break;
-                }
-            }
-            let [low, high] =
-                [&name[..8], &name[8..]].map(|half| half.try_into().map_or(0, u64::from_le_bytes));
-            SERVER.set_option(PR_SET_NAME, low)?;
-            SERVER.set_option(NAME_TAIL, high)?;
-            *PROCESS.name.lock() = name;
-            Ok(0)
-        }
-        PR_GET_NAME => {
-            let name = *PROCESS.name.lock();
-            user::copy_out(at, &name).map(|()| 0)
-        }
-        PR_SET_PDEATHSIG if second.0 > 64 => Err(Error::EINVAL),
-        PR_SET_PDEATHSIG => SERVER.set_option(PR_SET_PDEATHSIG, second.0),
-        PR_GET_PDEATHSIG => {
-            let signal = SERVER.set_option(PR_GET_PDEATHSIG, 0)?;
-            user::put_u32(at, signal as u32).map(|()| 0)
-        }
-        PR_GET_DUMPABLE => Ok(1),
-        PR_SET_DUMPABLE if second.0 <= 1 => Ok(0),
-        PR_GET_SECCOMP | PR_GET_NO_NEW_PRIVS => Ok(0),
-        PR_SET_NO_NEW_PRIVS if second.0 == 1 => Ok(0),
-        PR_CAPBSET_READ if second.0 <= 40 => Ok(1),
-        PR_SET_CHILD_SUBREAPER => SERVER.set_option(PR_SET_CHILD_SUBREAPER, second.0),
-        _ => Err(Error::EINVAL),
-    }
 }

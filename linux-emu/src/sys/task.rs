@@ -158,6 +158,11 @@ fn make_thread(thread: &Thread, request: &Request) -> Result<i32> {
     }
     new.blocked
         .store(thread.blocked.load(Ordering::Relaxed), Ordering::Relaxed);
+    new.name.set(if thread.tid() == PROCESS.pid() {
+        *PROCESS.name.lock()
+    } else {
+        thread.name.get()
+    });
     new.affinity
         .store(thread.affinity.load(Ordering::Relaxed), Ordering::Relaxed);
     if flags & clone_flag::CHILD_CLEARTID != 0 {
