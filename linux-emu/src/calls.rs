@@ -5,8 +5,8 @@
 
 use crate::row;
 use crate::sys::{
-    affinity, descriptor as fd, directory as dir, event_file, identity as id, io, memory as mem,
-    path, poll, prctl, process, signal, system, task, time, vector,
+    affinity, descriptor as fd, directory as dir, event_file, futex, identity as id, io,
+    memory as mem, path, poll, prctl, process, signal, system, task, time, vector,
 };
 use crate::table::Row;
 
@@ -184,7 +184,7 @@ pub const ROWS: &[Row] = &[
     row!(__NR_removexattr = 218 => absent::no_attributes, () Plain "EOPNOTSUPP"),
     row!(__NR_lremovexattr = 219 => absent::no_attributes, () Plain "EOPNOTSUPP"),
     row!(__NR_fremovexattr = 220 => absent::no_attributes, () Plain "EOPNOTSUPP"),
-    row!(__NR_futex = 221 => task::futex, (address: Addr, operation: Int, value: Flags, timeout: Addr, second: Addr, third: Flags) Plain "no priority inheritance; between processes a waiter looks at the word from time to time"),
+    row!(__NR_futex = 221 => futex::futex, (address: Addr, operation: Int, value: Flags, timeout: Addr, second: Addr, third: Flags) Plain "no priority inheritance"),
     row!(__NR_sched_setaffinity = 222 => affinity::sched_setaffinity, (pid: Int, size: Size, mask: In) Plain "EINVAL if the masks of a process's threads have no CPU in common"),
     row!(__NR_sched_getaffinity = 223 => affinity::sched_getaffinity, (pid: Int, size: Size, mask: Out) Plain ""),
     row!(__NR_set_tid_address = 232 => task::set_tid_address, (address: Addr) Plain ""),

@@ -121,6 +121,9 @@ pub fn arrived(sender: ProcessId, words: &[u64]) {
             let handle = Handle(words.get(1).copied().unwrap_or(0));
             wake(|source| source == Source::Any || source == Source::File(sender, handle));
         }
+        event::FUTEX if sender == ProcessId::MEMORY => {
+            crate::sys::futex::arrived(words.get(1).copied().unwrap_or(0));
+        }
         event::PLACE => {
             PROCESS.place_changed.store(true, Ordering::Release);
             deliver::arrived();
@@ -135,6 +138,7 @@ pub fn overflow() {
     PROCESS.mounts_changed.store(true, Ordering::Release);
     PROCESS.place_changed.store(true, Ordering::Release);
     deliver::arrived();
+    crate::sys::futex::overflow();
     wake(|source| source != Source::Nothing);
 }
 

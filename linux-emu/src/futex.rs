@@ -1,7 +1,5 @@
-//! Threads that wait on words of the program's memory.
-//!
-//! All users of a futex are threads of this process, so this table in the library is enough; a word that is
-//! shared with other processes works between the threads of each.
+//! Threads that wait on words of the program's memory, as far as that is its own: all users of such a futex are threads
+//! of this process. For memory that processes share see [`crate::sys::futex`].
 //!
 //! The table is a fixed array of buckets, each a locked list of waiters. A waiter's record lies on its own
 //! stack frame's behalf in a heap list; waking marks the record, so a thread knows whether it was woken or only

@@ -42,7 +42,9 @@ pub struct Process {
     pub place_changed: AtomicBool,
     /// There may be files that read signals (signalfd).
     pub signal_files: AtomicBool,
-    /// Threads that wait on futexes.
+    /// The program has had memory that other processes may share.
+    pub shares_memory: AtomicBool,
+    /// Threads that wait on futexes of its own memory.
     pub futexes: FutexTable,
     /// Interval and POSIX timers.
     pub timers: Lock<crate::timer::Timers>,
@@ -114,6 +116,7 @@ pub static PROCESS: Process = Process {
     fetch_signals: AtomicBool::new(false),
     place_changed: AtomicBool::new(false),
     signal_files: AtomicBool::new(false),
+    shares_memory: AtomicBool::new(false),
     futexes: FutexTable::new(),
     timers: Lock::new(crate::timer::Timers::new()),
     ids: Lock::new(None),

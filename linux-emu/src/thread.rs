@@ -104,6 +104,7 @@ pub enum Restart {
         value: u32,
         bits: u32,
         until: u64,
+        shared: bool,
     },
 }
 
@@ -144,6 +145,12 @@ pub struct Thread {
     pub scratch: Scratch,
     /// Where the scheduler keeps the vector registers while others run.
     pub vector_area: UnsafeCell<FpState>,
+    /// What the thread is called with which the memory server has it waiting; zero: nothing.
+    pub shared_wait: AtomicU64,
+    /// Messages were lost: it may have been woken.
+    pub wait_doubtful: AtomicBool,
+    /// How many times it has waited so.
+    pub waits: Cell<u32>,
     /// Name of a thread beside the first, as prctl(2) has it.
     pub name: Cell<[u8; 16]>,
     /// CPUs on which the thread wants to run, one bit each; zero: it has not said so.
@@ -199,6 +206,9 @@ impl Thread {
             waiting: Waiting::default(),
             scratch,
             vector_area: UnsafeCell::new(FpState::ZERO),
+            shared_wait: AtomicU64::new(0),
+            wait_doubtful: AtomicBool::new(false),
+            waits: Cell::new(0),
             name: Cell::new([0; 16]),
             affinity: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
@@ -233,6 +243,7 @@ impl Thread {
         self.robust.set((0, 0));
         self.restart.set(Restart::None);
         self.waiting.set(Source::Nothing);
+        self.shared_wait.store(0, Ordering::Relaxed);
         self.affinity.store(0, Ordering::Relaxed);
         self.leaving.store(false, Ordering::Relaxed);
     }

@@ -13,4 +13,6 @@ pub const INBOX: u64 = 4;
 pub const MOUNTS: u64 = 5;
 /// The CPUs on which the process may run have changed: ask `Process::affinity`.
 pub const PLACE: u64 = 7;
+/// From the memory server: the thread that waits as word 1 (see `Memory::futex_enter`) is woken.
+pub const FUTEX: u64 = 8;
 pub use k42_abi::message::kernel_event::BROKEN;

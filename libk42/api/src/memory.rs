@@ -174,6 +174,31 @@ pub trait Memory {
         server_slots: u32,
     ) -> Result<u32>;
 
+    /// futex(2): a thread of the caller is about to wait on the word at `address`, with `bits`; `token` names it. To be
+    /// followed by a look at the word. False, and nothing has happened: the memory is the caller's own, where nobody
+    /// else waits. When it is woken a FUTEX event with `token` comes. EFAULT, EAGAIN, ENOMEM.
+    #[method(14)]
+    fn futex_enter(&self, caller: &Caller, address: u64, bits: u32, token: u64) -> Result<bool>;
+    /// The thread that waits as `token` does so no longer. False: it has been woken.
+    #[method(15)]
+    fn futex_leave(&self, caller: &Caller, token: u64) -> Result<bool>;
+    /// Wakes up to `count` threads that wait on the word with one of `bits`. Result: 1 if processes may share the
+    /// memory, else 0; how many.
+    #[method(16)]
+    fn futex_wake(&self, caller: &Caller, address: u64, count: u32, bits: u32) -> Result<[u64; 2]>;
+    /// Wakes up to `count` threads that wait on `from`, and makes up to `most` others wait on `to`. Result: whose memory the
+    /// two are: 0 the caller's own, 1 `from` may be shared, 2 only `to`; how many were woken (all of them if `to` is the
+    /// caller's own), and how many moved.
+    #[method(17)]
+    fn futex_requeue(
+        &self,
+        caller: &Caller,
+        from: u64,
+        to: u64,
+        count: u32,
+        most: u32,
+    ) -> Result<[u64; 3]>;
+
     /// A new FCM of `bytes`, all zero, for a file server. The handle can do everything. `name` as in `grant`.
     #[method(20)]
     fn create_object(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle>;

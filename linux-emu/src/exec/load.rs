@@ -363,6 +363,7 @@ fn replace(thread: &Thread, target: &Target, environment: &Strings) -> Result<()
     let bias_of = |program: &Program, base: u64| if program.image.movable { base } else { 0 };
     let break_start = (image.end() + bias_of(&target.program, PROGRAM_BASE)).next_multiple_of(PAGE);
     MEMORY.clear_program(break_start)?;
+    PROCESS.shares_memory.store(false, Ordering::Relaxed);
     let bias = map(&target.program, PROGRAM_BASE)?;
     let (entry, interpreter_base) = match &target.interpreter {
         Some(interpreter) => {

@@ -5,6 +5,7 @@ use crate::process::{MEMORY, PROCESS};
 use crate::table::{Addr, Fd, Flags, Int, Out, Size};
 use crate::thread::Thread;
 use crate::user::{self, LIMIT};
+use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
 use k42_api::files::FileKind;
 use k42_api::memory::MapOptions;
@@ -107,6 +108,7 @@ pub fn mmap(
     }
     if shared {
         options |= MapOptions::SHARED;
+        PROCESS.shares_memory.store(true, Ordering::Relaxed);
     }
     let fixed = options.contains(MapOptions::FIXED);
     if fixed && !address.0.is_multiple_of(PAGE) {

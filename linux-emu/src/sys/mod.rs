@@ -5,6 +5,7 @@ pub mod affinity;
 pub mod descriptor;
 pub mod directory;
 pub mod event_file;
+pub mod futex;
 pub mod identity;
 pub mod io;
 pub mod memory;

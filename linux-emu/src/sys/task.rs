@@ -1,12 +1,10 @@
-//! Threads: clone, futex, and what a thread leaves behind.
+//! Threads: clone, and what a thread leaves behind.
 
 use super::process::make_child;
 use crate::arch::user_copy::{exchange_word, load_word};
-use crate::error::{RESTART, RESTART_BLOCK};
-use crate::futex::{self, WakeOp};
 use crate::port;
 use crate::process::PROCESS;
-use crate::table::{Addr, Bits, Flags, Full, In, Int, Out, Size};
+use crate::table::{Addr, Bits, Full, In, Int, Out, Size};
 use crate::thread::{Restart, Thread};
 use crate::user::{self, User};
 use core::sync::atomic::Ordering;
@@ -221,7 +219,7 @@ pub fn release(thread: &Thread) {
     }
     let clear = thread.clear_tid.replace(0);
     if clear != 0 && user::put_u32(User(clear), 0).is_ok() {
-        PROCESS.futexes.wake(clear, 1, u32::MAX);
+        let _ = super::futex::wake(clear, 1, u32::MAX, true);
     }
 }
 
@@ -256,189 +254,9 @@ fn owner_died(thread: &Thread, address: u64) {
         let new = value & FUTEX_WAITERS | FUTEX_OWNER_DIED;
         if exchange_word(address, value, new) == Some(value) {
             if value & FUTEX_WAITERS != 0 {
-                PROCESS.futexes.wake(address, 1, u32::MAX);
+                let _ = super::futex::wake(address, 1, u32::MAX, true);
             }
             return;
-        }
-    }
-}
-
-const FUTEX_WAIT: i32 = 0;
-const FUTEX_WAKE: i32 = 1;
-const FUTEX_REQUEUE: i32 = 3;
-const FUTEX_CMP_REQUEUE: i32 = 4;
-const FUTEX_WAKE_OP: i32 = 5;
-const FUTEX_WAIT_BITSET: i32 = 9;
-const FUTEX_WAKE_BITSET: i32 = 10;
-const FUTEX_CLOCK_REALTIME: i32 = 256;
-const FUTEX_PRIVATE: i32 = 128;
-
-fn load(address: u64) -> Result<u32> {
-    User(address).check(4)?;
-    load_word(address).ok_or(Error::EFAULT)
-}
-
-/// futex(2).
-pub fn futex(
-    thread: &Thread,
-    address: Addr,
-    operation: Int,
-    value: Flags,
-    timeout: Addr,
-    second: Addr,
-    third: Flags,
-) -> Result<u64> {
-    let (address, command) = (
-        address.0,
-        operation.0 & !(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME),
-    );
-    if address % 4 != 0 {
-        return Err(Error::EINVAL);
-    }
-    User(address).check(4)?;
-    let count = (value.0 as i32).max(0) as usize;
-    match command {
-        FUTEX_WAIT | FUTEX_WAIT_BITSET => {
-            let bits = if command == FUTEX_WAIT {
-                u32::MAX
-            } else {
-                third.0
-            };
-            if bits == 0 {
-                return Err(Error::EINVAL);
-            }
-            let deadline = if timeout.0 == 0 {
-                None
-            } else {
-                let ns = super::time::get_timespec(User(timeout.0))?;
-                Some(match (command, operation.0 & FUTEX_CLOCK_REALTIME) {
-                    (FUTEX_WAIT, _) => port::after_ns(ns),
-                    (_, 0) => port::at_monotonic_ns(ns),
-                    _ => port::at_monotonic_ns(
-                        ns.saturating_sub(
-                            port::kernel_info()
-                                .boot_seconds
-                                .saturating_mul(1_000_000_000),
-                        ),
-                    ),
-                })
-            };
-            wait(
-                thread,
-                address,
-                value.0,
-                bits,
-                deadline,
-                operation.0 & FUTEX_PRIVATE == 0,
-            )
-        }
-        FUTEX_WAKE => Ok(PROCESS.futexes.wake(address, count.max(1), u32::MAX) as u64),
-        FUTEX_WAKE_BITSET if third.0 == 0 => Err(Error::EINVAL),
-        FUTEX_WAKE_BITSET => Ok(PROCESS.futexes.wake(address, count.max(1), third.0) as u64),
-        FUTEX_REQUEUE | FUTEX_CMP_REQUEUE => {
-            if !second.0.is_multiple_of(4) {
-                return Err(Error::EINVAL);
-            }
-            User(second.0).check(4)?;
-            if command == FUTEX_CMP_REQUEUE && load(address)? != third.0 {
-                return Err(Error::EAGAIN);
-            }
-            let most = (timeout.0 as i32).max(0) as usize;
-            let (woken, moved) = PROCESS.futexes.requeue(address, second.0, count, most);
-            Ok((woken
-                + if command == FUTEX_CMP_REQUEUE {
-                    moved
-                } else {
-                    0
-                }) as u64)
-        }
-        FUTEX_WAKE_OP => {
-            if !second.0.is_multiple_of(4) {
-                return Err(Error::EINVAL);
-            }
-            let op = WakeOp(third.0);
-            let old = loop {
-                let old = load(second.0)?;
-                let new = op.apply(old)?;
-                if exchange_word(second.0, old, new).ok_or(Error::EFAULT)? == old {
-                    break old;
-                }
-            };
-            let mut woken = PROCESS.futexes.wake(address, count, u32::MAX);
-            if op.compare(old)? {
-                woken +=
-                    PROCESS
-                        .futexes
-                        .wake(second.0, (timeout.0 as i32).max(0) as usize, u32::MAX);
-            }
-            Ok(woken as u64)
-        }
-        _ => Err(Error::ENOSYS),
-    }
-}
-
-/// How long a waiter on a word that other processes may share sleeps before it looks at the word again.
-const FIRST_LOOK_NS: u64 = 50_000;
-/// The same after many looks in vain.
-const LAST_LOOK_NS: u64 = 10_000_000;
-
-fn wait(
-    thread: &Thread,
-    address: u64,
-    value: u32,
-    bits: u32,
-    deadline: Option<u64>,
-    shared: bool,
-) -> Result<u64> {
-    let me = thread.forever();
-    PROCESS.futexes.enter(address, bits, me)?;
-    let now = match load(address) {
-        Ok(now) => now,
-        Err(error) => {
-            PROCESS.futexes.leave(thread);
-            return Err(error);
-        }
-    };
-    if now != value {
-        PROCESS.futexes.leave(thread);
-        return Err(Error::EAGAIN);
-    }
-    // Another process may wake us only by changing the word: look again, soon at first, then seldom.
-    let mut pause = FIRST_LOOK_NS;
-    loop {
-        if !PROCESS.futexes.is_waiting(address, thread) {
-            return Ok(0);
-        }
-        if shared && load(address).is_ok_and(|now| now != value) {
-            PROCESS.futexes.leave(thread);
-            return Ok(0);
-        }
-        let over = deadline.is_some_and(|deadline| port::now() >= deadline);
-        if thread.has_attention() || over {
-            // Whoever wakes and whoever leaves: one of them finds the record.
-            if !PROCESS.futexes.leave(thread) {
-                return Ok(0);
-            }
-            if over {
-                return Err(Error::ETIMEDOUT);
-            }
-            let Some(until) = deadline else {
-                return Err(RESTART);
-            };
-            thread.restart.set(Restart::Futex {
-                address,
-                value,
-                bits,
-                until,
-            });
-            return Err(RESTART_BLOCK);
-        }
-        if shared {
-            let look = port::after_ns(pause);
-            pause = (pause * 2).min(LAST_LOOK_NS);
-            futex::block(Some(deadline.map_or(look, |deadline| deadline.min(look))));
-        } else {
-            futex::block(deadline);
         }
     }
 }
@@ -456,7 +274,8 @@ pub fn restart_syscall(thread: &Thread) -> Result<u64> {
             value,
             bits,
             until,
-        } => wait(thread, address, value, bits, Some(until), true),
+            shared,
+        } => super::futex::wait(thread, address, value, bits, Some(until), shared),
     }
 }
 

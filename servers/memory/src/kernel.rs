@@ -3,7 +3,7 @@
 use crate::hat::{Hat, NewDispatcher, Refused};
 use k42_abi::map::{MapFlags, MapOperation};
 use k42_abi::rights::{KernelRights, WEIGHT_DEFAULT};
-use k42_abi::{Error, ProcessId, Result};
+use k42_abi::{CommId, Error, ProcessId, Result};
 use k42_ipc::transport::Slot;
 use k42_sched::sys;
 
@@ -113,5 +113,9 @@ impl Hat for Kernel {
 
     fn dispatcher_start(&self, process: ProcessId, vp: u32) -> Result<()> {
         sys::dispatcher_start(process, vp)
+    }
+
+    fn send(&self, process: ProcessId, vp: u32, words: [u64; 2]) -> Result<()> {
+        sys::send(CommId::new(process, vp), &[words[0], words[1], 0, 0, 0, 0])
     }
 }

@@ -30,6 +30,7 @@ extern crate std;
 pub mod archive;
 pub mod fcm;
 pub mod frames;
+pub mod futex;
 pub mod handles;
 pub mod hat;
 pub mod image;

@@ -366,8 +366,57 @@ impl Memory for Server {
         }
         let space = self.spaces.remove(process)?;
         let used = space.used();
-        space.destroy()?;
-        Ok(used)
+        let ended = space.destroy();
+        self.futexes.purge(&space);
+        ended.map(|()| used)
+    }
+
+    fn futex_enter(&self, caller: &Caller, address: u64, bits: u32, token: u64) -> Result<bool> {
+        let space = self.space(caller.process)?;
+        let Some(word) = space.shared_word(address)? else {
+            return Ok(false);
+        };
+        self.core.admit()?;
+        self.futexes.enter(&space, caller.vp, word, bits, token)?;
+        Ok(true)
+    }
+
+    fn futex_leave(&self, caller: &Caller, token: u64) -> Result<bool> {
+        Ok(self.futexes.leave(&*self.space(caller.process)?, token))
+    }
+
+    fn futex_wake(&self, caller: &Caller, address: u64, count: u32, bits: u32) -> Result<[u64; 2]> {
+        Ok(match self.space(caller.process)?.shared_word(address)? {
+            None => [0, 0],
+            Some(word) => [1, u64::from(self.futexes.wake(&word, count, bits))],
+        })
+    }
+
+    fn futex_requeue(
+        &self,
+        caller: &Caller,
+        from: u64,
+        to: u64,
+        count: u32,
+        most: u32,
+    ) -> Result<[u64; 3]> {
+        let space = self.space(caller.process)?;
+        let (from, to) = (space.shared_word(from)?, space.shared_word(to)?);
+        Ok(match (from, to) {
+            (None, None) => [0; 3],
+            (Some(from), Some(to)) => {
+                let (woken, moved) = self.futexes.requeue(&from, &to, count, most);
+                [1, u64::from(woken), u64::from(moved)]
+            }
+            // From shared to private memory or back nobody can be moved, but everybody can be woken without cause.
+            (Some(from), None) => {
+                let woken = self
+                    .futexes
+                    .wake(&from, count.saturating_add(most), u32::MAX);
+                [1, u64::from(woken), 0]
+            }
+            (None, Some(_)) => [2, 0, 0],
+        })
     }
 
     fn usage(&self, caller: &Caller, process: ProcessId) -> Result<SpaceUsage> {

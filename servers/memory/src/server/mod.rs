@@ -9,6 +9,7 @@ mod page_fault;
 pub use boot::{BootFacts, Loaded, SERVERS};
 
 use crate::archive::Archive;
+use crate::futex::Futexes;
 use crate::image::Program;
 use crate::lock::Lock;
 use crate::machine::Machine;
@@ -30,6 +31,7 @@ pub struct Server {
     /// What every Linux process has in its library area, and where the library begins to run.
     library: Lock<Library>,
     objects: AtomicU64,
+    futexes: Futexes,
 }
 
 #[derive(Clone, Default)]
@@ -48,6 +50,7 @@ impl Server {
             archive,
             library,
             objects: AtomicU64::new(0),
+            futexes: Futexes::default(),
         }
     }
 

@@ -16,6 +16,7 @@ pub use dispatcher::Shape;
 pub use map::Mapping;
 pub use region::{ACCESS, PAGE, Region, Use, flags_of};
 
+use crate::futex::{Waiting, Word};
 use crate::handles::Handles;
 use crate::lock::{Guard, Lock};
 use crate::machine::Machine;
@@ -27,6 +28,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use dispatcher::Area;
 use k42_abi::layout::LIBRARY_BASE;
 use k42_abi::{Error, ProcessId, Result};
+use k42_api::event;
 use k42_api::memory::limit;
 
 /// No limit.
@@ -47,6 +49,8 @@ pub struct Space {
     /// Pages in private FCMs.
     private: AtomicU64,
     faults: AtomicU64,
+    /// Threads that wait on words shared with others.
+    pub waiting: Waiting,
 }
 
 /// What the space's lock guards.
@@ -93,7 +97,32 @@ impl Space {
             state: Lock::new(state),
             private,
             faults: AtomicU64::new(0),
+            waiting: Waiting::default(),
         }
+    }
+
+    /// Whether the process is gone.
+    pub fn has_ended(&self) -> bool {
+        self.state.lock().ended
+    }
+
+    /// Which word of memory that processes share lies at `address`; `None`: it is the process's own. EFAULT.
+    pub fn shared_word(&self, address: u64) -> Result<Option<Word>> {
+        let state = self.enter()?;
+        let (start, region) = state.at(address).ok_or(Error::EFAULT)?;
+        if region.is_private() {
+            return Ok(None);
+        }
+        Ok(Some(Word {
+            fcm: region.fcm.clone(),
+            offset: region.index_of(start, address) * PAGE + address % PAGE,
+        }))
+    }
+
+    /// Tells a dispatcher that its thread that waited as `token` is woken; whether it is there.
+    pub fn tell_woken(&self, vp: u32, token: u64) -> bool {
+        let sent = self.core.hat.send(self.id, vp, [event::FUTEX, token]);
+        !matches!(sent, Err(Error::ESRCH))
     }
 
     /// The state, if the space has not ended.

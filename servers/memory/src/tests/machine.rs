@@ -43,6 +43,7 @@ struct Kernel {
     ended: Vec<u64>,
     next: u32,
     generation: u32,
+    sent: Vec<(ProcessId, u32, [u64; 2])>,
 }
 
 /// The model kernel.
@@ -50,6 +51,10 @@ struct Kernel {
 pub struct Model(Arc<Mutex<Kernel>>);
 
 impl Model {
+    /// Messages sent since the last look.
+    pub fn sent(&self) -> Vec<(ProcessId, u32, [u64; 2])> {
+        std::mem::take(&mut self.0.lock().unwrap().sent)
+    }
     /// The space that the real kernel makes before the server runs.
     pub fn make_memory_server(&self) {
         self.0
@@ -248,6 +253,14 @@ impl Hat for Model {
             .find(|d| d.0 == vp)
             .ok_or(Error::ESRCH)?;
         assert!(!std::mem::replace(&mut dispatcher.1, true));
+        Ok(())
+    }
+    fn send(&self, process: ProcessId, vp: u32, words: [u64; 2]) -> Result<()> {
+        let mut kernel = self.0.lock().unwrap();
+        if !kernel.spaces.contains_key(&process.0) {
+            return Err(Error::ESRCH);
+        }
+        kernel.sent.push((process, vp, words));
         Ok(())
     }
 }

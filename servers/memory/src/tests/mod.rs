@@ -2,6 +2,7 @@
 
 mod boot;
 mod frames;
+mod futexes;
 mod large;
 mod limits;
 mod machine;
