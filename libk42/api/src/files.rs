@@ -453,6 +453,13 @@ pub trait OpenFile {
     fn release(&self, _caller: &Caller, _bytes: u32, _write: bool) -> Result<()> {
         Err(Error::EINVAL)
     }
+    /// How a read of a terminal waits (termios(3), VMIN and VTIME): least number of bytes, and tenths of a second; zero
+    /// tenths: there is no timer. The server's reads do not heed the timer, they give what there is; the client waits. With
+    /// a least number the timer runs from the last byte, without one from the start of the read.
+    #[method(23)]
+    fn read_timing(&self, _caller: &Caller) -> Result<[u64; 2]> {
+        Ok([1, 0])
+    }
     /// fstatfs(2).
     #[method(16)]
     fn statfs(&self, caller: &Caller) -> Result<FileSystemInfo>;

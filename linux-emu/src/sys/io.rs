@@ -89,6 +89,9 @@ fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64)
     }
     let client = file.client();
     file.note_activity();
+    if file.kind == FileKind::Terminal {
+        return super::terminal::read(thread, file, to, count);
+    }
     let mut buffer = thread.scratch.bulk.borrow_mut();
     let mut done = 0;
     loop {
@@ -136,7 +139,7 @@ fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64)
         if file.kind == FileKind::Pipe {
             file.window.note_moved(got);
         }
-        if done == count || got < wanted || (is_stream(file) && file.kind == FileKind::Terminal) {
+        if done == count || got < wanted {
             return Ok(done);
         }
     }

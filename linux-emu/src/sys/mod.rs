@@ -16,5 +16,6 @@ pub mod process;
 pub mod signal;
 pub mod system;
 pub mod task;
+pub mod terminal;
 pub mod time;
 pub mod vector;

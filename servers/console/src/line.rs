@@ -84,18 +84,42 @@ impl Line {
         }
     }
 
-    /// Whether a read would not wait. `wanted` is how much it asks for.
+    /// Outside canonical mode: least number of bytes for a read, and tenths of a second that it waits.
+    fn least(&self) -> (usize, u8) {
+        let of = |index: usize| self.termios.characters[index];
+        (usize::from(of(control::VMIN)), of(control::VTIME))
+    }
+
+    /// As `OpenFile::read_timing` tells it.
+    pub fn timing(&self) -> [u64; 2] {
+        if self.canonical() {
+            return [1, 0];
+        }
+        let (minimum, tenths) = self.least();
+        [minimum as u64, u64::from(tenths)]
+    }
+
+    /// Whether a read of `wanted` bytes gives something now, be it that there is nothing. With a timer it gives
+    /// what there is, and the reader waits for the rest by itself.
     pub fn is_readable(&self, wanted: usize) -> bool {
         if self.canonical() {
             return !self.ends.is_empty();
         }
-        let minimum = usize::from(self.termios.characters[control::VMIN]);
-        let timed = self.termios.characters[control::VTIME] != 0;
-        // With a timer between bytes, what there is goes out at once: no less than a reader may rely on.
-        let enough = if timed {
-            1.min(minimum)
-        } else {
-            minimum.min(wanted.max(1))
+        let enough = match self.least() {
+            (minimum, 0) => minimum.min(wanted.max(1)),
+            _ => 1,
+        };
+        self.available() >= enough
+    }
+
+    /// What poll(2) says: without a timer there must be the least number of bytes, else one.
+    pub fn is_ready(&self) -> bool {
+        if self.canonical() {
+            return !self.ends.is_empty();
+        }
+        let enough = match self.least() {
+            (minimum, 0) => minimum.max(1),
+            _ => 1,
         };
         self.available() >= enough
     }

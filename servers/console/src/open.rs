@@ -124,6 +124,13 @@ impl OpenFile for OpenDevice {
         }
     }
 
+    fn read_timing(&self, _: &Caller) -> Result<[u64; 2]> {
+        Ok(match &self.target {
+            Target::Terminal(tty) => tty.read_timing(),
+            _ => [1, 0],
+        })
+    }
+
     fn write(&self, caller: &Caller, _: u64, data: &[u8]) -> Result<u32> {
         self.check_mode(open::READ_ONLY)?;
         let ports = self.devices.ports;

@@ -286,6 +286,11 @@ impl Tty {
         }
     }
 
+    /// `OpenFile::read_timing` on the terminal's side.
+    pub fn read_timing(&self) -> [u64; 2] {
+        self.state.lock().line.timing()
+    }
+
     /// write(2) on the terminal's side.
     pub fn write(&self, caller: &Caller, data: &[u8], ports: &dyn Ports) -> Result<u32> {
         if self.state.lock().line.termios.local(local::TOSTOP) {
@@ -368,7 +373,7 @@ impl Tty {
         } else {
             if state.hung_up {
                 now |= poll::IN | poll::RDNORM | poll::HUP | poll::ERR;
-            } else if state.line.is_readable(1) {
+            } else if state.line.is_ready() {
                 now |= poll::IN | poll::RDNORM;
             }
             if !state.line.stopped && state.to_master.len() < OUTPUT_MAX / 2 {
