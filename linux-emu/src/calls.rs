@@ -77,7 +77,7 @@ pub const ROWS: &[Row] = &[
     row!(__NR_fcntl = 55 => fd::fcntl, (fd: Fd, command: Int, argument: Bits) Plain "no leases, seals, open file description locks, or signals on input"),
     row!(__NR_setpgid = 57 => process::setpgid, (pid: Int, group: Int) Plain ""),
     row!(__NR_umask = 60 => path::umask, (mask: Mode) Plain ""),
-    row!(__NR_chroot = 61 => dir::chroot, (path: Path) Plain "`..` leads out of the new root"),
+    row!(__NR_chroot = 61 => dir::chroot, (path: Path) Plain "in /proc and /dev, `..` leads up to their roots"),
     row!(__NR_dup2 = 63 => fd::dup2, (old: Fd, new: Fd) Plain ""),
     row!(__NR_getppid = 64 => process::getppid, () Plain ""),
     row!(__NR_getpgrp = 65 => process::getpgrp, () Plain ""),

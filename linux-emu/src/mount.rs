@@ -121,9 +121,9 @@ impl MountTable {
         self.mounts.iter().find(|m| m.id == id)
     }
 
-    /// The mount that `server` offers.
-    pub fn by_server(&self, server: ProcessId) -> Option<&Mount> {
-        self.mounts.iter().find(|m| m.server == server)
+    /// The mounts that `server` offers.
+    pub fn of_server(&self, server: ProcessId) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter().filter(move |m| m.server == server)
     }
 
     /// The server that offers file systems of type `kind` already.

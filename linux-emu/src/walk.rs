@@ -141,6 +141,17 @@ fn from<'p>(path: Cow<'p, [u8]>, start: usize, if_empty: &'static [u8]) -> Resul
     })
 }
 
+/// What is left of `path` below the directory `above`: nothing, or something that begins with a slash. `None`: it is not
+/// below.
+pub fn below<'p>(above: &[u8], path: &'p [u8]) -> Option<&'p [u8]> {
+    let above = above.strip_suffix(b"/").unwrap_or(above);
+    let rest = path.strip_prefix(above)?;
+    match rest {
+        [] | [b'/', ..] => Some(if rest == b"/" { b"" } else { rest }),
+        _ => None,
+    }
+}
+
 /// Joins two pieces of a path.
 fn join(first: &[u8], rest: &[u8]) -> Result<Vec<u8>> {
     if first.len() + rest.len() + 1 >= PATH_MAX {
@@ -223,6 +234,34 @@ impl<'p> Position<'p> {
         })
     }
 
+    /// From the directory in which the file system of the present server is mounted, where a walk has come out of that.
+    fn above_mount(&self, rest: &[u8]) -> Result<Position<'static>> {
+        let table = mounts()?;
+        let mount = crate::sys::directory::mount_of(&table, self.server)?.ok_or(Error::EIO)?;
+        let above = parent_of(&mount.point);
+        let root = PROCESS.directories.lock().root.clone();
+        let Some(root) = root else {
+            return Position::from_true_root(Cow::Owned(join(above, rest)?));
+        };
+        let mut path = Vec::new();
+        if root.server != self.server {
+            // It is known by which path one comes here from the true root: of that, what is below the process's own.
+            let mut own = big_buffer(PATH_MAX)?;
+            let length = crate::sys::directory::path_of(&root, &mut own)?;
+            // Nobody comes here from there: the process stands outside its root.
+            path = copy(below(&own[..length], above).ok_or(Error::ENOENT)?)?;
+        }
+        // Else the root is in there, and nothing is above it.
+        path = join(&path, rest)?;
+        let start = path.iter().position(|&b| b != b'/').unwrap_or(path.len());
+        Ok(Position {
+            server: root.server,
+            directory: root.handle,
+            path: from(Cow::Owned(path), start, b".")?,
+            _keep: Some(root),
+        })
+    }
+
     /// The stub of the server.
     pub fn client(&self) -> FileSystemClient {
         FileSystemClient::root(self.server)
@@ -243,11 +282,7 @@ impl<'p> Position<'p> {
                     _keep: None,
                 }
             }
-            redirect::PARENT => {
-                let table = mounts()?;
-                let mount = table.by_server(self.server).ok_or(Error::EIO)?;
-                Self::from_true_root(Cow::Owned(join(parent_of(&mount.point), path)?))?
-            }
+            redirect::PARENT => self.above_mount(path)?,
             redirect::ABSOLUTE => Self::absolute(Cow::Owned(copy(path)?))?,
             redirect::MAGIC => match path.strip_prefix(b"fd:") {
                 Some(number) => {

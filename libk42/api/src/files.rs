@@ -324,6 +324,12 @@ pub trait FileSystem {
     /// sync(2).
     #[method(14)]
     fn sync(&self, caller: &Caller) -> Result<()>;
+    /// chroot(2): the directory is from now on what `Handle::ROOT` means for the caller and its children, where absolute
+    /// symbolic links begin, and where `..` stays. EPERM unless root, ENOTDIR; ENOSYS if this is not the top file system.
+    #[method(15)]
+    fn set_root(&self, _caller: &Caller, _directory: Handle) -> Result<()> {
+        Err(Error::ENOSYS)
+    }
 }
 
 /// The page that tells a client about a file whose data it has mapped: words in the kernel's order, written by the file

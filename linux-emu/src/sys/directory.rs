@@ -2,12 +2,12 @@
 
 use super::path::{ask, at, with_path};
 use crate::file::{self, Backing, FileRef, OpenFile, flag};
-use crate::mount::MountTable;
-use crate::process::PROCESS;
+use crate::mount::{Mount, MountTable};
+use crate::process::{PROCESS, ROOT_FILES};
 use crate::table::{Dir, Fd, Flags, Mode, Out, Path, Size};
 use crate::thread::{Thread, big_buffer};
 use crate::user::{self, User};
-use crate::walk::{AT_FDCWD, PATH_MAX, Stop, mounts, walk, walk_two};
+use crate::walk::{AT_FDCWD, PATH_MAX, Stop, below, mounts, walk, walk_two};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, ProcessId, Result};
@@ -74,6 +74,10 @@ pub fn chroot(thread: &Thread, path: Path) -> Result<u64> {
     })
     .map_err(Stop::error)?;
     PROCESS.require_root()?;
+    // The server keeps the process below; what is on another server, its walks cannot leave but by us.
+    if file.server == ProcessId::KFS {
+        ROOT_FILES.set_root(file.handle)?;
+    }
     let mut directories = PROCESS.directories.lock();
     let old = directories.root.replace(file);
     PROCESS.elsewhere.forget();
@@ -82,10 +86,27 @@ pub fn chroot(thread: &Thread, path: Path) -> Result<u64> {
     Ok(0)
 }
 
+/// The mount of `server` that the process sees. If there are several: one that is below the process's root, else the first.
+pub fn mount_of(table: &MountTable, server: ProcessId) -> Result<Option<&Mount>> {
+    let mut all = table.of_server(server);
+    let first = all.next();
+    if all.next().is_none() {
+        return Ok(first);
+    }
+    let root = PROCESS.directories.lock().root.clone();
+    let Some(root) = root.filter(|root| root.server == ProcessId::KFS) else {
+        return Ok(first);
+    };
+    let mut own = big_buffer(PATH_MAX)?;
+    let length = path_of(&root, &mut own)?;
+    let seen = |mount: &&Mount| below(&own[..length], &mount.point).is_some();
+    Ok(table.of_server(server).find(seen).or(first))
+}
+
 /// Absolute path of an open file, mount point included; its length in `out`. ENOENT if it was unlinked.
 pub fn path_of(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
     let table: alloc::sync::Arc<MountTable> = mounts()?;
-    let point: &[u8] = table.by_server(file.server).map_or(b"", |mount| {
+    let point: &[u8] = mount_of(&table, file.server)?.map_or(b"", |mount| {
         mount.point.strip_suffix(b"/").unwrap_or(&mount.point)
     });
     let (head, tail) = out.split_at_mut_checked(point.len()).ok_or(Error::ERANGE)?;
@@ -112,14 +133,37 @@ pub fn getcwd(thread: &Thread, buffer: Out, size: Size) -> Result<u64> {
     Ok(length as u64 + 1)
 }
 
-/// Path of the current directory; its length.
+/// Path of the current directory, seen from the process's root; its length.
 fn current_path(out: &mut [u8]) -> Result<usize> {
-    let current = PROCESS.directories.lock().current.clone();
-    match current {
-        Some(file) => path_of(&file, out),
+    const OUTSIDE: &[u8] = b"(unreachable)";
+    let (current, root) = {
+        let directories = PROCESS.directories.lock();
+        (directories.current.clone(), directories.root.clone())
+    };
+    let length = match current {
+        Some(file) => path_of(&file, out)?,
         None => {
             *out.first_mut().ok_or(Error::ERANGE)? = b'/';
+            1
+        }
+    };
+    let Some(root) = root else { return Ok(length) };
+    let mut above = big_buffer(PATH_MAX)?;
+    let cut = path_of(&root, &mut above)?;
+    match below(&above[..cut], &out[..length]).map(<[u8]>::len) {
+        Some(0) => {
+            out[0] = b'/';
             Ok(1)
+        }
+        Some(rest) => {
+            out.copy_within(length - rest..length, 0);
+            Ok(rest)
+        }
+        None if OUTSIDE.len() + length > out.len() => Err(Error::ERANGE),
+        None => {
+            out.copy_within(..length, OUTSIDE.len());
+            out[..OUTSIDE.len()].copy_from_slice(OUTSIDE);
+            Ok(OUTSIDE.len() + length)
         }
     }
 }
@@ -472,7 +516,18 @@ pub fn mount(
 pub fn umount2(thread: &Thread, target: Path, flags: Flags) -> Result<u64> {
     PROCESS.require_root()?;
     with_path(thread, target.0, false, |path, _| {
-        let point = core::str::from_utf8(path).map_err(|_| Error::EINVAL)?;
+        // The table has mount points by their whole paths.
+        let mut whole = big_buffer(PATH_MAX)?;
+        let mut length = 0;
+        if path.first() != Some(&b'/') {
+            length = current_path(&mut whole)?;
+            *whole.get_mut(length).ok_or(Error::ENAMETOOLONG)? = b'/';
+            length += 1;
+        }
+        let room = whole.get_mut(length..length + path.len());
+        room.ok_or(Error::ENAMETOOLONG)?.copy_from_slice(path);
+        length += path.len();
+        let point = core::str::from_utf8(&whole[..length]).map_err(|_| Error::EINVAL)?;
         crate::process::NAMES
             .unmount(point, flags.0)
             .map_err(Stop::Error)

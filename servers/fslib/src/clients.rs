@@ -78,6 +78,14 @@ impl<X: Default> Clients<X> {
         Err(Error::ESRCH)
     }
 
+    /// What is known of a process, if it has been announced.
+    pub fn of(&self, process: ProcessId) -> Option<Client<X>> {
+        let slot = self.slot(process).0.read();
+        slot.as_ref()
+            .filter(|client| client.process == process)
+            .cloned()
+    }
+
     fn put(&self, process: ProcessId, record: Arc<Record>) -> Result<Client<X>> {
         let client = known(process, record, Arc::default());
         let old = self.slot(process).0.write().replace(client.clone());

@@ -8,22 +8,27 @@ use crate::quota::{Quota, Resources};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use k42_api::files::{Attributes, FileKind, FileSystemInfo, Opened, path_flag};
 use k42_fslib::linux::{device, mode};
 use k42_fslib::sync::{Mutex, RwLock};
 use k42_fslib::walk::{Final, Kind, Link, Outcome, Stop, Tree, Walked, walk};
 use k42_fslib::{Access, Client, Clients};
-use k42_ipc::{Caller, Error, Handle, Result};
+use k42_ipc::{Caller, Error, Handle, ProcessId, Result};
 
-/// What KFS keeps of a client process: nodes on which it may have locks or FIFO opens under way.
+/// What KFS keeps of a client process.
 #[derive(Debug, Default)]
-pub struct Held(pub(crate) Mutex<Vec<Weak<Node>>>);
+pub struct Held {
+    /// Nodes on which it may have locks or FIFO opens under way.
+    pub(crate) nodes: Mutex<Vec<Weak<Node>>>,
+    /// Its root directory, if that is another than the file system's.
+    pub(crate) root: Mutex<Option<NodeRef>>,
+}
 
 impl Held {
     /// Remembers that the process has something on `node`.
     pub fn note(&self, node: &NodeRef) -> Result<()> {
-        let mut list = self.0.lock();
+        let mut list = self.nodes.lock();
         if list
             .iter()
             .any(|held| core::ptr::eq(held.as_ptr(), Arc::as_ptr(node)))
@@ -46,6 +51,8 @@ pub struct Kfs {
     /// Who its clients are.
     pub clients: Clients<Held>,
     root: NodeRef,
+    /// Some process has had a root directory of its own.
+    has_roots: AtomicBool,
     /// Taken to move a directory from one directory to another.
     pub(crate) rename_lock: Mutex<()>,
     next_inode: AtomicU64,
@@ -80,6 +87,7 @@ impl Kfs {
             ports,
             clients: Clients::new(),
             root: Arc::new(root),
+            has_roots: AtomicBool::new(false),
             rename_lock: Mutex::new(()),
             next_inode: AtomicU64::new(ROOT_INODE + 1),
             resources,
@@ -106,10 +114,45 @@ impl Kfs {
         self.ports.seed.rotate_left((count % 63) as u32) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
+    /// The caller's root directory, if it has one of its own.
+    fn own_root(&self, caller: &Caller) -> Result<Option<NodeRef>> {
+        if !self.has_roots.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        Ok(self.client(caller)?.extra.root.lock().clone())
+    }
+
+    /// chroot(2).
+    pub fn set_root(&self, caller: &Caller, directory: Handle) -> Result<()> {
+        let client = self.client(caller)?;
+        if !client.record.effective().is_root() {
+            return Err(Error::EPERM);
+        }
+        let node = self.origin(caller, directory)?;
+        if !node.is_directory() {
+            return Err(Error::ENOTDIR);
+        }
+        self.has_roots.store(true, Ordering::Release);
+        let old = client.extra.root.lock().replace(node);
+        drop(old);
+        Ok(())
+    }
+
+    /// A child has its parent's root directory.
+    pub(crate) fn inherit_root(&self, parent: ProcessId, child: ProcessId) {
+        if self.has_roots.load(Ordering::Acquire)
+            && let (Some(parent), Some(child)) = (self.clients.of(parent), self.clients.of(child))
+        {
+            let root = parent.extra.root.lock().clone();
+            *child.extra.root.lock() = root;
+        }
+    }
+
     /// The node that a directory argument means.
     pub fn origin(&self, caller: &Caller, directory: Handle) -> Result<NodeRef> {
         if directory == Handle::ROOT {
-            return Ok(self.root.clone());
+            let own = self.own_root(caller)?;
+            return Ok(own.unwrap_or_else(|| self.root.clone()));
         }
         Ok(self.ports.handles.get(caller, directory)?.node().clone())
     }
@@ -123,7 +166,11 @@ impl Kfs {
         who: &Access<'_>,
         treat: Final,
     ) -> Outcome<Walked<'p, NodeRef>> {
-        walk(self, self.origin(caller, directory)?, path, who, treat)
+        let start = self.origin(caller, directory)?;
+        match self.own_root(caller)? {
+            None => walk(self, start, path, who, treat),
+            Some(root) => walk(&Rooted { fs: self, root }, start, path, who, treat),
+        }
     }
 
     /// The existing node that a path names; `flags` are [`path_flag`]s.
@@ -210,6 +257,44 @@ impl Kfs {
         lists
             .into_iter()
             .for_each(|list| list.wake(&*self.ports.notifier));
+    }
+}
+
+/// The file system as a process sees it that has a root directory of its own: nothing is above that.
+struct Rooted<'f> {
+    fs: &'f Kfs,
+    root: NodeRef,
+}
+
+impl Tree for Rooted<'_> {
+    type Node = NodeRef;
+
+    fn root(&self) -> NodeRef {
+        self.root.clone()
+    }
+    fn parent(&self, directory: &NodeRef) -> Option<NodeRef> {
+        if Arc::ptr_eq(directory, &self.root) {
+            return None;
+        }
+        self.fs.parent(directory)
+    }
+    fn kind(&self, node: &NodeRef) -> Kind {
+        self.fs.kind(node)
+    }
+    fn search(&self, directory: &NodeRef, who: &Access<'_>) -> Result<()> {
+        self.fs.search(directory, who)
+    }
+    fn lookup(&self, directory: &NodeRef, name: &[u8]) -> Result<Option<NodeRef>> {
+        self.fs.lookup(directory, name)
+    }
+    fn read_link(&self, link: &NodeRef, target: &mut Vec<u8>) -> Result<Link> {
+        self.fs.read_link(link, target)
+    }
+    fn mount(&self, node: &NodeRef) -> Option<u32> {
+        self.fs.mount(node)
+    }
+    fn is_top(&self) -> bool {
+        true
     }
 }
 

@@ -278,6 +278,10 @@ impl FileSystem for &'static Kfs {
         // Memory is the medium: nothing is ever behind.
         Ok(())
     }
+
+    fn set_root(&self, caller: &Caller, directory: Handle) -> Result<()> {
+        Kfs::set_root(self, caller, directory)
+    }
 }
 
 impl Lifecycle for &'static Kfs {
@@ -293,6 +297,7 @@ impl Lifecycle for &'static Kfs {
 
     fn client_forked(&self, caller: &Caller, parent: ProcessId, child: ProcessId) -> Result<()> {
         self.clients.forked(caller, parent, child)?;
+        self.inherit_root(parent, child);
         self.ports.handles.0.fork(parent, child)
     }
 
@@ -300,7 +305,7 @@ impl Lifecycle for &'static Kfs {
         let client = self.clients.ended(caller, process)?;
         self.ports.handles.0.end(process);
         let Some(client) = client else { return Ok(()) };
-        let held = core::mem::take(&mut *client.extra.0.lock());
+        let held = core::mem::take(&mut *client.extra.nodes.lock());
         for node in held.iter().filter_map(Weak::upgrade) {
             let woken = node
                 .locks
