@@ -7,6 +7,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use k42_abi::layout::PAGE_SHIFT;
+use k42_abi::map::LARGE_PAGE;
 use k42_abi::{Error, Result};
 
 /// What a frame is used for.
@@ -33,6 +34,11 @@ pub const NONE: u32 = 0;
 
 static TABLE: AtomicUsize = AtomicUsize::new(0);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// For each large page of frames, how many of them are not the memory server's.
+static FOREIGN: AtomicUsize = AtomicUsize::new(0);
+
+/// Frames of a large page.
+const IN_LARGE: u64 = LARGE_PAGE >> PAGE_SHIFT;
 
 /// Makes the table for memory up to real address `top`; all frames are the kernel's.
 pub fn initialise(top: u64) -> Result<()> {
@@ -42,7 +48,10 @@ pub fn initialise(top: u64) -> Result<()> {
         next: AtomicU32::new(NONE),
         previous: AtomicU32::new(NONE),
     })?;
+    let large = count.div_ceil(IN_LARGE as usize);
+    let foreign = crate::pool::slice(large, || AtomicU32::new(IN_LARGE as u32))?;
     TABLE.store(frames.as_ptr().expose_provenance(), Ordering::Release);
+    FOREIGN.store(foreign.as_ptr().expose_provenance(), Ordering::Release);
     COUNT.store(count, Ordering::Release);
     Ok(())
 }
@@ -59,21 +68,39 @@ fn known(address: u64) -> Result<&'static Frame> {
     entry(index).ok_or(Error::EINVAL)
 }
 
+/// The counter of the large page that holds frame `index`, which is in the table.
+fn foreign(index: u64) -> &'static AtomicU32 {
+    let base = core::ptr::with_exposed_provenance::<AtomicU32>(FOREIGN.load(Ordering::Relaxed));
+    // SAFETY: the table has a counter for every frame that there is, and lives for ever.
+    unsafe { &*base.add((index / IN_LARGE) as usize) }
+}
+
 /// Declares `bytes` from real address `start` to be of `kind`.
 pub fn declare(start: u64, bytes: u64, kind: Kind) {
     for index in (start >> PAGE_SHIFT)..((start + bytes) >> PAGE_SHIFT) {
-        if let Some(frame) = entry(index as u32) {
-            frame.kind.store(kind as u8, Ordering::Relaxed);
-        }
+        let Some(frame) = entry(index as u32) else {
+            return;
+        };
+        let old = frame.kind.swap(kind as u8, Ordering::Relaxed);
+        let was_server = old == Kind::Server as u8;
+        match (was_server, kind == Kind::Server) {
+            (false, true) => foreign(index).fetch_sub(1, Ordering::Relaxed),
+            (true, false) => foreign(index).fetch_add(1, Ordering::Relaxed),
+            _ => continue,
+        };
     }
 }
 
 /// Whether all of the range is the memory server's.
+#[inline]
 pub fn is_server(start: u64, pages: u64) -> bool {
     let first = start >> PAGE_SHIFT;
     let count = COUNT.load(Ordering::Relaxed) as u64;
     if first.checked_add(pages).is_none_or(|end| end > count) {
         return false;
+    }
+    if pages == IN_LARGE && first.is_multiple_of(IN_LARGE) {
+        return foreign(first).load(Ordering::Relaxed) == 0;
     }
     let base = core::ptr::with_exposed_provenance::<Frame>(TABLE.load(Ordering::Relaxed));
     // SAFETY: the table has COUNT entries and lives for ever; the range was checked against that.
@@ -88,11 +115,20 @@ pub fn convert(address: u64, from: Kind, to: Kind) -> Result<()> {
     if address & 0xfff != 0 {
         return Err(Error::EINVAL);
     }
-    known(address)?
-        .kind
-        .compare_exchange(from as u8, to as u8, Ordering::Relaxed, Ordering::Relaxed)
-        .map(|_| ())
-        .map_err(|_| Error::EPERM)
+    let frame = known(address)?;
+    let foreign = foreign(address >> PAGE_SHIFT);
+    // Counted while it is perhaps not the server's, never the other way round.
+    foreign.fetch_add(1, Ordering::Relaxed);
+    let changed =
+        frame
+            .kind
+            .compare_exchange(from as u8, to as u8, Ordering::Relaxed, Ordering::Relaxed);
+    let less = match changed {
+        Err(_) => 1,
+        Ok(_) => u32::from(from != Kind::Server) + u32::from(to == Kind::Server),
+    };
+    foreign.fetch_sub(less, Ordering::Relaxed);
+    changed.map(|_| ()).map_err(|_| Error::EPERM)
 }
 
 /// A list of table frames. The owner's lock protects it.

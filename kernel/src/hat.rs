@@ -192,61 +192,106 @@ impl Reached {
 }
 
 impl Tree {
-    /// Maps `pages` frames in a row at addresses in a row.
+    /// Maps `pages` frames in a row at addresses in a row. Most rows are short: a call would cost as much as the work.
+    #[inline(always)]
     fn map_run(&mut self, operation: &MapOperation, reached: &mut Reached) -> MapResult {
+        let flags = MapFlags::from_bits(operation.flags).ok_or((Error::EINVAL, 0))?;
+        if flags.contains(MapFlags::LARGE) {
+            self.map_large(operation, flags, reached)
+        } else {
+            self.map_at::<LAST_LEVEL>(operation, flags, reached)
+        }
+    }
+
+    #[inline(never)]
+    fn map_large(
+        &mut self,
+        operation: &MapOperation,
+        flags: MapFlags,
+        reached: &mut Reached,
+    ) -> MapResult {
+        self.map_at::<{ LAST_LEVEL - 1 }>(operation, flags, reached)
+    }
+
+    /// Maps pages of the size that entries at level `LAST` stand for.
+    #[inline(always)]
+    fn map_at<const LAST: u32>(
+        &mut self,
+        operation: &MapOperation,
+        flags: MapFlags,
+        reached: &mut Reached,
+    ) -> MapResult {
         let &MapOperation {
             address,
             mut frame,
-            flags,
             pages,
+            ..
         } = operation;
-        let flags = MapFlags::from_bits(flags).ok_or((Error::EINVAL, 0))?;
         // No more at a time than keeps this CPU's interrupts off for a short while.
         if pages > MAX_RUN {
             return Err((Error::E2BIG, 0));
         }
-        let (size, last, page_size) = if flags.contains(MapFlags::LARGE) {
-            (LARGE_PAGE, LAST_LEVEL - 1, tlb::PageSize::Large)
-        } else {
-            (PAGE_SIZE as u64, LAST_LEVEL, tlb::PageSize::Small)
-        };
-        let end = address.checked_add(pages * size);
-        let end = end
-            .filter(|end| *end <= USER_TOP)
-            .ok_or((Error::EINVAL, 0))?;
+        let size = 1 << radix::span_shift(LAST);
+        // Cannot overflow: a run is short, and addresses of programs are far from the end.
+        if address >= USER_TOP || address + pages * size > USER_TOP {
+            return Err((Error::EINVAL, 0));
+        }
+        let end = address + pages * size;
         if (address | frame) & (size - 1) != 0 {
             return Err((Error::EINVAL, 0));
         }
         if !frames::is_server(frame, pages * (size >> PAGE_SHIFT)) {
             return Err((Error::EPERM, 0));
         }
+        let access = Entry::page(0, flags);
         let mut at = address;
         while at < end {
-            let number = at >> radix::span_shift(last - 1);
-            if reached.level != last || reached.number != number {
-                reached.table = self.table_for(at, last)?;
-                (reached.level, reached.number) = (last, number);
+            let number = at >> radix::span_shift(LAST - 1);
+            if reached.level != LAST || reached.number != number {
+                reached.table = self.table_for(at, LAST)?;
+                (reached.level, reached.number) = (LAST, number);
             }
             let table = reached.table;
-            let mut index = at >> radix::span_shift(last) & (radix::entries(last) - 1);
-            while at < end && index < radix::entries(last) {
+            let mut index = at >> radix::span_shift(LAST) & (radix::entries(LAST) - 1);
+            while at < end && index < radix::entries(LAST) {
                 let entry = table.get(index);
-                let new = Entry::page(frame, flags);
-                // Mapped along with a neighbour before: nothing to invalidate.
-                if new != entry {
-                    if entry.is_valid() && !entry.is_leaf() {
-                        self.drop_table(table, index, last);
-                    }
+                let new = access.at(frame);
+                if entry == Entry::EMPTY {
                     table.set(index, new);
-                    if entry.is_valid() && entry.is_leaf() {
-                        tlb::invalidate_page(self.pid, at, page_size);
-                        reached.replaced = true;
-                    }
+                } else if new != entry {
+                    // What is the same was mapped along with a neighbour before.
+                    self.replace::<LAST>(table, index, at, new, reached);
                 }
                 (at, frame, index) = (at + size, frame + size, index + 1);
             }
         }
         Ok(())
+    }
+
+    /// Puts `new` in the place of an entry that is in use.
+    #[inline(never)]
+    fn replace<const LAST: u32>(
+        &mut self,
+        table: Table,
+        index: u64,
+        address: u64,
+        new: Entry,
+        reached: &mut Reached,
+    ) {
+        let old = table.get(index);
+        if old.is_valid() && !old.is_leaf() {
+            self.drop_table(table, index, LAST);
+        }
+        table.set(index, new);
+        if old.is_valid() && old.is_leaf() {
+            let size = if LAST == LAST_LEVEL {
+                tlb::PageSize::Small
+            } else {
+                tlb::PageSize::Large
+            };
+            tlb::invalidate_page(self.pid, address, size);
+            reached.replaced = true;
+        }
     }
 
     /// The table at level `last` that has the entry for `address`, made if it is missing.

@@ -64,6 +64,11 @@ impl Entry {
         }
         Self(word)
     }
+    /// The same for the page at `address`, of an entry made for address 0.
+    #[inline]
+    pub const fn at(self, address: u64) -> Self {
+        Self(self.0 | address)
+    }
     /// A page of the kernel: everything allowed, to the kernel only.
     pub const fn kernel(address: u64) -> Self {
         Self(VALID | LEAF | REFERENCED | CHANGED | PRIVILEGED | READ | WRITE | EXECUTE | address)

@@ -14,23 +14,26 @@ pub const PAGE_SHIFT: u32 = 12;
 pub const USER_TOP: u64 = 1 << 46;
 /// Start of the library area; the program's own mappings stay below it.
 pub const LIBRARY_BASE: u64 = 0x3ff0_0000_0000;
+// What every process has lies close together, so that few tables translate it: the first three of these share a last
+// table, the library's data and the beginning of its heap another.
+
 /// The kernel information page, read-only in every process.
 pub const KERNEL_INFO: u64 = LIBRARY_BASE;
-/// The trace region: headers and kernel buffers read-only, user buffers writable.
-pub const TRACE: u64 = 0x3ff0_1000_0000;
 /// Pages with code that a program may call or return through (the vDSO).
-pub const VDSO: u64 = 0x3ff0_2000_0000;
-/// Where the image of linux-emu is linked and mapped. A Linux system call from at or above this address is a bug of
-/// the library and becomes a trap.
-pub const EMU_IMAGE: u64 = 0x3ff1_0000_0000;
-/// Private heap of the library, grows upwards.
-pub const EMU_HEAP: u64 = 0x3ff2_0000_0000;
-/// Limit of the library's heap.
-pub const EMU_HEAP_END: u64 = 0x3ff3_0000_0000;
+pub const VDSO: u64 = 0x3ff0_0001_0000;
 /// Dispatcher areas: that of dispatcher `n` starts at `DISPATCHERS + n * DISPATCHER_STRIDE`.
-pub const DISPATCHERS: u64 = 0x3ff3_0000_0000;
+pub const DISPATCHERS: u64 = 0x3ff0_0010_0000;
 /// Distance between dispatcher areas.
 pub const DISPATCHER_STRIDE: u64 = 1 << 20;
+/// The trace region: headers and kernel buffers read-only, user buffers writable.
+pub const TRACE: u64 = 0x3ff0_1000_0000;
+/// Where the image of linux-emu is linked and mapped: text in a large page, the rest behind it. A Linux system call from
+/// at or above this address is a bug of the library and becomes a trap.
+pub const EMU_IMAGE: u64 = 0x3ff1_0000_0000;
+/// Private heap of the library, grows upwards.
+pub const EMU_HEAP: u64 = 0x3ff1_0030_0000;
+/// Limit of the library's heap.
+pub const EMU_HEAP_END: u64 = EMU_WINDOWS;
 /// File windows of the library, up to [`USER_TOP`].
 pub const EMU_WINDOWS: u64 = 0x3ff4_0000_0000;
 
@@ -42,6 +45,8 @@ pub const SERVER_HEAP: u64 = 0x20_0000_0000;
 pub const MEMORY_WINDOW: u64 = 0x2000_0000_0000;
 /// The kernel's linear window.
 pub const KERNEL_WINDOW: u64 = 0xc000_0000_0000_0000;
+
+const _: () = assert!(DISPATCHERS + crate::info::MAX_CPUS as u64 * DISPATCHER_STRIDE <= TRACE);
 
 /// Address of dispatcher `vp`'s page.
 pub const fn dispatcher_page(vp: u32) -> u64 {

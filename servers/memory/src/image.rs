@@ -10,6 +10,7 @@ use crate::space::{PAGE, Region, Use};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use k42_abi::map::LARGE_PAGE;
 use k42_abi::{Error, Result};
 use k42_api::memory::MapOptions;
 use xmas_elf::ElfFile;
@@ -107,7 +108,14 @@ impl Program {
             let length = usize::try_from(segment.file_size()).map_err(|_| Error::ENOEXEC)?;
             let end = from.checked_add(length).ok_or(Error::ENOEXEC)?;
             let bytes = file.get(from..end).ok_or(Error::ENOEXEC)?;
-            program.add(start, segment.mem_size(), bytes, access)?;
+            let size = segment.mem_size();
+            // Constant contents with a large page to themselves lie in one, so that mapping them is one step.
+            let is_alone = segments().all(|other| {
+                let other = other.virtual_addr().wrapping_add(shift);
+                other <= start || other >= start.saturating_add(LARGE_PAGE)
+            });
+            let large = !segment.flags().is_write() && start.is_multiple_of(LARGE_PAGE) && is_alone;
+            program.add(start, size, bytes, access, large && size <= LARGE_PAGE)?;
         }
         for segment in elf
             .program_iter()
@@ -123,7 +131,15 @@ impl Program {
         Ok(program)
     }
 
-    fn add(&mut self, start: u64, bytes: u64, contents: &[u8], access: MapOptions) -> Result<()> {
+    /// Adds a segment; `large`: in a large page of its own, if there is one, which is then the program's to its end.
+    fn add(
+        &mut self,
+        start: u64,
+        bytes: u64,
+        contents: &[u8],
+        access: MapOptions,
+        large: bool,
+    ) -> Result<()> {
         let end = start
             .checked_add(bytes)
             .filter(|&end| end <= k42_abi::layout::USER_TOP)
@@ -131,16 +147,23 @@ impl Program {
         if contents.len() as u64 > bytes {
             return Err(Error::ENOEXEC);
         }
+        let row = large
+            .then(|| self.core.zeroed_large(Kind::Pinned, Need::System))
+            .flatten();
+        let end = row.map_or(end, |_| start + LARGE_PAGE);
         let filled = start + contents.len() as u64;
         for at in (start / PAGE * PAGE..end).step_by(PAGE as usize) {
             if !self.pages.contains_key(&at) {
-                let frame = self.core.zeroed(Kind::Pinned, Need::System)?;
+                let frame = match row {
+                    Some(first) => first.plus(((at - start) / PAGE) as u32),
+                    None => self.core.zeroed(Kind::Pinned, Need::System)?,
+                };
                 self.pages.insert(
                     at,
                     Page {
                         frame,
                         access: MapOptions::empty(),
-                        is_filled: false,
+                        is_filled: row.is_some(),
                     },
                 );
             }

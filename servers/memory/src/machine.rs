@@ -46,6 +46,14 @@ impl Core {
         Ok(frame)
     }
 
+    /// The first of the frames of a zeroed large page; each is owned by the caller. `None` if there is none.
+    pub fn zeroed_large(&self, kind: Kind, need: Need) -> Option<Frame> {
+        const ORDER: u32 = (LARGE_PAGE / PAGE_SIZE as u64).ilog2();
+        let first = self.frames.allocate_block(kind, need, ORDER)?;
+        self.window.zero_row(first, 1 << ORDER);
+        Some(first)
+    }
+
     /// A copy of `from`.
     pub fn copied(&self, from: Frame, kind: Kind, need: Need) -> Result<Frame> {
         let frame = self.frames.allocate(kind, need).ok_or(Error::ENOMEM)?;
@@ -172,15 +180,15 @@ impl Core {
     }
 }
 
-/// Collects pages to be mapped, joining neighbours, and maps them in batches.
-pub struct Batch<'a> {
+/// Collects pages to be mapped, joining neighbours, and maps them in batches of `N` pieces.
+pub struct Batch<'a, const N: usize = 16> {
     core: &'a Core,
     process: ProcessId,
-    operations: [MapOperation; 16],
+    operations: [MapOperation; N],
     length: usize,
 }
 
-impl<'a> Batch<'a> {
+impl<'a, const N: usize> Batch<'a, N> {
     /// An empty batch for `process`.
     pub fn new(core: &'a Core, process: ProcessId) -> Self {
         let none = MapOperation {
@@ -192,7 +200,7 @@ impl<'a> Batch<'a> {
         Self {
             core,
             process,
-            operations: [none; 16],
+            operations: [none; N],
             length: 0,
         }
     }
@@ -207,7 +215,7 @@ impl<'a> Batch<'a> {
         self.add_run(address, frame, 1, flags)
     }
 
-    /// Adds pages in a row.
+    /// Adds pages in a row. What is a large page by size and place is mapped as one.
     pub fn add_run(
         &mut self,
         address: u64,
@@ -229,6 +237,13 @@ impl<'a> Batch<'a> {
         if self.length == self.operations.len() {
             self.flush()?;
         }
+        let is_large = pages * PAGE_SIZE as u64 == LARGE_PAGE
+            && (address | first.address()).is_multiple_of(LARGE_PAGE);
+        let (flags, pages) = if is_large {
+            (flags | MapFlags::LARGE, 1)
+        } else {
+            (flags, pages)
+        };
         self.operations[self.length] = MapOperation {
             address,
             frame: first.address(),

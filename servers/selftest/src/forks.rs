@@ -5,7 +5,7 @@ use crate::faults::{ParentClient, REPORTED};
 use crate::loader::{self, PAGES};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use k42_abi::dispatcher::DispatcherPage;
-use k42_abi::layout::{MEMORY_WINDOW, TRACE, VDSO};
+use k42_abi::layout::{EMU_IMAGE, MEMORY_WINDOW, TRACE};
 use k42_abi::rights::KernelRights;
 use k42_abi::{Error, ProcessId, Result};
 use k42_rt::log::info;
@@ -72,7 +72,7 @@ pub fn copy(process: ProcessId) -> Result<ProcessId> {
     let pages = PAGES.lock().clone();
     for (address, frame, flags) in pages {
         // The trace region is everybody's.
-        let shared = (TRACE..VDSO).contains(&address);
+        let shared = (TRACE..EMU_IMAGE).contains(&address);
         let own = if flags.contains(k42_abi::map::MapFlags::WRITE) && !shared {
             let own = loader::take(4096, 4096)?;
             copy_bytes(frame, own, 4096);

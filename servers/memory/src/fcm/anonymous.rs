@@ -22,6 +22,9 @@ pub struct Anonymous {
     /// What is seen where this FCM has no page; zeroes if there is none.
     source: Option<Arc<dyn Fcm>>,
     pages: Lock<Pages>,
+    /// Shared with the FCMs that come of this one by forks, since what one child stores to the next will too. Taken
+    /// after `pages`.
+    hot: Arc<Lock<Hot>>,
 }
 
 /// What the FCM's lock guards.
@@ -29,7 +32,6 @@ struct Pages {
     tree: PageTree,
     /// Indices from the first to the end of those that may be mapped for stores: all that a fork must unmap.
     stored: (u64, u64),
-    hot: Hot,
     ahead: Ahead,
 }
 
@@ -96,23 +98,23 @@ impl Anonymous {
             pages: Lock::new(Pages {
                 tree: PageTree::new(&core.frames),
                 stored: NOTHING,
-                hot: Hot::NONE,
                 ahead: Ahead::NONE,
             }),
+            hot: Arc::new(Lock::new(Hot::NONE)),
         }
     }
 
     /// The same with other pages, none of them mapped.
-    fn with(&self, tree: PageTree, hot: Hot) -> Self {
+    fn with(&self, tree: PageTree, hot: Arc<Lock<Hot>>) -> Self {
         Self {
             core: self.core,
             source: self.source.clone(),
             pages: Lock::new(Pages {
                 tree,
                 stored: NOTHING,
-                hot,
                 ahead: Ahead::NONE,
             }),
+            hot,
         }
     }
 
@@ -194,7 +196,7 @@ impl Anonymous {
         rows: impl Iterator<Item = &'f [Frame]> + Clone,
     ) -> u64 {
         let core = self.core;
-        let mut batch = Batch::new(core, request.process);
+        let mut batch: Batch<'_> = Batch::new(core, request.process);
         let mut index = request.index;
         let result = rows.clone().try_for_each(|row| {
             core.window.zero_row(row[0], row.len() as u32);
@@ -239,7 +241,7 @@ impl Anonymous {
     /// Moves pages `first..end` to a new FCM of the same source. They are no longer mapped.
     pub fn split_off(&self, first: u64, end: u64) -> Self {
         let tree = self.pages.lock().tree.split_off(first, end);
-        self.with(tree, Hot::NONE)
+        self.with(tree, Arc::new(Lock::new(Hot::NONE)))
     }
 
     /// The highest page in `first..end`.
@@ -249,7 +251,7 @@ impl Anonymous {
 
     /// The pages in `first..end`, at most `most`; `None` if there are more.
     pub fn pages(&self, first: u64, end: u64, most: usize) -> Option<Vec<(u64, Frame)>> {
-        let mut list = Vec::new();
+        let mut list = Vec::with_capacity(most.min((end - first) as usize));
         let mut fits = true;
         self.pages.lock().tree.each(first, end, |index, frame| {
             fits = list.len() < most;
@@ -281,13 +283,10 @@ impl Anonymous {
     /// The resident pages of `first..end` that are hot, at most `most`, those seen last first.
     pub fn hot(&self, first: u64, end: u64, most: usize) -> Vec<(u64, Frame)> {
         let pages = self.pages.lock();
-        let mut list: Vec<u64> = pages
-            .hot
-            .0
-            .iter()
-            .copied()
-            .filter(|&page| page != NO_PAGE)
-            .collect();
+        let mut list = self.hot.lock().0;
+        if list == Hot::NONE.0 {
+            return Vec::new();
+        }
         list.sort_unstable_by_key(|page| page & 15);
         let resident = |page: u64| {
             pages
@@ -295,11 +294,12 @@ impl Anonymous {
                 .find(page >> 4)
                 .map(|found| (page >> 4, found.frame))
         };
-        list.into_iter()
-            .filter(|page| (first..end).contains(&(page >> 4)))
-            .filter_map(resident)
-            .take(most)
-            .collect()
+        let here = list
+            .into_iter()
+            .filter(|&page| page != NO_PAGE && (first..end).contains(&(page >> 4)));
+        let mut found = Vec::with_capacity(most);
+        found.extend(here.filter_map(resident).take(most));
+        found
     }
 
     /// The frame at `index` if it is this FCM's alone; the caller maps it for stores.
@@ -343,7 +343,7 @@ impl Fcm for Anonymous {
         let mut pages = self.pages.lock();
         let found = pages.tree.find(request.index);
         if request.write && found.is_some() {
-            pages.hot.note(request.index);
+            self.hot.lock().note(request.index);
         }
         if let Some(page) = found
             && (!request.write || page.alone)
@@ -406,7 +406,7 @@ impl Fcm for Anonymous {
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
         let mut pages = self.pages.lock();
         pages.note_stores(request.first, request.end);
-        let mut batch = Batch::new(self.core, request.process);
+        let mut batch: Batch<'_> = Batch::new(self.core, request.process);
         let mut added = 0;
         let result = (request.first..request.end).try_for_each(|index| {
             let (frame, is_new) = self.own_page(
@@ -431,9 +431,9 @@ impl Fcm for Anonymous {
     }
 
     fn fork(&self) -> Option<Arc<dyn Fcm>> {
-        let mut pages = self.pages.lock();
-        pages.hot.age();
-        Some(Arc::new(self.with(pages.tree.clone(), pages.hot)))
+        let pages = self.pages.lock();
+        self.hot.lock().age();
+        Some(Arc::new(self.with(pages.tree.clone(), self.hot.clone())))
     }
 
     fn drop_pages(&self, first: u64, end: u64) -> u64 {

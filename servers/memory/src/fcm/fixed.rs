@@ -13,6 +13,8 @@ use k42_abi::{Error, Result};
 pub struct Image {
     core: Machine,
     frames: Box<[Frame]>,
+    /// The frames lie in a row.
+    is_row: bool,
     name: Vec<u8>,
 }
 
@@ -21,6 +23,7 @@ impl Image {
     pub fn new(core: Machine, frames: Vec<Frame>, name: &[u8]) -> Self {
         Self {
             core,
+            is_row: frames.is_sorted_by(|a, b| a.0 + 1 == b.0),
             frames: frames.into(),
             name: name.into(),
         }
@@ -65,7 +68,7 @@ impl Fcm for Image {
     }
 
     fn bring(&self, request: &Request) -> (u64, Result<()>) {
-        let mut batch = Batch::new(self.core, request.process);
+        let mut batch: Batch<'_> = Batch::new(self.core, request.process);
         let wanted = usize::try_from(request.first)
             .ok()
             .zip(usize::try_from(request.end).ok());
@@ -73,19 +76,16 @@ impl Fcm for Image {
             return (0, Err(Error::ENXIO));
         };
         let mut index = request.first;
-        let mut result = Ok(());
-        // An image's frames mostly lie in a row.
-        for run in frames.chunk_by(|a, b| a.0 + 1 == b.0) {
-            result = result.and_then(|()| {
-                batch.add_run(
-                    request.address_of(index),
-                    run[0],
-                    run.len() as u64,
-                    request.flags_for(false),
-                )
-            });
-            index += run.len() as u64;
-        }
+        let mut add = |run: &[Frame]| {
+            let (address, pages) = (request.address_of(index), run.len() as u64);
+            index += pages;
+            batch.add_run(address, run[0], pages, request.flags_for(false))
+        };
+        let result = if self.is_row && !frames.is_empty() {
+            add(frames)
+        } else {
+            frames.chunk_by(|a, b| a.0 + 1 == b.0).try_for_each(add)
+        };
         (0, result.and_then(|()| batch.flush()))
     }
 
@@ -159,7 +159,7 @@ impl Fcm for Physical {
             return (0, Err(Error::ENXIO));
         }
         let flags = request.flags_for(self.writable);
-        let mut batch = Batch::new(self.core, request.process);
+        let mut batch: Batch<'_> = Batch::new(self.core, request.process);
         let (address, first) = (
             request.address_of(request.first),
             self.first.plus(request.first as u32),

@@ -189,7 +189,7 @@ fn map_group(
     request: &Request,
     pages: impl FnOnce(&mut dyn FnMut(u64, Found)),
 ) -> Result<()> {
-    let mut batch = Batch::new(core, request.process);
+    let mut batch: Batch<'_> = Batch::new(core, request.process);
     let mut result = Ok(());
     pages(&mut |index, found: Found| {
         if result.is_ok() {

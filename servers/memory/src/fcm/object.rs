@@ -171,7 +171,7 @@ impl Object {
     }
 
     fn show_at(&self, tree: &PageTree, place: &Attachment, first: u64, end: u64) -> Result<()> {
-        let mut batch = Batch::new(self.core, place.process);
+        let mut batch: Batch<'_> = Batch::new(self.core, place.process);
         let mut result = Ok(());
         tree.each(
             first.max(place.index),
@@ -254,7 +254,7 @@ impl Fcm for Object {
         let mut master = self.master.lock();
         // A window may be larger than the object, for what `populate` will bring later.
         let end = request.end.min(master.pages);
-        let mut batch = Batch::new(self.core, request.process);
+        let mut batch: Batch<'_> = Batch::new(self.core, request.process);
         let result = (request.first..end).try_for_each(|index| {
             let (frame, _) = self.page(&mut master, index)?;
             batch.add(request.address_of(index), frame, request.flags)

@@ -61,12 +61,12 @@ const fn area_pages(slots: u32) -> u32 {
 
 impl Space {
     /// Makes a dispatcher; `batch` collects the mapping of its area, which must be flushed before it is started.
-    pub(super) fn add_dispatcher(
+    pub(super) fn add_dispatcher<const N: usize>(
         &self,
         state: &mut State,
         shape: Shape,
         content: &Content<'_>,
-        batch: &mut Batch<'_>,
+        batch: &mut Batch<'_, N>,
     ) -> Result<()> {
         let slots = shape.client_slots.saturating_add(shape.server_slots);
         if slots as usize > MAX_SLOTS {
@@ -167,7 +167,7 @@ impl Space {
         }
         let entry = state.areas.first().ok_or(Error::EINVAL)?.first.address()
             + offset_of!(DispatcherPage, entry) as u64;
-        let mut batch = Batch::new(self.core, self.id);
+        let mut batch: Batch<'_> = Batch::new(self.core, self.id);
         // The process may have filled dispatcher 0's entries with anything: they only ever run in that process.
         let content = Content::Entry(self.core.window.word(entry));
         self.add_dispatcher(&mut state, shape, &content, &mut batch)?;
@@ -192,7 +192,7 @@ impl Space {
         eager: bool,
     ) -> Result<()> {
         let mut state = self.enter()?;
-        let mut batch = Batch::new(self.core, self.id);
+        let mut batch: Batch<'_> = Batch::new(self.core, self.id);
         for &shape in shapes {
             self.add_dispatcher(&mut state, shape, &Content::Entry(entry), &mut batch)?;
         }

@@ -29,10 +29,13 @@ const HOT_STACK: usize = 2;
 /// Up to so many pages are made read-only in the parent; of more the translation is dropped, by whole tables.
 const NARROW: u64 = 512;
 
+/// Pieces that a fork maps at a time: the pages of a program do not lie in rows.
+const MANY: usize = 64;
+
 /// Copies under way for one fork.
 struct Copier<'a> {
     parent: &'a Space,
-    batch: Batch<'a>,
+    batch: Batch<'a, MANY>,
     /// FCMs that several regions share, with their clones.
     clones: Vec<(Arc<dyn Fcm>, Arc<dyn Fcm>)>,
     /// Private pages that the child does not get.
@@ -229,7 +232,7 @@ impl Copier<'_> {
         }
         let flags = region.flags();
         if flags.contains(MapFlags::WRITE) {
-            let mut batch = Batch::new(parent.core, parent.id);
+            let mut batch: Batch<'_> = Batch::new(parent.core, parent.id);
             for index in hot
                 .iter()
                 .map(|page| page.0)
