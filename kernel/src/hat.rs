@@ -389,40 +389,40 @@ fn check_range(start: u64, end: u64) -> Result<()> {
     }
 }
 
-/// The entries of a table at `level`, which covers addresses from `base`, that meet `start..end`.
-fn covered(level: u32, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, u64)> {
-    let span = 1u64 << radix::span_shift(level);
-    let mut at = start;
-    core::iter::from_fn(move || {
-        (at < end).then(|| {
-            let next = ((at & !(span - 1)) + span).min(end);
-            let item = (
-                at >> radix::span_shift(level) & (radix::entries(level) - 1),
-                at,
-                next,
-            );
-            at = next;
-            item
-        })
-    })
+/// Calls `visit` with the entries that are in use of those that meet `start..end` in a table at `level`: their index, and
+/// the part of the range that is theirs. Most entries of a sparse range are empty: the way past them is kept short.
+#[inline(always)]
+fn for_each_used(
+    table: Table,
+    level: u32,
+    start: u64,
+    end: u64,
+    mut visit: impl FnMut(u64, Entry, u64, u64),
+) {
+    let (shift, mask) = (radix::span_shift(level), radix::entries(level) - 1);
+    let span = 1u64 << shift;
+    let group = span * radix::GROUP;
+    let mut next = start;
+    while next < end {
+        let from = next;
+        let index = from >> shift & mask;
+        if from.is_multiple_of(group) && end - from >= group && table.is_group_empty(index) {
+            next = from + group;
+            continue;
+        }
+        next = ((from & !(span - 1)) + span).min(end);
+        let entry = table.get(index);
+        if entry.is_valid() {
+            visit(index, entry, from, next);
+        }
+    }
 }
 
 fn remove(tree: &mut Tree, at: u64, level: u32, start: u64, end: u64, removal: &mut Removal) {
     let span = 1u64 << radix::span_shift(level);
     // SAFETY: a table of this tree, whose lock the caller holds.
     let table = unsafe { Table::new(at) };
-    // Most entries of a sparse range are empty: the way past them is kept short.
-    let (shift, mask) = (radix::span_shift(level), radix::entries(level) - 1);
-    let mut next = start;
-    while next < end {
-        let from = next;
-        let to = ((from & !(span - 1)) + span).min(end);
-        next = to;
-        let index = from >> shift & mask;
-        let entry = table.get(index);
-        if !entry.is_valid() {
-            continue;
-        }
+    for_each_used(table, level, start, end, |index, entry, from, to| {
         if entry.is_leaf() {
             table.set(index, Entry::EMPTY);
             removal.note(from & !(span - 1), level);
@@ -432,7 +432,7 @@ fn remove(tree: &mut Tree, at: u64, level: u32, start: u64, end: u64, removal: &
         } else {
             remove(tree, entry.next(), level + 1, from, to, removal);
         }
-    }
+    });
 }
 
 /// Collects a table that is no longer reachable, and all below it.
@@ -440,10 +440,15 @@ fn unlink(tree: &mut Tree, at: u64, level: u32, removal: &mut Removal) {
     if level < LAST_LEVEL {
         // SAFETY: as in `remove`; nobody else reaches the table.
         let table = unsafe { Table::new(at) };
-        for index in 0..radix::entries(level) {
-            let entry = table.get(index);
-            if entry.is_valid() && !entry.is_leaf() {
-                unlink(tree, entry.next(), level + 1, removal);
+        for group in (0..radix::entries(level)).step_by(radix::GROUP as usize) {
+            if table.is_group_empty(group) {
+                continue;
+            }
+            for index in group..group + radix::GROUP {
+                let entry = table.get(index);
+                if entry.is_valid() && !entry.is_leaf() {
+                    unlink(tree, entry.next(), level + 1, removal);
+                }
             }
         }
     }
@@ -455,20 +460,18 @@ fn change(at: u64, level: u32, start: u64, end: u64, flags: MapFlags, removal: &
     // SAFETY: a table of a tree whose lock the caller holds.
     let table = unsafe { Table::new(at) };
     let span = 1u64 << radix::span_shift(level);
-    for (index, from, to) in covered(level, start, end) {
-        let entry = table.get(index);
-        if entry.is_leaf() && entry.is_valid() {
-            let new = if to - from == span {
-                Entry::page(entry.address(), flags)
-            } else {
-                Entry::EMPTY
-            };
-            if new != entry {
-                table.set(index, new);
-                removal.note(from & !(span - 1), level);
-            }
-        } else if entry.is_valid() {
-            change(entry.next(), level + 1, from, to, flags, removal);
+    for_each_used(table, level, start, end, |index, entry, from, to| {
+        if !entry.is_leaf() {
+            return change(entry.next(), level + 1, from, to, flags, removal);
         }
-    }
+        let new = if to - from == span {
+            Entry::page(entry.address(), flags)
+        } else {
+            Entry::EMPTY
+        };
+        if new != entry {
+            table.set(index, new);
+            removal.note(from & !(span - 1), level);
+        }
+    });
 }

@@ -5,9 +5,7 @@
 //! Table words are big-endian in memory. Every leaf is installed with R set, and C if writable: then the
 //! hardware (and QEMU, which does it without atomicity) never has a reason to write a table.
 
-use core::sync::atomic::AtomicU64;
-#[cfg(target_endian = "big")]
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use k42_abi::map::MapFlags;
 use k42_boot::linear;
@@ -27,6 +25,9 @@ const NEXT_TABLE: u64 = 0x01ff_ffff_ffff_ff00;
 pub const ROOT_BYTES: u64 = 64 << 10;
 /// Lowest level: tables of 4 KiB pages.
 pub const LAST_LEVEL: u32 = 3;
+
+/// Entries that are looked at together by who looks for any: most tables are nearly empty.
+pub const GROUP: u64 = 8;
 
 /// log2 of the bytes that an entry at `level` (0 = root) covers.
 pub const fn span_shift(level: u32) -> u32 {
@@ -125,6 +126,12 @@ impl Table {
         }
         #[cfg(target_endian = "big")]
         Entry(word.load(Ordering::Relaxed))
+    }
+    /// Whether the [`GROUP`] entries from `index` on, a multiple of that, are all empty.
+    #[inline]
+    pub fn is_group_empty(self, index: u64) -> bool {
+        let words = (index..index + GROUP).map(|index| self.word(index).load(Ordering::Relaxed));
+        words.fold(0, |all, word| all | word) == 0
     }
     /// Sets entry `index`.
     #[inline]

@@ -22,9 +22,6 @@ pub struct Anonymous {
     /// What is seen where this FCM has no page; zeroes if there is none.
     source: Option<Arc<dyn Fcm>>,
     pages: Lock<Pages>,
-    /// Shared with the FCMs that come of this one by forks, since what one child stores to the next will too. Taken
-    /// after `pages`.
-    hot: Arc<Lock<Hot>>,
 }
 
 /// What the FCM's lock guards.
@@ -32,6 +29,9 @@ struct Pages {
     tree: PageTree,
     /// Indices from the first to the end of those that may be mapped for stores: all that a fork must unmap.
     stored: (u64, u64),
+    /// From the first fork on; shared with the FCMs that come of this one by forks, since what one child stores to the
+    /// next will too. Locked after the pages.
+    hot: Option<Arc<Lock<Hot>>>,
     ahead: Ahead,
 }
 
@@ -79,6 +79,13 @@ impl Hot {
 const NOTHING: (u64, u64) = (u64::MAX, 0);
 
 impl Pages {
+    /// A page has been stored to that was shared after a fork.
+    fn note_hot(&self, index: u64) {
+        if let Some(hot) = &self.hot {
+            hot.lock().note(index);
+        }
+    }
+
     fn note_stores(&mut self, first: u64, end: u64) {
         self.stored = (self.stored.0.min(first), self.stored.1.max(end));
     }
@@ -98,23 +105,23 @@ impl Anonymous {
             pages: Lock::new(Pages {
                 tree: PageTree::new(&core.frames),
                 stored: NOTHING,
+                hot: None,
                 ahead: Ahead::NONE,
             }),
-            hot: Arc::new(Lock::new(Hot::NONE)),
         }
     }
 
     /// The same with other pages, none of them mapped.
-    fn with(&self, tree: PageTree, hot: Arc<Lock<Hot>>) -> Self {
+    fn with(&self, tree: PageTree, hot: Option<Arc<Lock<Hot>>>) -> Self {
         Self {
             core: self.core,
             source: self.source.clone(),
             pages: Lock::new(Pages {
                 tree,
                 stored: NOTHING,
+                hot,
                 ahead: Ahead::NONE,
             }),
-            hot,
         }
     }
 
@@ -241,12 +248,17 @@ impl Anonymous {
     /// Moves pages `first..end` to a new FCM of the same source. They are no longer mapped.
     pub fn split_off(&self, first: u64, end: u64) -> Self {
         let tree = self.pages.lock().tree.split_off(first, end);
-        self.with(tree, Arc::new(Lock::new(Hot::NONE)))
+        self.with(tree, None)
     }
 
     /// The highest page in `first..end`.
     pub fn last(&self, first: u64, end: u64) -> Option<(u64, Frame)> {
         self.pages.lock().tree.last(first, end)
+    }
+
+    /// How many pages of its own it has in `first..end`.
+    pub fn own_pages(&self, first: u64, end: u64) -> u64 {
+        self.pages.lock().tree.count(first, end)
     }
 
     /// The pages in `first..end`, at most `most`; `None` if there are more.
@@ -283,10 +295,10 @@ impl Anonymous {
     /// The resident pages of `first..end` that are hot, at most `most`, those seen last first.
     pub fn hot(&self, first: u64, end: u64, most: usize) -> Vec<(u64, Frame)> {
         let pages = self.pages.lock();
-        let mut list = self.hot.lock().0;
-        if list == Hot::NONE.0 {
+        let known = pages.hot.as_ref().map(|hot| hot.lock().0);
+        let Some(mut list) = known.filter(|list| *list != Hot::NONE.0) else {
             return Vec::new();
-        }
+        };
         list.sort_unstable_by_key(|page| page & 15);
         let resident = |page: u64| {
             pages
@@ -343,7 +355,7 @@ impl Fcm for Anonymous {
         let mut pages = self.pages.lock();
         let found = pages.tree.find(request.index);
         if request.write && found.is_some() {
-            self.hot.lock().note(request.index);
+            pages.note_hot(request.index);
         }
         if let Some(page) = found
             && (!request.write || page.alone)
@@ -431,9 +443,13 @@ impl Fcm for Anonymous {
     }
 
     fn fork(&self) -> Option<Arc<dyn Fcm>> {
-        let pages = self.pages.lock();
-        self.hot.lock().age();
-        Some(Arc::new(self.with(pages.tree.clone(), self.hot.clone())))
+        let mut pages = self.pages.lock();
+        let hot = pages
+            .hot
+            .get_or_insert_with(|| Arc::new(Lock::new(Hot::NONE)))
+            .clone();
+        hot.lock().age();
+        Some(Arc::new(self.with(pages.tree.clone(), Some(hot))))
     }
 
     fn drop_pages(&self, first: u64, end: u64) -> u64 {
@@ -481,7 +497,7 @@ impl Fcm for Anonymous {
     }
 
     fn count(&self, first: u64, end: u64) -> (u64, u64) {
-        let own = self.pages.lock().tree.count(first, end);
+        let own = self.own_pages(first, end);
         let behind = self
             .source
             .as_ref()

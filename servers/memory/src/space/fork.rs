@@ -42,6 +42,17 @@ struct Copier<'a> {
     left: u64,
 }
 
+/// Private pages of a region. An FCM that has no other region holds nothing beside it, and knows how much that is.
+fn private_pages(start: u64, region: &Region) -> u64 {
+    let (first, end) = if Arc::strong_count(&region.fcm) == 1 {
+        (0, u64::MAX)
+    } else {
+        region.indices(start)
+    };
+    let own = region.fcm.as_anonymous();
+    own.map_or(0, |own| own.own_pages(first, end))
+}
+
 impl Space {
     /// Makes `child`, which is empty, a copy of this space, with a copy of dispatcher `vp` as its dispatcher 0. With
     /// `without_program` it is a copy of the library's part.
@@ -72,8 +83,7 @@ impl Space {
         let mut regions = Vec::with_capacity(state.regions.len() + 1);
         for (&start, region) in &mut state.regions {
             if without_program && region.is_program(start) {
-                let (first, end) = region.indices(start);
-                copier.left += region.fcm.count(first, end).1;
+                copier.left += private_pages(start, region);
                 continue;
             }
             if let Some(clone) = copier.region(start, region)? {
@@ -100,8 +110,7 @@ impl Space {
         let mut regions = Vec::with_capacity(state.regions.len());
         for (&start, region) in &mut state.regions {
             if start >= LIBRARY_BASE {
-                let (first, end) = region.indices(start);
-                copier.left += region.fcm.count(first, end).1;
+                copier.left += private_pages(start, region);
             } else if let Some(clone) = copier.region(start, region)? {
                 regions.push((start, clone));
             }
@@ -158,7 +167,7 @@ impl Copier<'_> {
             return Ok(Some(clone));
         };
         if region.options.contains(MapOptions::NO_FORK) {
-            self.left += region.fcm.count(first, end).1;
+            self.left += private_pages(start, region);
             return Ok(None);
         }
         // Several regions may be pieces of one FCM. Counted before the clone takes a share too.
