@@ -33,7 +33,7 @@ use k42_abi::map::MapFlags;
 use k42_abi::{ProcessId, Result};
 
 /// Pages that a fault maps at most, an aligned group.
-pub const AROUND: u64 = 16;
+pub const AROUND: u64 = 8;
 
 /// A page wanted by a process.
 #[derive(Clone, Copy, Debug)]
