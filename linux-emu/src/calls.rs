@@ -5,7 +5,7 @@
 
 use crate::row;
 use crate::sys::{
-    affinity, descriptor as fd, directory as dir, event_file, futex, identity as id, io,
+    affinity, descriptor as fd, directory as dir, event_file, futex, identity as id, io, lock,
     memory as mem, path, poll, prctl, process, signal, system, task, time, vector,
 };
 use crate::table::Row;
@@ -131,10 +131,10 @@ pub const ROWS: &[Row] = &[
     row!(__NR_writev = 146 => vector::writev, (fd: Fd, vector: In, count: Int) Plain ""),
     row!(__NR_getsid = 147 => process::getsid, (pid: Int) Plain ""),
     row!(__NR_fdatasync = 148 => fd::fdatasync, (fd: Fd) Plain ""),
-    row!(__NR_mlock = 150 => mem::mlock, (address: Addr, length: Size) Plain ""),
-    row!(__NR_munlock = 151 => mem::mlock, (address: Addr, length: Size) Plain ""),
-    row!(__NR_mlockall = 152 => mem::mlockall, (flags: Flags) Plain ""),
-    row!(__NR_munlockall = 153 => mem::munlockall, () Plain ""),
+    row!(__NR_mlock = 150 => lock::mlock, (address: Addr, length: Size) Plain ""),
+    row!(__NR_munlock = 151 => lock::munlock, (address: Addr, length: Size) Plain ""),
+    row!(__NR_mlockall = 152 => lock::mlockall, (flags: Flags) Plain ""),
+    row!(__NR_munlockall = 153 => lock::munlockall, () Plain ""),
     row!(__NR_sched_setparam = 154 => system::sched_setparam, (pid: Int, parameter: In) Plain "time sharing only"),
     row!(__NR_sched_getparam = 155 => system::sched_getparam, (pid: Int, parameter: Out) Plain ""),
     row!(__NR_sched_setscheduler = 156 => system::sched_setscheduler, (pid: Int, policy: Int, parameter: In) Plain "time sharing only"),
@@ -249,7 +249,7 @@ pub const ROWS: &[Row] = &[
     row!(__NR_getrandom = 359 => system::getrandom, (buffer: Out, length: Size, flags: Flags) Plain ""),
     row!(__NR_execveat = 362 => process::execveat, (directory: Dir, path: Path, argv: In, envp: In, flags: Flags) Full "programs must be readable"),
     row!(__NR_membarrier = 365 => absent::no_call, () Plain "ENOSYS"),
-    row!(__NR_mlock2 = 378 => mem::mlock2, (address: Addr, length: Size, flags: Flags) Plain ""),
+    row!(__NR_mlock2 = 378 => lock::mlock2, (address: Addr, length: Size, flags: Flags) Plain ""),
     row!(__NR_copy_file_range = 379 => io::copy_file_range, (input: Fd, in_offset: Out, output: Fd, out_offset: Out, count: Size, flags: Flags) Plain ""),
     row!(__NR_preadv2 = 380 => vector::preadv2, (fd: Fd, vector: In, count: Int, offset: Long, high: Long, flags: Flags) Plain "no flags"),
     row!(__NR_pwritev2 = 381 => vector::pwritev2, (fd: Fd, vector: In, count: Int, offset: Long, high: Long, flags: Flags) Plain "no flags"),

@@ -29,6 +29,8 @@ bitflags::bitflags! {
         const NO_FORK = 1 << 9;
         /// Does not count against the limits when never touched (MAP_NORESERVE).
         const NO_RESERVE = 1 << 10;
+        /// mlock(2): counted against RLIMIT_MEMLOCK. Set by `Memory::lock` only.
+        const LOCKED = 1 << 11;
     }
 }
 
@@ -51,6 +53,8 @@ wire_struct! {
         pub stack: u64,
         /// Bytes of executable mappings of files.
         pub text: u64,
+        /// Bytes locked in memory.
+        pub locked: u64,
     }
 }
 
@@ -88,6 +92,18 @@ pub mod limit {
     pub const STACK: u32 = 3;
     /// RLIMIT_AS.
     pub const ADDRESS_SPACE: u32 = 9;
+}
+
+/// Bits of `how` in `Memory::lock`.
+pub mod lock {
+    /// Lock; otherwise what is locked is let go.
+    pub const LOCK: u32 = 1;
+    /// Bring pages in when they are touched only.
+    pub const ON_FAULT: u32 = 2;
+    /// All that the program has mapped, instead of the range.
+    pub const ALL: u32 = 4;
+    /// What it will map, too; without this bit, and with ALL, no longer.
+    pub const FUTURE: u32 = 8;
 }
 
 /// The memory server's root object. Methods without a process argument act on the caller's own
@@ -134,9 +150,14 @@ pub trait Memory {
     /// madvise(2) with Linux's MADV_* numbers (DONTNEED drops pages, the others are hints).
     #[method(7)]
     fn advise(&self, caller: &Caller, address: u64, bytes: u64, advice: u32) -> Result<()>;
-    /// Succeeds if all of the range is mapped (msync, mlock); ENOMEM otherwise.
+    /// Succeeds if all of the range is mapped (msync), ENOMEM otherwise; and, if `unlocked`, none of it locked, EBUSY.
     #[method(8)]
-    fn check_range(&self, caller: &Caller, address: u64, bytes: u64) -> Result<()>;
+    fn check_range(&self, caller: &Caller, address: u64, bytes: u64, unlocked: bool) -> Result<()>;
+    /// mlock(2), munlock(2), mlockall(2), munlockall(2): see [`lock`] for `how`. Nothing is ever paged out, so locking
+    /// brings pages in, and counts. ENOMEM: not all of the range is mapped or can be brought in, or the program would
+    /// have more than `limit` bytes locked. Mappings to come that would go beyond `limit` are EAGAIN.
+    #[method(18)]
+    fn lock(&self, caller: &Caller, address: u64, bytes: u64, how: u32, limit: u64) -> Result<()>;
     /// mincore(2): a byte per page.
     #[method(9)]
     fn resident(

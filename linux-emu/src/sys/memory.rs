@@ -24,6 +24,7 @@ mod map {
     pub const FIXED: u32 = 0x10;
     pub const ANONYMOUS: u32 = 0x20;
     pub const NORESERVE: u32 = 0x40;
+    pub const LOCKED: u32 = 0x80;
     pub const GROWSDOWN: u32 = 0x100;
     pub const POPULATE: u32 = 0x8000;
     pub const HUGETLB: u32 = 0x40000;
@@ -117,15 +118,22 @@ pub fn mmap(
     if fixed && address.0.checked_add(bytes).is_none_or(|end| end > LIMIT) {
         return Err(Error::ENOMEM);
     }
+    let locks = if flags.0 & map::LOCKED != 0 {
+        Some(super::lock::limit()?)
+    } else {
+        None
+    };
     let hint = address.0 & !(PAGE - 1);
     if flags.0 & map::ANONYMOUS != 0 {
-        return MEMORY.map_anonymous(hint, bytes, options.bits());
+        let mapped = MEMORY.map_anonymous(hint, bytes, options.bits());
+        return super::lock::mapped(mapped, bytes, locks);
     }
     let file = PROCESS.file(fd.0)?;
     offset.0.checked_add(bytes).ok_or(Error::EOVERFLOW)?;
     match file.kind {
         FileKind::Zero => {
-            return MEMORY.map_anonymous(hint, bytes, options.bits());
+            let mapped = MEMORY.map_anonymous(hint, bytes, options.bits());
+            return super::lock::mapped(mapped, bytes, locks);
         }
         FileKind::Regular => {}
         FileKind::Path => return Err(Error::EBADF),
@@ -149,7 +157,7 @@ pub fn mmap(
     let mapped = MEMORY.map_object(object, offset.0, hint, bytes, options.bits());
     // The region keeps the object; our handle on it is not needed any longer.
     let _ = MEMORY.release(object);
-    mapped
+    super::lock::mapped(mapped, bytes, locks)
 }
 
 /// munmap(2).
@@ -222,42 +230,14 @@ pub fn madvise(_: &Thread, address: Addr, length: Size, advice: Int) -> Result<u
 /// msync(2): mappings of files are their page caches, so there is nothing to write back.
 pub fn msync(_: &Thread, address: Addr, length: Size, flags: Flags) -> Result<u64> {
     const ASYNC: u32 = 1;
+    const INVALIDATE: u32 = 2;
     const SYNC: u32 = 4;
     if flags.0 & !7 != 0 || flags.0 & ASYNC != 0 && flags.0 & SYNC != 0 {
         return Err(Error::EINVAL);
     }
     let bytes = range(address.0, length.0)?;
-    MEMORY.check_range(address.0, bytes).map(|()| 0)
-}
-
-/// mlock(2), munlock(2), mlock2(2): nothing is paged out, so only the range is checked.
-pub fn mlock(_: &Thread, address: Addr, length: Size) -> Result<u64> {
-    let start = address.0 & !(PAGE - 1);
-    let bytes = range(start, length.0.saturating_add(address.0 - start))?;
-    MEMORY.check_range(start, bytes).map(|()| 0)
-}
-
-/// mlock2(2).
-pub fn mlock2(thread: &Thread, address: Addr, length: Size, flags: Flags) -> Result<u64> {
-    if flags.0 & !1 != 0 {
-        Err(Error::EINVAL)
-    } else {
-        mlock(thread, address, length)
-    }
-}
-
-/// mlockall(2).
-pub fn mlockall(_: &Thread, flags: Flags) -> Result<u64> {
-    if flags.0 == 0 || flags.0 & !7 != 0 || flags.0 == 4 {
-        Err(Error::EINVAL)
-    } else {
-        Ok(0)
-    }
-}
-
-/// munlockall(2).
-pub fn munlockall(_: &Thread) -> Result<u64> {
-    Ok(0)
+    let unlocked = flags.0 & INVALIDATE != 0;
+    MEMORY.check_range(address.0, bytes, unlocked).map(|()| 0)
 }
 
 /// mincore(2).

@@ -8,6 +8,7 @@ pub mod event_file;
 pub mod futex;
 pub mod identity;
 pub mod io;
+pub mod lock;
 pub mod memory;
 pub mod path;
 pub mod poll;

@@ -72,7 +72,7 @@ fn manager() -> Result<(), Error> {
     log::info!("{before:?}");
     for _ in 0..2 {
         let from = timebase();
-        let _ = memory().check_range(0x1000_0000, PAGE);
+        let _ = memory().check_range(0x1000_0000, PAGE, false);
         log::info!("call that checks a range: {} instructions", since(from));
     }
     let from = timebase();

@@ -8,7 +8,7 @@ use crate::space::{ACCESS, Mapping, PAGE, Shape, Use};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 use k42_abi::rights::{KernelRights, class};
-use k42_api::memory::{MapOptions, Memory, MemoryTotals, SpaceUsage};
+use k42_api::memory::{MapOptions, Memory, MemoryTotals, SpaceUsage, lock};
 use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
 
 /// Client slots of a Linux process's dispatcher.
@@ -150,8 +150,18 @@ impl Memory for Server {
         self.space(caller.process)?.advise(address, bytes, advice)
     }
 
-    fn check_range(&self, caller: &Caller, address: u64, bytes: u64) -> Result<()> {
-        self.space(caller.process)?.check_range(address, bytes)
+    fn check_range(&self, caller: &Caller, address: u64, bytes: u64, unlocked: bool) -> Result<()> {
+        self.space(caller.process)?
+            .check_range(address, bytes, unlocked)
+    }
+
+    fn lock(&self, caller: &Caller, address: u64, bytes: u64, how: u32, limit: u64) -> Result<()> {
+        let known = lock::LOCK | lock::ON_FAULT | lock::ALL | lock::FUTURE;
+        if how & !known != 0 {
+            return Err(Error::EINVAL);
+        }
+        self.core.admit()?;
+        self.space(caller.process)?.lock(address, bytes, how, limit)
     }
 
     fn resident(

@@ -1,7 +1,7 @@
 //! Unmapping, protection and advice: what changes existing mappings.
 
 use super::map::whole_pages;
-use super::{ACCESS, MAP_TOP, MOST_REGIONS, PAGE, Space, State, Use, flags_of};
+use super::{ACCESS, MAP_TOP, MOST_REGIONS, PAGE, Region, Space, State, Use, flags_of};
 use crate::fcm::AROUND;
 use core::ops::Bound;
 use k42_abi::layout::{LIBRARY_BASE, USER_TOP};
@@ -229,9 +229,12 @@ impl Space {
         let complete = state.covers(start, end);
         match what {
             advice::DONTNEED | advice::FREE => {
+                let stays = |region: &Region| {
+                    region.purpose == Use::Pinned || region.options.contains(MapOptions::LOCKED)
+                };
                 if state
                     .overlapping(start, end)
-                    .any(|(_, region)| region.purpose == Use::Pinned)
+                    .any(|(_, region)| stays(region))
                 {
                     return Err(Error::EINVAL);
                 }
@@ -289,10 +292,19 @@ impl Space {
         Ok(())
     }
 
-    /// ENOMEM unless the whole range is mapped.
-    pub fn check_range(&self, address: u64, bytes: u64) -> Result<()> {
+    /// ENOMEM unless the whole range is mapped; if `unlocked`, EBUSY if something in it is locked.
+    pub fn check_range(&self, address: u64, bytes: u64, unlocked: bool) -> Result<()> {
         let (start, end) = range_of(address, bytes)?;
-        if self.enter()?.covers(start, end) {
+        let state = self.enter()?;
+        let is_locked = |region: &Region| region.options.contains(MapOptions::LOCKED);
+        if unlocked
+            && state
+                .overlapping(start, end)
+                .any(|(_, region)| is_locked(region))
+        {
+            return Err(Error::EBUSY);
+        }
+        if state.covers(start, end) {
             Ok(())
         } else {
             Err(Error::ENOMEM)
@@ -313,6 +325,7 @@ impl Space {
             }
         }
         state.mapped = 0;
+        state.lock_future = None;
         state.cursor = MAP_TOP;
         state.break_start = break_start;
         state.break_now = break_start;

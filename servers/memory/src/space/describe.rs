@@ -41,6 +41,7 @@ impl Space {
             heap: state.break_now - state.break_start,
             stack,
             text,
+            locked: state.locked(),
         })
     }
 

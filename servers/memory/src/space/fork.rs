@@ -161,6 +161,7 @@ impl Copier<'_> {
             }
             let mut clone = Region {
                 attached: None,
+                options: region.options.difference(MapOptions::LOCKED),
                 ..region.clone()
             };
             clone.map_fixed(self.batch.process(), start)?;
@@ -174,6 +175,8 @@ impl Copier<'_> {
         let is_sole = Arc::strong_count(&region.fcm) == 1;
         let mut clone = Region {
             attached: None,
+            // Locks are not inherited.
+            options: region.options.difference(MapOptions::LOCKED),
             ..region.clone()
         };
         clone.fcm = self.clone_of(&region.fcm, is_sole)?;

@@ -60,7 +60,11 @@ impl Space {
         self.map_locked(&mut state, mapping)
     }
 
-    pub(super) fn map_locked(&self, state: &mut State, mapping: Mapping) -> Result<u64> {
+    pub(super) fn map_locked(&self, state: &mut State, mut mapping: Mapping) -> Result<u64> {
+        let future = state
+            .lock_future
+            .filter(|_| !mapping.options.contains(MapOptions::LIBRARY));
+        mapping.options.set(MapOptions::LOCKED, future.is_some());
         let options = mapping.options;
         if mapping.bytes == 0 {
             return Err(Error::EINVAL);
@@ -76,6 +80,9 @@ impl Space {
             && !options.contains(MapOptions::NO_RESERVE);
         if charged && bytes / PAGE > self.core.frames.total() {
             return Err(Error::ENOMEM); // more than the machine has can never be had
+        }
+        if future.is_some_and(|future| state.locked() + bytes > future.limit) {
+            return Err(Error::EAGAIN);
         }
         let start = state.place(mapping.address, bytes, options)?;
         let replaced: u64 = state
@@ -116,6 +123,10 @@ impl Space {
             } else {
                 error
             });
+        }
+        if future.is_some_and(|future| !future.on_fault) {
+            // A page that cannot be had is missed when it is touched.
+            let _ = self.bring_all(state, start, start + bytes);
         }
         Ok(start)
     }

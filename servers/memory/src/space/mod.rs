@@ -8,6 +8,7 @@ mod describe;
 mod dispatcher;
 mod fault;
 mod fork;
+mod lock;
 mod map;
 mod region;
 mod remap;
@@ -63,6 +64,8 @@ pub struct State {
     limit_space: u64,
     limit_data: u64,
     limit_stack: u64,
+    /// mlockall(MCL_FUTURE).
+    lock_future: Option<lock::Future>,
     areas: Vec<Area>,
     /// Real address of the root table.
     root: u64,
@@ -83,6 +86,7 @@ impl Space {
             limit_space: INFINITE,
             limit_data: INFINITE,
             limit_stack: 8 << 20,
+            lock_future: None,
             areas: Vec::new(),
             root,
             cursor: MAP_TOP,

@@ -54,7 +54,8 @@ pub const KEPT: MapOptions = ACCESS
     .union(MapOptions::GROWS_DOWN)
     .union(MapOptions::LIBRARY)
     .union(MapOptions::NO_FORK)
-    .union(MapOptions::NO_RESERVE);
+    .union(MapOptions::NO_RESERVE)
+    .union(MapOptions::LOCKED);
 
 /// Translation flags for an access; who may store may load, as the machine has it.
 pub fn flags_of(options: MapOptions) -> MapFlags {

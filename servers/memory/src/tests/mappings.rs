@@ -372,9 +372,9 @@ fn advice_drops_pages() {
         .resident(&caller, at, 4 * PAGE, &mut out)
         .unwrap();
     assert_eq!(out.filled(), [1, 1, 0, 1]);
-    assert_eq!(rig.server.check_range(&caller, at, 4 * PAGE), Ok(()));
+    assert_eq!(rig.server.check_range(&caller, at, 4 * PAGE, false), Ok(()));
     assert_eq!(
-        rig.server.check_range(&caller, at, 5 * PAGE),
+        rig.server.check_range(&caller, at, 5 * PAGE, true),
         Err(Error::ENOMEM)
     );
 }

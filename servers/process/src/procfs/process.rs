@@ -31,6 +31,7 @@ const NOTHING: SpaceUsage = SpaceUsage {
     heap: 0,
     stack: 0,
     text: 0,
+    locked: 0,
 };
 
 fn see(server: &Server, node: Node) -> Result<Seen> {
@@ -198,8 +199,9 @@ pub fn status(server: &Server, node: Node, text: &mut Text) -> Result<()> {
         let peak = seen.used.max_resident.max(usage.resident);
         put!(
             text,
-            "VmPeak:\t{:8} kB\nVmSize:\t{0:8} kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n",
-            kib(usage.mapped)
+            "VmPeak:\t{:8} kB\nVmSize:\t{0:8} kB\nVmLck:\t{:8} kB\nVmPin:\t       0 kB\n",
+            kib(usage.mapped),
+            kib(usage.locked)
         );
         put!(
             text,

@@ -105,6 +105,7 @@ impl MemoryCalls for Mock {
             heap: 4096,
             stack: 8192,
             text: 4096,
+            locked: 8192,
         };
         if there { Ok(usage) } else { Err(Error::ESRCH) }
     }
