@@ -74,7 +74,7 @@ pub const ROWS: &[Row] = &[
     row!(__NR_getegid = 50 => id::getegid, () Plain ""),
     row!(__NR_umount2 = 52 => dir::umount2, (target: Path, flags: Flags) Plain ""),
     row!(__NR_ioctl = 54 => fd::ioctl, (fd: Fd, request: Flags, argument: Addr) Plain ""),
-    row!(__NR_fcntl = 55 => fd::fcntl, (fd: Fd, command: Int, argument: Bits) Plain "no leases, seals, open file description locks, or signals on input"),
+    row!(__NR_fcntl = 55 => fd::fcntl, (fd: Fd, command: Int, argument: Bits) Plain "no leases, seals, open file description locks; O_ASYNC and F_SETOWN are EINVAL where they would signal"),
     row!(__NR_setpgid = 57 => process::setpgid, (pid: Int, group: Int) Plain ""),
     row!(__NR_umask = 60 => path::umask, (mask: Mode) Plain ""),
     row!(__NR_chroot = 61 => dir::chroot, (path: Path) Plain "in /proc and /dev, `..` leads up to their roots"),

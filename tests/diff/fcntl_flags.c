@@ -30,5 +30,10 @@ int main(void)
     MUST(write(p[1], "abc", 3));
     SHOW(ioctl(p[0], FIONREAD, &on));
     printf("%d\n", on);
+    /* A regular file never signals, and nobody is its owner. */
+    SHOW(fcntl(fd, F_SETFL, O_ASYNC));
+    IS(!(fcntl(fd, F_GETFL) & O_ASYNC));
+    SHOW(fcntl(fd, F_GETOWN));
+    SHOW(fcntl(p[0], F_GETOWN));
     return 0;
 }

@@ -8,6 +8,8 @@ use crate::table::{Addr, Bits, Fd, Flags, Int, Long, Mode, Out};
 use crate::thread::Thread;
 use crate::user::{self, User};
 use alloc::sync::Arc;
+use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, Ordering};
 use k42_abi::{Error, Handle, ProcessId, Result};
 use k42_api::files::{FileKind, LENGTH_MAX, SetAttributes, set};
 
@@ -327,6 +329,10 @@ const F_SETLK: i32 = 6;
 const F_SETLKW: i32 = 7;
 const F_SETOWN: i32 = 8;
 const F_GETOWN: i32 = 9;
+const F_SETSIG: i32 = 10;
+const F_GETSIG: i32 = 11;
+const F_SETOWN_EX: i32 = 15;
+const F_GETOWN_EX: i32 = 16;
 const F_DUPFD_CLOEXEC: i32 = 1030;
 const F_GETPIPE_SZ: i32 = 1032;
 const F_UNLCK: u16 = 2;
@@ -362,9 +368,11 @@ pub fn fcntl(thread: &Thread, fd: Fd, command: Int, argument: Bits) -> Result<u6
         F_GETFL => Ok(u64::from(shared_flags(&file)?)),
         F_SETFL => set_flags(&file, argument.0 as u32).map(|()| 0),
         F_GETLK | F_SETLK | F_SETLKW => lock(thread, &file, command.0, User(argument.0)),
-        // There is no asynchronous notification; nobody is the owner.
-        F_SETOWN => Ok(0),
-        F_GETOWN => Ok(0),
+        // Nobody is signalled, so nobody can be named for it.
+        F_SETOWN | F_SETSIG | F_SETOWN_EX => Err(refuse_async()),
+        F_GETOWN | F_GETSIG => Ok(0),
+        // A kind and a number, both zero.
+        F_GETOWN_EX => user::put_u64(User(argument.0), 0).map(|()| 0),
         F_GETPIPE_SZ if file.kind == FileKind::Pipe => Ok(65536),
         F_GETPIPE_SZ => Err(Error::EBADF),
         _ => Err(Error::EINVAL),
@@ -383,8 +391,30 @@ fn shared_flags(file: &FileRef) -> Result<u32> {
     Ok(file.flags())
 }
 
-fn set_flags(file: &FileRef, value: u32) -> Result<()> {
+/// There are no signals for input and output that have become possible. Says so once in the log.
+fn refuse_async() -> Error {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        let mut line = crate::strace::Line::new();
+        let _ = write!(
+            line,
+            "[{}] linux-emu: O_ASYNC and F_SETOWN are not supported",
+            PROCESS.pid()
+        );
+        crate::port::log(line.finish());
+    }
+    Error::EINVAL
+}
+
+fn set_flags(file: &FileRef, mut value: u32) -> Result<()> {
     const SHARED: u32 = flag::O_APPEND | flag::O_NONBLOCK;
+    if value & flag::O_ASYNC != 0 {
+        // Where input and output are always possible the flag is nothing, in Linux as well.
+        if !matches!(file.kind, FileKind::Regular | FileKind::Directory) {
+            return Err(refuse_async());
+        }
+        value &= !flag::O_ASYNC;
+    }
     if value & flag::O_APPEND != 0 {
         // Where a write ends up is the server's to say from now on.
         file.publish();
