@@ -181,7 +181,11 @@ fn trap_upcall(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64, stat
     sched::upcall(who, Entry::Trap, [number, status as u64, 0, 0, 0, 0, 0, 0])
 }
 
-/// A dispatcher that cannot handle its own traps does not run again. The process server ends its process.
+/// Servers without which no process can be ended, so that nothing can go on without them.
+const VITAL: [ProcessId; 2] = [ProcessId::MEMORY, ProcessId::PROCESS];
+
+/// A dispatcher that cannot handle its own traps does not run again: who waits for it hears that it is dead, and the process
+/// server ends its process.
 fn broken(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! {
     let frame = who.frame.get();
     log::warn!(
@@ -192,12 +196,13 @@ fn broken(cpu: &'static PerCpu, who: &'static Dispatcher, number: u64) -> ! {
         frame.lr,
         frame.gpr[1]
     );
-    if who.comm_id().process().index() < ProcessId::FIRST_DYNAMIC_INDEX as usize {
+    if VITAL.contains(&who.comm_id().process()) {
         panic::server(cpu, who, "a server is broken", frame.dar);
     }
     who.life.set(Life::Broken);
     sched::leave(cpu);
     sched::withdraw(cpu, who);
+    ipc::abandon(cpu, who);
     let process = u64::from(who.comm_id().process().0);
     let to = CommId::any(ProcessId::PROCESS);
     // If the ring is full the server polls all processes, which tells it too.

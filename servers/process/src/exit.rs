@@ -339,6 +339,18 @@ impl Server {
         let guard = self.objects.enter();
         if let Ok(process) = self.spaces.get(space) {
             self.end(&guard, process, signal::SEGV);
+        } else {
+            // One that has ended meanwhile is nothing to do; a server is.
+            let _ = self.end_server(space);
         }
+    }
+
+    /// Ends a server of the boot archive. Calls to it fail from then on, and what it served is out of reach; the rest goes on.
+    /// EPERM for the two without which nothing does, ESRCH for what is no server.
+    pub(crate) fn end_server(&self, server: ProcessId) -> Result<()> {
+        if server.index() >= ProcessId::FIRST_DYNAMIC_INDEX as usize {
+            return Err(Error::ESRCH);
+        }
+        self.env.destroy_space(server).map(drop)
     }
 }

@@ -160,10 +160,10 @@ impl Server {
         if new == *old {
             return Ok(());
         }
-        for server in self.servers() {
+        self.tell_servers(|server| {
             self.env
-                .credentials_changed(server, me.space(), new.for_files(), &new.groups)?;
-        }
+                .credentials_changed(server, me.space(), new.for_files(), &new.groups)
+        })?;
         let user = (new.ids.ruid != old.ids.ruid).then(|| self.users.get(new.ids.ruid));
         if let Some(user) = &user {
             user.processes.fetch_add(1, Ordering::Relaxed);

@@ -74,7 +74,7 @@ impl Server {
     /// A space with a fresh library, known to all file servers under the new identity.
     fn fresh_space(&self, old: ProcessId, cpu: u32, identity: &Identity) -> Result<ProcessId> {
         let space = self.env.renew_space(old, cpu)?;
-        let told = self.servers().try_for_each(|server| {
+        let told = self.tell_servers(|server| {
             self.env.client_forked(server, old, space)?;
             self.env
                 .credentials_changed(server, space, identity.for_files(), &identity.groups)

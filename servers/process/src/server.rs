@@ -96,6 +96,14 @@ impl Server {
             .take_while(|id| *id != ProcessId::NONE)
     }
 
+    /// Tells all file servers something that they must know; the first error. A server that has gone need not know anything.
+    pub(crate) fn tell_servers(&self, tell: impl Fn(ProcessId) -> Result<()>) -> Result<()> {
+        self.servers().try_for_each(|server| match tell(server) {
+            Err(Error::DEAD) => Ok(()),
+            told => told,
+        })
+    }
+
     /// `Process::register_server`: a server of the boot archive wants to hear of client processes.
     pub fn register(&self, server: ProcessId) -> Result<()> {
         if server == ProcessId::NONE || server.index() >= ProcessId::FIRST_DYNAMIC_INDEX as usize {
@@ -152,7 +160,7 @@ impl Server {
             umask: 0o22,
             identity: identity.clone(),
         };
-        let introduced = self.servers().try_for_each(|server| {
+        let introduced = self.tell_servers(|server| {
             self.env
                 .client_created(server, space, identity.for_files(), &identity.groups)
         });
@@ -263,9 +271,7 @@ impl Server {
             heritage.group_signals,
             heritage.nice,
         );
-        let told = self
-            .servers()
-            .try_for_each(|server| self.env.client_forked(server, caller, space));
+        let told = self.tell_servers(|server| self.env.client_forked(server, caller, space));
         let child = told
             .and_then(|()| self.files.fork(caller, space))
             .and_then(|()| self.make_record(pid, space, parent, cpu, heritage));

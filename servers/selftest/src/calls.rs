@@ -95,3 +95,12 @@ pub fn run(process: ProcessId, cpus: u32) {
     assert_eq!(ChildClient::root(ProcessId(99)).add(1, 1), Err(Error::DEAD));
     info!("objects: ok");
 }
+
+/// The copy that the other process made of itself breaks while it is called. (Process 2, in the process server's place, must
+/// not.)
+pub fn callee_breaks() {
+    let copy = ChildClient::root(ProcessId(3));
+    assert_eq!(copy.add(1, 2), Ok(3));
+    assert_eq!(copy.fail(), Err(Error::DEAD));
+    info!("a callee that breaks: ok");
+}

@@ -32,6 +32,9 @@ pub trait Child {
     /// The main thread may fork now.
     #[method(7)]
     fn go_on(&self, caller: &Caller) -> Result<()>;
+    /// Breaks in the middle of the call.
+    #[method(8)]
+    fn fail(&self, caller: &Caller) -> Result<()>;
 }
 
 /// An object behind a handle.
@@ -112,6 +115,9 @@ impl Child for Root {
         *GO_ON.lock() = true;
         TOLD.notify_all();
         Ok(())
+    }
+    fn fail(&self, _: &Caller) -> Result<()> {
+        panic!("as it was told");
     }
 }
 

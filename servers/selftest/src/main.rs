@@ -52,6 +52,7 @@ fn main(start: k42_rt::Start) {
     info!("child {:#x} started", child.0);
     calls::run(child, cpus);
     forks::run(child);
+    calls::callee_breaks();
     info!("passed");
     if loader::member(boot, "init.mode").is_some_and(|mode| mode == b"exec") {
         info!("fails now, as it was told");

@@ -43,6 +43,39 @@ pub fn suite(repo: &Repo) -> Jobs {
         k42.exec(&["--cpus=4"], command)?
             .expect("3\n1\n0\n2\nCpus_allowed:\t6\n", "", 0)
     });
+    case("server-ends-name", |k42| {
+        // Who has no mount table any more still finds what KFS serves.
+        let command = "cd /tmp; echo end name > /proc/k42/servers; echo text > file; cat file | tr a-z A-Z; \
+                       ls /etc/passwd; (exit 4); echo $?; grep name /proc/k42/servers";
+        k42.exec(&[], command)?
+            .expect("TEXT\n/etc/passwd\n4\nname ended\n", "", 0)
+    });
+    case("server-ends-kfs", |k42| {
+        // Nothing can be opened or run any more; the shell, its terminal and its children go on.
+        let command =
+            "echo end kfs > /proc/k42/servers; (exit 5); echo $?; cat /etc/passwd; echo $?";
+        let errors = "/bin/sh: cat: Input/output error\n";
+        k42.exec(&[], command)?.expect("5\n126\n", errors, 0)
+    });
+    case("server-ends-console", |k42| {
+        // Whose words nobody prints any more still ends with its status.
+        let command =
+            "echo before; echo end console > /proc/k42/servers; echo after; (exit 3); exit $?";
+        k42.exec(&[], command)?.expect("before\n", "", 3)
+    });
+    case("server-ends-not", |k42| {
+        let command = "for s in process 'end process' 'end nobody'; do \
+                       echo $s > /proc/k42/servers; done; cat /proc/k42/servers; \
+                       su nobody -s /bin/sh -c 'echo end name > /proc/k42/servers'; echo $?";
+        let errors = "sh: write error: Invalid argument\nsh: write error: Operation not permitted\n\
+                      sh: write error: No such process\n\
+                      sh: can't create /proc/k42/servers: Permission denied\n";
+        k42.exec(&[], command)?.expect(
+            "process runs\nname runs\nkfs runs\nconsole runs\n1\n",
+            errors,
+            0,
+        )
+    });
     case("much-output", |k42| {
         let text: String = (1..=20_000).map(|n| format!("{n}\n")).collect();
         k42.exec(&[], "seq 20000")?.expect(&text, "", 0)

@@ -304,22 +304,45 @@ pub fn counts(server: &Server, _: Node, text: &mut Text) -> Result<()> {
     Ok(())
 }
 
+/// The servers of the boot archive that can be told apart, with their names.
+const SERVERS: [(ProcessId, &str); 4] = [
+    (ProcessId::PROCESS, "process"),
+    (ProcessId::NAME, "name"),
+    (ProcessId::KFS, "kfs"),
+    (ProcessId::CONSOLE, "console"),
+];
+
 /// k42/maps: the regions of the servers.
 pub fn server_maps(server: &Server, _: Node, text: &mut Text) -> Result<()> {
-    let servers = [
-        ProcessId::PROCESS,
-        ProcessId::NAME,
-        ProcessId::KFS,
-        ProcessId::CONSOLE,
-    ];
-    for (space, name) in servers
-        .into_iter()
-        .zip(["process", "name", "kfs", "console"])
-    {
+    for (space, name) in SERVERS {
         put!(text, "{name}:\n");
-        put_maps(server, space, text)?;
+        match put_maps(server, space, text) {
+            // It has ended.
+            Err(Error::ESRCH) => {}
+            done => done?,
+        }
     }
     Ok(())
+}
+
+/// k42/servers: the names of the servers, and which of them have ended.
+pub fn server_names(server: &Server, _: Node, text: &mut Text) -> Result<()> {
+    for (space, name) in SERVERS {
+        let state = match server.env.usage(space) {
+            Ok(_) => "runs",
+            Err(_) => "ended",
+        };
+        put!(text, "{name} {state}\n");
+    }
+    Ok(())
+}
+
+/// `end NAME` ends a server, to see what goes on without it; the file's mode lets only root write.
+pub fn end_server(server: &Server, _: Node, order: &[u8]) -> Result<()> {
+    let order = order.strip_suffix(b"\n").unwrap_or(order);
+    let name = order.strip_prefix(b"end ").ok_or(Error::EINVAL)?;
+    let known = SERVERS.iter().find(|(_, known)| known.as_bytes() == name);
+    server.end_server(known.ok_or(Error::ESRCH)?.0)
 }
 
 /// sys/fs/file-max

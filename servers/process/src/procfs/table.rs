@@ -134,6 +134,11 @@ pub const TABLE: &[Line] = &[
     line(Root, "k42", What::Directory(K42)),
     line(K42, "counts", File(ALL, system::counts)),
     line(K42, "maps", File(ALL, system::server_maps)),
+    line(
+        K42,
+        "servers",
+        Writable(system::server_names, system::end_server),
+    ),
     line(Root, "sys", What::Directory(Sys)),
     line(Sys, "fs", What::Directory(SysFs)),
     line(SysFs, "file-max", File(ALL, system::file_max)),

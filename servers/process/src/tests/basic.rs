@@ -299,6 +299,10 @@ fn broken_processes_end() {
     world.server.broken(world.space(child));
     assert_eq!(world.wait(1, child, NOHANG).unwrap().status, signal::SEGV);
     world.server.broken(ProcessId::new(99, 9));
+    // A server is ended too.
+    world.server.broken(ProcessId::NAME);
+    let destroyed = format!("destroy {:?}", ProcessId::NAME);
+    assert_eq!(world.mock.state().log.last(), Some(&destroyed));
 }
 
 #[test]
