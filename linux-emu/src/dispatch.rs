@@ -46,28 +46,52 @@ pub fn arguments(thread: &Thread) -> Raw {
 /// Makes the call that the thread's entry area describes.
 #[inline]
 pub fn system_call(thread: &Thread) -> Answer {
+    if is_on(Class::Linux) || PROCESS.special.load(Ordering::Relaxed) {
+        return observed(thread);
+    }
+    let number = thread.entry.number.load(Ordering::Relaxed);
+    match table::find(number) {
+        Some(row) => make(thread, row),
+        None => answer(unknown(number)),
+    }
+}
+
+#[inline(always)]
+fn make(thread: &Thread, row: &Row) -> Answer {
+    match row.handler {
+        Handler::Plain(handler) => answer(handler(thread)),
+        Handler::Full(_) => Answer {
+            value: 0,
+            way: way::FULL,
+        },
+    }
+}
+
+/// A call with an event before and one after it, or one that is special.
+#[cold]
+fn observed(thread: &Thread) -> Answer {
     let number = thread.entry.number.load(Ordering::Relaxed);
     let raw = arguments(thread);
     events::linux::enter::<User>(PROCESS.pid() as u64, number, raw[0], raw[1], raw[2]);
-    let result = match table::find(number) {
-        Some(row) => {
-            if PROCESS.special.load(Ordering::Relaxed) {
-                return special(thread, row, &raw);
-            }
-            match row.handler {
-                Handler::Plain(handler) => handler(thread, &raw),
-                Handler::Full(_) => {
-                    return Answer {
-                        value: 0,
-                        way: way::FULL,
-                    };
-                }
-            }
-        }
-        None => unknown(number),
+    let Some(row) = table::find(number) else {
+        let result = unknown(number);
+        note_exit(number, &result);
+        return answer(result);
     };
-    note_exit(number, &result);
-    answer(result)
+    let answer = if PROCESS.special.load(Ordering::Relaxed) {
+        special(thread, row, &raw)
+    } else {
+        make(thread, row)
+    };
+    match answer.way {
+        way::VALUE => note_exit(number, &Ok(answer.value)),
+        way::ERROR | way::RESTART => {
+            note_exit(number, &Err(Error::from_code(answer.value as u16)));
+        }
+        // It has not been made yet.
+        _ => {}
+    }
+    answer
 }
 
 /// The event at the end of a call.
@@ -119,7 +143,7 @@ fn special(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
             value: 0,
             way: way::FULL,
         },
-        Handler::Plain(handler) => answer(handler(thread, raw)),
+        Handler::Plain(handler) => answer(handler(thread)),
     }
 }
 
@@ -136,7 +160,7 @@ fn traced(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
             }
         }
         Handler::Plain(handler) => {
-            let result = handler(thread, raw);
+            let result = handler(thread);
             strace::end(&mut line, result);
             port::log(line.finish());
             answer(result)
@@ -160,11 +184,10 @@ fn unknown(number: u64) -> Result<u64> {
 
 /// Makes a call that needs all registers; they are in the thread's frame.
 pub fn full_call(thread: &Thread) -> Result<Full> {
-    let raw = arguments(thread);
     let number = thread.entry.number.load(Ordering::Relaxed);
     let result = match table::find(number).map(|row| row.handler) {
-        Some(Handler::Full(handler)) => handler(thread, &raw),
-        Some(Handler::Plain(handler)) => handler(thread, &raw).map(Full::Value),
+        Some(Handler::Full(handler)) => handler(thread),
+        Some(Handler::Plain(handler)) => handler(thread).map(Full::Value),
         None => Err(Error::ENOSYS),
     };
     // What a new frame holds is no result: zero stands for it.

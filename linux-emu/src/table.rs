@@ -94,11 +94,11 @@ pub type Raw = [u64; 6];
 /// How a row is entered.
 #[derive(Clone, Copy)]
 pub enum Handler {
-    /// An ordinary call.
-    Plain(fn(&Thread, &Raw) -> Result<u64>),
+    /// An ordinary call. A handler takes its arguments from the thread's entry area.
+    Plain(fn(&Thread) -> Result<u64>),
     /// A call that needs or changes all of the program's registers: it is made after they have been
     /// saved to the thread's frame, and the program goes on from that frame.
-    Full(fn(&Thread, &Raw) -> Result<Full>),
+    Full(fn(&Thread) -> Result<Full>),
 }
 
 /// What a call with all registers asks for.
@@ -140,10 +140,10 @@ macro_rules! row {
         $crate::table::Row {
             number: $number,
             symbol: stringify!($symbol),
-            handler: $crate::table::Handler::$variant(|thread, _raw| {
+            handler: $crate::table::Handler::$variant(|thread| {
                 let mut _index = 0;
                 $(
-                    let $argument = <$crate::table::$type as $crate::table::Argument>::decode(_raw[_index]);
+                    let $argument = <$crate::table::$type as $crate::table::Argument>::decode(thread.argument(_index));
                     _index += 1;
                 )*
                 $handler(thread $(, $argument)*)

@@ -170,6 +170,11 @@ unsafe impl Sync for Thread {}
 unsafe impl Send for Thread {}
 
 impl Thread {
+    /// Argument `index` of the system call that the thread makes.
+    #[inline(always)]
+    pub fn argument(&self, index: usize) -> u64 {
+        self.entry.arguments[index].load(Ordering::Relaxed)
+    }
     /// A record for a new thread: one that has been given up, or a new one. ENOMEM if there is no memory.
     pub fn new(tid: i32) -> Result<&'static Self> {
         for thread in all() {
