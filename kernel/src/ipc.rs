@@ -46,24 +46,24 @@ pub extern "C" fn call(
     }
     let target = CommId(target);
     let Some(process) = process::find(target.process()) else {
-        fail(caller, slot, Error::DEAD)
+        fail(caller, target, slot, Error::DEAD)
     };
     let Some(callee) = process.on_cpu(cpu.index.get()) else {
-        fail(caller, slot, Error::NO_DISPATCHER)
+        fail(caller, target, slot, Error::NO_DISPATCHER)
     };
     if target.vp() != CommId::ANY && target.vp() != callee.vp() {
-        fail(caller, slot, Error::NO_DISPATCHER);
+        fail(caller, target, slot, Error::NO_DISPATCHER);
     }
     if core::ptr::eq(callee, caller) {
-        fail(caller, slot, Error::EDEADLK);
+        fail(caller, target, slot, Error::EDEADLK);
     }
     let free = callee.free_incoming.get();
     if free == 0 || !callee.takes_calls() {
         if callee.slots.get() == callee.client_slots.get() {
-            fail(caller, slot, Error::NO_METHOD);
+            fail(caller, target, slot, Error::NO_METHOD);
         }
         sched::wait_for(caller, callee);
-        fail(caller, slot, Error::BUSY);
+        fail(caller, target, slot, Error::BUSY);
     }
 
     // No way back.
@@ -132,7 +132,12 @@ fn copy(from: *const u8, to: *mut u8, length: usize) {
 /// Tells the current dispatcher that its call failed.
 #[cold]
 #[inline(never)]
-fn fail(caller: &'static Dispatcher, slot: usize, error: Error) -> ! {
+fn fail(caller: &'static Dispatcher, target: CommId, slot: usize, error: Error) -> ! {
+    events::ipc::refused::<Kernel>(
+        u64::from(caller.comm_id().process().0),
+        u64::from(target.process().0),
+        error.status() as u64,
+    );
     caller.set_disabled(true);
     sched::upcall(
         caller,

@@ -59,6 +59,8 @@ pub struct PerCpu {
     pub grace: Owned<bool>,
     /// Timebase at which the slice of `base` ends.
     pub slice_end: Owned<u64>,
+    /// Timebase at which the next sample for the profiler is due; never if there are none.
+    pub sample_at: Owned<u64>,
     /// Timebase when `base` was dispatched, or last charged.
     pub charged: Owned<u64>,
     /// Whose state the floating-point and vector registers hold.
@@ -165,6 +167,7 @@ impl PerCpu {
             queues: UnsafeCell::new(Queues::EMPTY),
             wakeups: AtomicPtr::new(core::ptr::null_mut()),
             let_go: AtomicPtr::new(core::ptr::null_mut()),
+            sample_at: Owned::new(u64::MAX),
             trace: Owned::new(core::ptr::null_mut()),
             calls_made: AtomicU64::new(0),
             messages_dropped: AtomicU64::new(0),

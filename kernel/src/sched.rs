@@ -18,7 +18,8 @@ use crate::heap::{Entry as _, Heap};
 use crate::percpu::PerCpu;
 use crate::record::Outgoing;
 use crate::trace::{Kernel, events};
-use crate::{ipc, remote, start, trap};
+use crate::{ipc, remote, start, trace, trap};
+use k42_trace::{Class, Target};
 
 /// Length of a time slice, microseconds.
 pub const SLICE_US: u64 = 10_000;
@@ -79,6 +80,9 @@ pub fn make_ready(cpu: &PerCpu, who: &'static Dispatcher) {
         }
         let floor = queues.floor[who.class.get() as usize % class::COUNT];
         who.virtual_time.set(who.virtual_time.get().max(floor));
+        if Kernel::mask() & Class::Scheduling.bit() != 0 {
+            note_ready(who);
+        }
         // There is room for every dispatcher that can exist; see CAPACITY.
         queues.ready.insert(who);
     });
@@ -86,6 +90,9 @@ pub fn make_ready(cpu: &PerCpu, who: &'static Dispatcher) {
 
 /// Posts soft interrupts to a dispatcher of any CPU.
 pub fn post(cpu: &PerCpu, who: &'static Dispatcher, bits: u64) {
+    if Kernel::mask() & Class::Scheduling.bit() != 0 {
+        note_soft_interrupt(who, bits);
+    }
     let before = who.page().soft_interrupts.fetch_or(bits, Ordering::AcqRel);
     if before & bits == bits && before != 0 && who.position().get() != crate::heap::ABSENT {
         return;
@@ -95,6 +102,19 @@ pub fn post(cpu: &PerCpu, who: &'static Dispatcher, bits: u64) {
     } else {
         remote::wake(who);
     }
+}
+
+#[cold]
+fn note_ready(who: &Dispatcher) {
+    let id = who.comm_id();
+    events::sched::ready::<Kernel>(u64::from(id.process().0), u64::from(id.vp()));
+}
+
+#[cold]
+fn note_soft_interrupt(who: &Dispatcher, bits: u64) {
+    let id = who.comm_id();
+    let (process, vp) = (u64::from(id.process().0), u64::from(id.vp()));
+    events::sched::soft_interrupt::<Kernel>(process, vp, bits);
 }
 
 /// Takes a dispatcher of this CPU out of queue and timers.
@@ -148,7 +168,9 @@ fn program_decrementer(cpu: &PerCpu) {
 
 #[inline(always)]
 fn program_decrementer_at(cpu: &PerCpu, now: u64) {
-    let deadline = first_deadline(cpu).min(cpu.slice_end.get());
+    let deadline = first_deadline(cpu)
+        .min(cpu.slice_end.get())
+        .min(cpu.sample_at.get());
     // The decrementer is 32 bits wide and signed; a zero would be taken one tick late, not lost.
     let wait = deadline.saturating_sub(now).clamp(1, 0x7fff_ffff);
     // SAFETY: the kernel handles the decrementer's interrupt wherever interrupts are on.
@@ -209,6 +231,7 @@ pub fn dispatch(cpu: &'static PerCpu) -> ! {
 fn idle(cpu: &'static PerCpu) -> ! {
     events::sched::idle::<Kernel>();
     cpu.slice_end.set(u64::MAX);
+    cpu.sample_at.set(u64::MAX);
     program_decrementer(cpu);
     // SAFETY: an interrupt that comes here goes to `idle_interrupt`, which starts from an empty stack.
     let _ = unsafe { k42_boot::papr::hcall::cede() };
@@ -242,6 +265,9 @@ fn run(cpu: &'static PerCpu, who: &'static Dispatcher, now: u64) -> ! {
     who.in_chain.set(true);
     who.chosen.set(who.chosen.get() + 1);
     cpu.slice_end.set(now + start::slice_ticks());
+    if cpu.sample_at.get() == u64::MAX {
+        cpu.sample_at.set(trace::next_sample(now));
+    }
     program_decrementer_at(cpu, now);
     switch_to(cpu, who);
     enter(cpu, who)

@@ -20,6 +20,11 @@ pub use k42_trace::events;
 static MASK: AtomicU64 = AtomicU64::new(0);
 static HEADER: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 
+/// Ticks between two samples of the profiler.
+static SAMPLE_TICKS: AtomicU64 = AtomicU64::new(u64::MAX);
+/// More of them and programs come to nothing.
+const MOST_SAMPLES: u64 = 100_000;
+
 /// Where the kernel logs.
 pub enum Kernel {}
 
@@ -38,7 +43,7 @@ unsafe impl Target for Kernel {
     }
 }
 
-/// Makes the region and switches on what `trace=` on the command line names.
+/// Makes the region and switches on what `trace=` on the command line names; `sample=` says how many samples a second.
 pub fn initialise(carver: &mut Carver, command_line: &str) -> Result<RealRange> {
     let cpus = start::cpus();
     let bytes = Region::bytes(cpus).next_multiple_of(PAGE_SIZE) as u64;
@@ -63,17 +68,36 @@ pub fn initialise(carver: &mut Carver, command_line: &str) -> Result<RealRange> 
         percpu::block(cpu).trace.set(buffer);
     }
     HEADER.store(base.as_ptr(), Ordering::Release);
-    let wanted = command_line
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("trace="));
-    if let Some(list) = wanted {
+    if let Some(list) = option(command_line, "trace") {
         match Class::mask_of(list) {
             Ok(mask) => set_mask(mask),
             Err(name) => log::error!("trace={list}: there is no class {name}"),
         }
+        if let Some(text) = option(command_line, "sample") {
+            match text.parse::<u64>() {
+                Ok(0) => {}
+                Ok(hz) if hz <= MOST_SAMPLES => {
+                    SAMPLE_TICKS.store(start::timebase_hz() / hz, Ordering::Relaxed);
+                }
+                _ => log::error!("sample={text}: at most {MOST_SAMPLES} samples in a second"),
+            }
+        }
         console::control(format_args!("trace {at} {bytes}"));
     }
     Ok(RealRange { start: at, bytes })
+}
+
+/// The word of the command line that begins with `name=`.
+fn option<'a>(command_line: &'a str, name: &str) -> Option<&'a str> {
+    command_line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// When the next sample is due; never if there are none.
+#[inline(always)]
+pub fn next_sample(now: u64) -> u64 {
+    now.saturating_add(SAMPLE_TICKS.load(Ordering::Relaxed))
 }
 
 /// Switches classes on and off, for the kernel and for all programs.

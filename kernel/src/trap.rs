@@ -9,7 +9,7 @@ use k42_boot::papr::hcall;
 use crate::arch::{self, msr};
 use crate::dispatcher::{Dispatcher, Life};
 use crate::percpu::PerCpu;
-use crate::trace::{Kernel, events};
+use crate::trace::{self, Kernel, events};
 use crate::{console, ipc, panic, process, remote, sched};
 use k42_trace::{Class, Target};
 
@@ -50,7 +50,12 @@ pub extern "C" fn k42_trap(number: u64) -> ! {
     }
     match number {
         vector::DECREMENTER => {
-            let over = arch::timebase() >= cpu.slice_end.get();
+            let now = arch::timebase();
+            let over = now >= cpu.slice_end.get();
+            events::exception::timer::<Kernel>(cpu.slice_end.get());
+            if now >= cpu.sample_at.get() {
+                sample(cpu, who, now);
+            }
             sched::after_interrupt(cpu, over)
         }
         vector::EXTERNAL => {
@@ -64,6 +69,21 @@ pub extern "C" fn k42_trap(number: u64) -> ! {
         vector::SYSTEM_RESET | vector::MACHINE_CHECK => panic::unexpected("machine", number),
         _ => trap_upcall(cpu, who, number, 0),
     }
+}
+
+/// Logs where the current dispatcher was interrupted.
+fn sample(cpu: &PerCpu, who: &'static Dispatcher, now: u64) {
+    let base = cpu
+        .base
+        .get()
+        .map_or(0, |base| u64::from(base.comm_id().process().0));
+    events::exception::sample::<Kernel>(
+        u64::from(who.comm_id().process().0),
+        base,
+        who.frame.get().nip,
+        now - cpu.sample_at.get(),
+    );
+    cpu.sample_at.set(trace::next_sample(now));
 }
 
 /// An interrupt while this CPU idled.
@@ -84,7 +104,10 @@ pub fn external(cpu: &PerCpu) {
                 let _ = hcall::ipi(cpu.hardware_id.get(), 0xff);
                 remote::handle(cpu);
             }
-            source => console::interrupt(cpu, source),
+            source => {
+                events::exception::external::<Kernel>(u64::from(source));
+                console::interrupt(cpu, source);
+            }
         }
         let _ = hcall::eoi(xirr);
     }

@@ -72,10 +72,10 @@ fn make(thread: &Thread, row: &Row) -> Answer {
 fn observed(thread: &Thread) -> Answer {
     let number = thread.entry.number.load(Ordering::Relaxed);
     let raw = arguments(thread);
-    events::linux::enter::<User>(PROCESS.pid() as u64, number, raw[0], raw[1], raw[2]);
+    events::linux::enter::<User>(thread.tid() as u64, number, raw[0], raw[1], raw[2]);
     let Some(row) = table::find(number) else {
         let result = unknown(number);
-        note_exit(number, &result);
+        note_exit(thread, number, &result);
         return answer(result);
     };
     let answer = if PROCESS.special.load(Ordering::Relaxed) {
@@ -84,9 +84,9 @@ fn observed(thread: &Thread) -> Answer {
         make(thread, row)
     };
     match answer.way {
-        way::VALUE => note_exit(number, &Ok(answer.value)),
+        way::VALUE => note_exit(thread, number, &Ok(answer.value)),
         way::ERROR | way::RESTART => {
-            note_exit(number, &Err(Error::from_code(answer.value as u16)));
+            note_exit(thread, number, &Err(Error::from_code(answer.value as u16)));
         }
         // It has not been made yet.
         _ => {}
@@ -96,7 +96,7 @@ fn observed(thread: &Thread) -> Answer {
 
 /// The event at the end of a call.
 #[inline]
-fn note_exit(number: u64, result: &Result<u64>) {
+fn note_exit(thread: &Thread, number: u64, result: &Result<u64>) {
     if !is_on(Class::Linux) {
         return;
     }
@@ -104,7 +104,7 @@ fn note_exit(number: u64, result: &Result<u64>) {
         Ok(value) => *value,
         Err(error) => i64::from(error::to_linux(*error)).wrapping_neg() as u64,
     };
-    events::linux::exit::<User>(PROCESS.pid() as u64, number, result);
+    events::linux::exit::<User>(thread.tid() as u64, number, result);
 }
 
 fn answer(result: Result<u64>) -> Answer {
@@ -170,6 +170,7 @@ fn traced(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
 
 #[cold]
 fn unknown(number: u64) -> Result<u64> {
+    events::linux::missing::<User>(PROCESS.pid() as u64, number);
     if PROCESS.note_unknown(number) {
         let mut line = Line::new();
         let _ = write!(
@@ -192,6 +193,7 @@ pub fn full_call(thread: &Thread) -> Result<Full> {
     };
     // What a new frame holds is no result: zero stands for it.
     note_exit(
+        thread,
         number,
         &result
             .as_ref()

@@ -13,6 +13,10 @@ pub(crate) fn generate(interface: &Interface) -> TokenStream {
         interface.name
     );
     let methods = interface.methods.iter().map(method);
+    let table = interface.methods.iter().map(|method| {
+        let (number, name) = (method.number, method.name.to_string());
+        quote!((#number, #name))
+    });
     quote! {
         #[doc = #documentation]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub(crate) fn generate(interface: &Interface) -> TokenStream {
         impl #name {
             /// Number of the interface.
             pub const INTERFACE: u16 = #id;
+            /// The methods by number, as it arrives in a message, with their names; for tools.
+            pub const METHODS: &'static [(u16, &'static str)] = &[#(#table),*];
             /// The object `handle` of `target`.
             pub const fn new(target: ::k42_ipc::ProcessId, handle: ::k42_ipc::Handle) -> Self {
                 Self { target, handle }

@@ -10,7 +10,7 @@ use k42_sync::FairMutex;
 use crate::atomic::{AtomicUsize, Ordering};
 use crate::home::Entry;
 use crate::id::Id;
-use crate::system::System;
+use crate::system::{Happening, System};
 
 /// How many objects may be dying on a CPU before [`System::poll`] takes the trouble to look.
 const BATCH: usize = 16;
@@ -187,5 +187,6 @@ impl System {
         self.cpus[cpu].dying.count.fetch_sub(1, Ordering::Relaxed);
         drop(root);
         self.cpus[id.home()].home.release(id);
+        self.tell(Happening::Freed, id);
     }
 }

@@ -138,7 +138,7 @@ pub use interface::{Implemented, Interface, TableHead, interface_hash};
 pub use reference::{Ref, Rep};
 pub use rep::RepHead;
 pub use spread::{Peers, Seat};
-pub use system::{Config, Stats, System, enter, system};
+pub use system::{Config, Happening, Stats, System, Watcher, enter, system};
 
 /// For code that [`object_interface!`] generates.
 #[doc(hidden)]

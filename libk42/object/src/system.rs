@@ -18,9 +18,26 @@ use crate::{Error, Guard, Implemented, Ref};
 
 use core::ptr::NonNull;
 
+/// What happens to objects, for who wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// One was made.
+    Created,
+    /// A CPU calls one for the first time, and its root is asked.
+    Missed,
+    /// One was destroyed.
+    Destroyed,
+    /// One was freed after its grace periods.
+    Freed,
+}
+
+/// Is told what happens to the object with a number.
+pub type Watcher = fn(Happening, u64);
+
 /// What the object system must be told by the program's runtime.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
+    watcher: Watcher,
     cpus: usize,
     current_cpu: fn() -> usize,
     refs_per_cpu: usize,
@@ -31,10 +48,16 @@ impl Config {
     /// that is too high counts as zero). On K42 it is the dispatcher's number; on the host whatever a test likes.
     pub const fn new(cpus: usize, current_cpu: fn() -> usize) -> Config {
         Config {
+            watcher: |_, _| {},
             cpus,
             current_cpu,
             refs_per_cpu: 16_384,
         }
+    }
+
+    /// Who is told what happens to objects; nothing of it is on the path of a call.
+    pub const fn watcher(self, watcher: Watcher) -> Config {
+        Config { watcher, ..self }
     }
 
     /// How many objects each CPU can have made that exist at one time.
@@ -70,6 +93,7 @@ pub struct System {
     pub(crate) cpus: Box<[Padded<PerCpu>]>,
     pub(crate) token: Padded<Token>,
     current_cpu: fn() -> usize,
+    watcher: Watcher,
 }
 
 static SYSTEM: Once<&'static System> = Once::new();
@@ -120,6 +144,7 @@ impl System {
     /// [`Error::BadConfig`], [`Error::NoMemory`].
     pub unsafe fn new(config: Config) -> Result<&'static System, Error> {
         let Config {
+            watcher,
             cpus,
             current_cpu,
             refs_per_cpu,
@@ -143,6 +168,7 @@ impl System {
             cpus: all.into_boxed_slice(),
             token: Padded(Token::new()),
             current_cpu,
+            watcher,
         };
         Ok(Box::leak(try_box(system)?))
     }
@@ -222,6 +248,7 @@ impl System {
         match make(id).and_then(try_box) {
             Ok(root) => {
                 home.publish(id, root);
+                self.tell(Happening::Created, id);
                 Ok(Ref::from_id(id))
             }
             Err(error) => {
@@ -260,6 +287,7 @@ impl System {
         let entry = self.touch(guard, id)?;
         // SAFETY: the entry was touched under the guard and then seen alive.
         let root = unsafe { entry.root() }.ok_or(Error::Deleted)?;
+        self.tell(Happening::Missed, id);
         let rep = root.representative(id, guard.cpu())?;
         self.cpus[guard.cpu()].slots.fill(id, rep);
         Ok(rep)
@@ -277,7 +305,13 @@ impl System {
         fence(Ordering::SeqCst); // the counterpart of the one in `touch`
         let local = entry.touched_by_none_but(guard.cpu());
         self.bury(guard.cpu(), id, local);
+        self.tell(Happening::Destroyed, id);
         Ok(())
+    }
+
+    /// Tells the watcher.
+    pub(crate) fn tell(&self, what: Happening, id: Id) {
+        (self.watcher)(what, id.word());
     }
 
     /// The counts of one CPU.

@@ -26,6 +26,7 @@ extern crate alloc;
 mod events;
 mod heap;
 mod logger;
+mod objects;
 mod panic;
 mod service;
 mod start;
@@ -35,6 +36,7 @@ pub use heap::{HeapGrower, set_heap_grower};
 pub use k42_ipc::{ClientTables, Exported, Incoming, Reply};
 pub use k42_sched::{AsyncEvent, Mutex, sys};
 pub use log;
+pub use objects::trace_object;
 pub use service::serve;
 pub use start::{Start, info, own_process, prepare_dispatchers};
 

@@ -1,5 +1,7 @@
 //! The way to wait that `k42-sync`'s blocking locks need, over this crate's threads.
 
+#[cfg(target_os = "none")]
+use crate::trace::{User, events, own_process};
 use k42_sync::{BlockingMutex, Parker, ThreadToken};
 
 /// Blocks and unblocks threads of this crate. On the host, where there are none, it lets the host's
@@ -14,6 +16,14 @@ pub type Mutex<T> = BlockingMutex<T, ThreadParker>;
 impl Parker for ThreadParker {
     fn current() -> ThreadToken {
         ThreadToken(crate::threads::current().to_word())
+    }
+    fn contended(lock: usize) -> u64 {
+        events::lock::wait::<User>(own_process(), lock as u64);
+        crate::threads::now()
+    }
+    fn acquired(lock: usize, since: u64) {
+        let ticks = crate::threads::now() - since;
+        events::lock::acquired::<User>(own_process(), lock as u64, ticks);
     }
     fn park() {
         crate::threads::block();

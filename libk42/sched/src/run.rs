@@ -4,6 +4,7 @@ use crate::AsyncEvent;
 use crate::dispatcher::{Dispatcher, Page, hooks, own};
 use crate::thread::{Saved, Thread};
 use crate::threads::now;
+use crate::trace::{Class, User, events, is_on, note_thread};
 use crate::{asm, fp, groups, migrate, sys, word};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
@@ -52,6 +53,9 @@ pub(crate) fn run(page: &'static Page) -> ! {
                     migrate::offer(own);
                 }
                 arm(own);
+                if is_on(Class::Scheduling) {
+                    note_thread(events::sched::thread_run::<User>, thread);
+                }
                 // SAFETY: it was ready on this dispatcher, and is in no queue now.
                 unsafe { resume(page, own, thread) };
             }

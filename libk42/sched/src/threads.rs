@@ -3,6 +3,7 @@
 use crate::asm;
 use crate::dispatcher::{Page, inbox_of, new_stack_thread, own, own_comm_id};
 use crate::thread::{Saved, Thread, ThreadRef};
+use crate::trace::{Class, User, events, is_on, note_thread};
 use core::ptr::NonNull;
 use core::sync::atomic::{Ordering, compiler_fence};
 use k42_abi::Result;
@@ -62,6 +63,9 @@ pub fn block() {
     // SAFETY: disabled; the running thread is in no queue.
     unsafe {
         if (*current_mut()).mark.block() {
+            if is_on(Class::Scheduling) {
+                note_thread(events::sched::thread_block::<User>, current_mut());
+            }
             asm::k42_switch_out(page);
         } else {
             enable(&*page);
@@ -77,6 +81,9 @@ pub fn block_until(deadline: u64) -> bool {
         let thread = current_mut();
         (*thread).timed_out = false;
         if (*thread).mark.block() {
+            if is_on(Class::Scheduling) {
+                note_thread(events::sched::thread_block::<User>, thread);
+            }
             own(&*page).timers.insert(thread, deadline);
             asm::k42_switch_out(page);
         } else {
@@ -96,6 +103,9 @@ pub fn sleep_until(deadline: u64) {
 /// Lets `thread` go on; see [`block`].
 pub fn unblock(thread: ThreadRef) {
     if thread.get().mark.unblock() {
+        if is_on(Class::Scheduling) {
+            note_thread(events::sched::thread_unblock::<User>, thread.0.as_ptr());
+        }
         make_ready(thread.0.as_ptr());
     }
 }

@@ -7,8 +7,10 @@ use core::sync::atomic::Ordering;
 #[cfg(target_os = "none")]
 use crate::word;
 #[cfg(target_os = "none")]
+use k42_abi::CommId;
+#[cfg(target_os = "none")]
 use k42_abi::layout::TRACE;
-pub use k42_trace::{Class, events};
+pub use k42_trace::{Class, events, text_words};
 use k42_trace::{CpuBuffer, Target};
 #[cfg(target_os = "none")]
 use k42_trace::{Region, RegionHeader};
@@ -29,6 +31,22 @@ fn header() -> &'static RegionHeader {
 #[inline(always)]
 pub fn is_on(class: Class) -> bool {
     User::mask() & class.bit() != 0
+}
+
+/// The number of this process, for events.
+#[inline]
+pub(crate) fn own_process() -> u64 {
+    #[cfg(target_os = "none")]
+    return u64::from(CommId(page().comm_id.load(Ordering::Relaxed)).process().0);
+    #[cfg(not(target_os = "none"))]
+    0
+}
+
+/// What becomes of a thread, as an event. Not inlined, so that nothing of it is in the way when nobody traces.
+#[cold]
+#[inline(never)]
+pub(crate) fn note_thread(what: fn(u64, u64), thread: *const crate::Thread) {
+    what(own_process(), thread.addr() as u64);
 }
 
 /// As [`crate::page`], and the compiler may take one that it has already: events go to the buffer of a dispatcher on which

@@ -23,6 +23,14 @@ pub trait Parker {
     /// Blocks the running thread until someone calls [`unpark`](Parker::unpark) for it.
     fn park();
 
+    /// The running thread has to wait for the lock at an address. What is returned is given to [`acquired`](Parker::acquired).
+    fn contended(_lock: usize) -> u64 {
+        0
+    }
+
+    /// The running thread has the lock for which it had to wait.
+    fn acquired(_lock: usize, _since: u64) {}
+
     /// Lets `thread` go on. The thread may have ended in the meantime; that must do no harm, so a token must not name
     /// a new thread while a late `unpark` of the old one could still come.
     fn unpark(thread: ThreadToken);
@@ -37,6 +45,16 @@ pub trait Wait: sealed::Sealed {
     /// Names the running thread to a later [`wake`](Wait::wake).
     #[doc(hidden)]
     fn token() -> ThreadToken;
+
+    /// See [`Parker::contended`].
+    #[doc(hidden)]
+    fn contended(_lock: usize) -> u64 {
+        0
+    }
+
+    /// See [`Parker::acquired`].
+    #[doc(hidden)]
+    fn acquired(_lock: usize, _since: u64) {}
 
     /// Spins until `ready`, but only as long as it makes sense to; returns whether it became ready.
     #[doc(hidden)]
@@ -95,6 +113,14 @@ impl<P: Parker> Wait for Blocking<P> {
 
     fn token() -> ThreadToken {
         P::current()
+    }
+
+    fn contended(lock: usize) -> u64 {
+        P::contended(lock)
+    }
+
+    fn acquired(lock: usize, since: u64) {
+        P::acquired(lock, since);
     }
 
     fn spin(ready: impl Fn() -> bool) -> bool {

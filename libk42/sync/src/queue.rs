@@ -104,6 +104,8 @@ impl RawQueueLock {
             unsafe { (*tail).next.store(me, Ordering::Release) };
         }
 
+        let lock = ptr::from_ref(self).addr();
+        let since = W::contended(lock);
         let granted = || node.state.load(Ordering::Acquire) == GRANTED;
         if !W::spin(granted) {
             // A failed exchange means that the lock was granted just now.
@@ -113,6 +115,7 @@ impl RawQueueLock {
             W::block(granted);
         }
         self.dequeue(&node);
+        W::acquired(lock, since);
     }
 
     /// Takes the new holder's node out of the queue, so that its stack frame may end.

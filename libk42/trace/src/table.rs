@@ -54,6 +54,18 @@ impl Show {
     }
 }
 
+/// The first sixteen bytes of a text as the two arguments of an event.
+pub fn text_words(text: &[u8]) -> [u64; 2] {
+    let mut bytes = [0; 16];
+    let length = text.len().min(16);
+    bytes[..length].copy_from_slice(&text[..length]);
+    let (first, second) = bytes.split_at(8);
+    [first, second].map(|half| {
+        half.iter()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte))
+    })
+}
+
 /// The table as text, which lies beside the buffers and in every saved trace, so that a trace explains itself. A line for
 /// each class, `class NUMBER NAME`, and below it one for each of its events, `event NUMBER NAME ARGUMENT:KIND ...`.
 pub const TABLE_TEXT: &[u8] = &TEXT;

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn log(buffer: &Small, args: usize, value: u64) {
     let kind = |class, event| EventHeader::kind_of(class, event, args);
     match args {
-        1 => buffer.log(kind(Class::Objects, 0), [value], tick),
+        1 => buffer.log(kind(Class::FileSystem, 2), [value], tick),
         2 => buffer.log(kind(Class::Application, 0), [value; 2], tick),
         3 => buffer.log(kind(Class::FileSystem, 3), [value; 3], tick),
         4 => buffer.log(kind(Class::Ipc, 0), [value; 4], tick),

@@ -18,6 +18,7 @@ use core::sync::atomic::Ordering;
 use k42_abi::dispatcher::RegisterFrame;
 use k42_abi::{Error, layout};
 use k42_api::process::SignalInfo;
+use k42_sched::trace::{self, events};
 
 /// CR0's summary overflow bit: the result is an error number.
 const CR0_SO: u64 = 0x1000_0000;
@@ -341,6 +342,11 @@ fn push(
         thread.alt_stack.set(AltStack::NONE);
     }
     port::begin_fp_status();
+    events::linux::deliver::<trace::User>(
+        thread.tid() as u64,
+        u64::from(info.signal),
+        action.handler,
+    );
     set_blocked(thread, handler_mask(thread.blocked(), action, info.signal));
     registers.gpr[1] = new_sp;
     registers.gpr[3] = u64::from(info.signal);

@@ -14,6 +14,7 @@ use crate::thread::{self, Thread};
 use crate::user::{self, User};
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
+use k42_sched::trace::{self, events};
 
 /// Bytes of a signal set.
 const SET_BYTES: u64 = 8;
@@ -286,6 +287,7 @@ pub fn sigaltstack(thread: &Thread, new: In, old: Out) -> Result<u64> {
 
 /// rt_sigreturn(2).
 pub fn rt_sigreturn(thread: &Thread) -> Result<Full> {
+    events::linux::sigreturn::<trace::User>(thread.tid() as u64);
     // SAFETY: the thread's own frame, in a call with all registers.
     let registers = unsafe { &mut *thread.frame.get() };
     if deliver::pop(thread, registers).is_err() {

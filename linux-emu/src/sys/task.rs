@@ -9,6 +9,7 @@ use crate::thread::{Restart, Thread};
 use crate::user::{self, User};
 use core::sync::atomic::Ordering;
 use k42_abi::{Error, Result};
+use k42_sched::trace::{self, events};
 
 /// CLONE_*.
 mod clone_flag {
@@ -172,6 +173,7 @@ fn make_thread(thread: &Thread, request: &Request) -> Result<i32> {
     if flags & clone_flag::CHILD_SETTID != 0 {
         let _ = user::put_u32(User(request.child_tid), tid as u32);
     }
+    events::process::thread::<trace::User>(PROCESS.pid() as u64, tid as u64);
     port::start_thread(new).inspect_err(|_| new.give_up())?;
     Ok(tid)
 }

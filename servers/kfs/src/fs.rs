@@ -15,6 +15,7 @@ use k42_fslib::sync::{Mutex, RwLock};
 use k42_fslib::walk::{Final, Kind, Link, Outcome, Stop, Tree, Walked, walk};
 use k42_fslib::{Access, Client, Clients};
 use k42_ipc::{Caller, Error, Handle, ProcessId, Result};
+use k42_sched::trace::{User, events};
 
 /// What KFS keeps of a client process.
 #[derive(Debug, Default)]
@@ -103,6 +104,7 @@ impl Kfs {
     pub fn new_node(&self, owner: Owner, body: Body) -> Result<NodeRef> {
         self.resources.nodes.take(1)?;
         let inode = self.next_inode.fetch_add(1, Ordering::Relaxed);
+        events::fs::create::<User>(inode);
         // If there is no memory the node is dropped, and gives back what was taken.
         Arc::try_new(Node::new(self.resources, inode, owner, body, self.now()))
             .map_err(|_| Error::ENOSPC)
@@ -240,6 +242,7 @@ impl Kfs {
         };
         let file = Arc::try_new(file).map_err(|_| Error::ENOMEM)?;
         let handle = self.ports.handles.insert(caller.process, file)?;
+        events::fs::open::<User>(u64::from(caller.process.0), node.inode, size);
         Ok(Opened {
             handle,
             kind,

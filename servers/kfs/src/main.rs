@@ -35,7 +35,8 @@ fn main(_: Start) {
         .totals()
         .map_or(DEFAULT_MEMORY, |totals| totals.total);
     let nodes = total / BYTES_PER_NODE;
-    let objects = Config::new(info.cpus as usize, || k42_sched::vp() as usize);
+    let objects =
+        Config::new(info.cpus as usize, || k42_sched::vp() as usize).watcher(k42_rt::trace_object);
     if let Err(error) = System::start(objects.refs_per_cpu(nodes as usize)) {
         log::error!("no object system: {error}");
         return;

@@ -19,6 +19,7 @@ use k42_fslib::wait::WaitList;
 use k42_fslib::walk::Tree;
 use k42_fslib::{Client, dirent};
 use k42_ipc::{Caller, Error, OutBuf, Result};
+use k42_sched::trace::{User, events};
 
 /// Where reading goes on.
 #[derive(Debug, Default)]
@@ -114,6 +115,7 @@ impl OpenNode {
     fn read_at(&self, file: &File, offset: u64, out: &mut OutBuf<'_>) -> Result<u32> {
         let spare = out.spare();
         let count = file.with(|data| data.read(offset, spare))?;
+        events::fs::read::<User>(self.node.inode, offset, count as u64);
         out.advance(count);
         Ok(count as u32)
     }
@@ -130,6 +132,7 @@ impl OpenNode {
             return Err(Error::EFBIG);
         }
         let (start, count) = file.with(|contents| contents.write(offset, data))?;
+        events::fs::write::<User>(self.node.inode, start, count as u64);
         self.node.show_size();
         if self.node.mode() & (mode::SET_UID | mode::SET_GID) != 0 {
             let client = self.client(caller)?;
@@ -286,6 +289,7 @@ impl OpenNode {
 impl Drop for OpenNode {
     /// The last handle has gone.
     fn drop(&mut self) {
+        events::fs::close::<User>(self.node.inode);
         let woken = self
             .node
             .locks

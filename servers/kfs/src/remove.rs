@@ -7,6 +7,7 @@ use k42_fslib::Access;
 use k42_fslib::linux::access;
 use k42_fslib::walk::{Final, Last, Outcome};
 use k42_ipc::{Caller, Error, Handle, Result};
+use k42_sched::trace::{User, events};
 
 /// Whether `who` may take the entry for `node` out of `directory`: EACCES, or EPERM by the sticky bit.
 pub fn may_remove(who: &Access<'_>, directory: &Node, node: &Node) -> Result<()> {
@@ -43,6 +44,7 @@ impl Kfs {
         if node.is_directory() {
             return Err(Error::EISDIR.into());
         }
+        events::fs::unlink::<User>(u64::from(caller.process.0), node.inode);
         locked.remove(walked.name());
         let now = self.now();
         walked.directory.touch_modified(now);

@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use core::sync::atomic::{Ordering, fence};
 use k42_abi::layout::PAGE_SHIFT;
+use k42_sched::trace::{User, events};
 
 /// Number of a frame: its real address divided by the page size.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -397,6 +398,7 @@ impl Frames {
             cache.frames[cache.length] = frame;
             cache.length += 1;
         }
+        events::memory::frames_taken::<User>(cache.length as u64, self.free.load(Relaxed) as u64);
         // Frames in a row are given out in order: what is mapped in a row can then be mapped in one piece.
         let length = cache.length;
         cache.frames[..length].reverse();
@@ -434,6 +436,7 @@ impl Frames {
         if pages == 0 {
             return;
         }
+        events::memory::frames_back::<User>(u64::from(pages), self.free.load(Relaxed) as u64);
         let mut buddy = self.buddy.lock();
         while pages > 0 {
             let order = first.trailing_zeros().min(pages.ilog2()).min(MAX_ORDER);

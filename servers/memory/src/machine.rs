@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::map::{LARGE_PAGE, MAX_RUN, MapFlags, MapOperation};
 use k42_abi::{Error, ProcessId, Result};
+use k42_sched::trace::{User, events};
 
 /// Operations that fit in one MAP_BATCH.
 pub const BATCH: usize = k42_abi::message::SLOT_SIZE / size_of::<MapOperation>();
@@ -66,6 +67,7 @@ impl Core {
         if self.frames.admits(Need::System, 16) {
             Ok(())
         } else {
+            events::memory::refused::<User>(self.frames.free());
             Err(Error::ENOMEM)
         }
     }

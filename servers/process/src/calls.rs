@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use k42_api::lifecycle::Credentials;
 use k42_api::process::{Identity, Ids, KEEP_ID, Process, SignalInfo, Times, WaitResult, fork_flag};
 use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
+use k42_sched::trace::{User, events, text_words};
 
 /// Most bytes kept of a command line.
 const COMMAND_LINE_MAX: usize = 4096;
@@ -166,6 +167,8 @@ impl Process for Server {
         };
         let guard = self.objects.enter();
         let me = self.record(&guard, caller.process)?;
+        let name = text_words(&program.comm);
+        events::process::exec::<User>(me.pid() as u64, name[0], name[1]);
         let old = me.identity();
         self.change_identity(&me, &old, old.executing(KEEP_ID, KEEP_ID))?;
         me.set_program(Arc::new(program), true);

@@ -320,6 +320,7 @@ impl Server {
         if child.news != News::Exited {
             return Ok(result);
         }
+        events::process::wait::<User>(me.pid() as u64, child.pid as u64);
         let Remains { own, children, .. } = record.remains();
         let mut total = own;
         total.add(children);

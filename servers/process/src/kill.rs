@@ -16,6 +16,7 @@ use k42_api::event;
 use k42_api::process::SignalInfo;
 use k42_ipc::{Caller, Error, ProcessId, Result};
 use k42_object::Guard;
+use k42_sched::trace::{User, events};
 
 /// A kill(2) after the first look at its arguments.
 struct Sending<'g> {
@@ -41,6 +42,11 @@ impl Server {
             continued,
             wake,
         } = record.post(info, &*self.env)?;
+        events::process::signal::<User>(
+            record.pid() as u64,
+            info.pid as u64,
+            u64::from(info.signal),
+        );
         if kill {
             self.end(guard, process, info.signal);
             return Ok(());

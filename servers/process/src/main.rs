@@ -28,7 +28,8 @@ static SERVER: Once<&'static Server> = Once::new();
 const PROCESSES_PER_CPU: usize = 32_768;
 
 fn main(_: Start) {
-    let config = Config::new(k42_rt::info().cpus as usize, || k42_sched::vp() as usize);
+    let config = Config::new(k42_rt::info().cpus as usize, || k42_sched::vp() as usize)
+        .watcher(k42_rt::trace_object);
     let objects = match System::start(config.refs_per_cpu(PROCESSES_PER_CPU)) {
         Ok(objects) => objects,
         Err(error) => {

@@ -12,6 +12,7 @@ use crate::server::{Server, object_error};
 use alloc::sync::Arc;
 use k42_api::process::start_words;
 use k42_ipc::{Caller, Error, ProcessId, Result};
+use k42_sched::trace::{User, events};
 
 impl Server {
     /// `Process::offer_program`.
@@ -45,6 +46,7 @@ impl Server {
             }
         };
         self.spaces.set(space, process);
+        events::process::space::<User>(me.pid() as u64, u64::from(space.0));
         if let Err(error) = me.move_to_space(space, &*self.env) {
             // It is being ended, with its old space.
             self.spaces.clear(space);

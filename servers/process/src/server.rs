@@ -198,6 +198,7 @@ impl Server {
         self.load_of(cpu).fetch_add(1, Ordering::Relaxed);
         self.made.fetch_add(1, Ordering::Relaxed);
         self.spaces.set(space, process);
+        events::process::space::<User>(pid as u64, u64::from(space.0));
         self.pids.set(pid, process);
         Ok(process)
     }

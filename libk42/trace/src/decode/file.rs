@@ -35,6 +35,8 @@ pub(super) mod kind {
     pub(in super::super) const DROPPED: u8 = 3;
     /// The buffer's own index went back: somebody has spoiled it.
     pub(in super::super) const SPOILED: u8 = 4;
+    /// The machine's clock counts instructions, one a nanosecond.
+    pub(in super::super) const COUNTED: u8 = 6;
     /// The end: nothing was logged afterwards.
     pub(in super::super) const END: u8 = 5;
 }
@@ -128,6 +130,18 @@ impl Head {
 }
 
 impl Chunk {
+    /// A chunk about the whole trace.
+    pub(super) fn about_all(kind: u8) -> Chunk {
+        Chunk {
+            kind,
+            side: Side::Kernel,
+            cpu: 0,
+            index: 0,
+            value: 0,
+            payload: 0,
+        }
+    }
+
     /// Writes the chunk; its payload has to follow.
     pub(super) fn write(&self, big: bool, out: &mut Vec<u8>) {
         let what = u64::from(self.kind) << 56

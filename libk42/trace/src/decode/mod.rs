@@ -102,6 +102,8 @@ pub struct Trace {
     pub boot_clock: u64,
     /// The events that the writer knew.
     pub table: Table,
+    /// Whether the clock counts instructions, one a nanosecond.
+    pub counted: bool,
     /// Whether the machine was big-endian.
     pub big_endian: bool,
     /// All events, in order of time.
@@ -167,6 +169,7 @@ impl Trace {
                 }
                 kind::LOST => trace.gaps.push(gap),
                 kind::SPOILED => trace.gaps.push(Gap { words: 0, ..gap }),
+                kind::COUNTED => trace.counted = true,
                 kind::DROPPED => trace.lost = trace.lost.saturating_add(chunk.value),
                 _ => {}
             }

@@ -125,6 +125,11 @@ impl Stream {
         })
     }
 
+    /// Notes that the machine's clock counts instructions.
+    pub fn note_counted(&self, out: &mut Vec<u8>) {
+        Chunk::about_all(kind::COUNTED).write(self.big, out);
+    }
+
     /// Writes what has come since the last look, as far as whole sub-buffers go.
     ///
     /// # Errors
@@ -152,15 +157,7 @@ impl Stream {
         for cursor in &mut self.cursors {
             cursor.follow(&self.head, self.big, true, memory, out)?;
         }
-        let end = Chunk {
-            kind: kind::END,
-            side: Side::Kernel,
-            cpu: 0,
-            index: 0,
-            value: 0,
-            payload: 0,
-        };
-        end.write(self.big, out);
+        Chunk::about_all(kind::END).write(self.big, out);
         Ok(())
     }
 }

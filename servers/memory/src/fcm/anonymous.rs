@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::map::{LARGE_PAGE, MapFlags, MapOperation};
 use k42_abi::{Error, Result};
+use k42_sched::trace::{User, events};
 
 /// The FCM of private memory.
 pub struct Anonymous {
@@ -390,6 +391,8 @@ impl Fcm for Anonymous {
         if found.is_none() && self.source.is_none() {
             let brought = self.bring_ahead(&mut pages, request, need);
             if brought > 0 {
+                let process = u64::from(request.process.0);
+                events::memory::zero::<User>(process, request.address, brought);
                 if request.flags.contains(MapFlags::WRITE) {
                     pages.note_stores(request.index, request.index + brought);
                 }
@@ -397,9 +400,20 @@ impl Fcm for Anonymous {
             }
         }
         let Pages { tree, .. } = &mut *pages;
+        let process = u64::from(request.process.0);
         let frame = match found {
-            Some(page) => core.copied(page.frame, Kind::Anonymous, need)?,
-            None => self.fresh(request.index, need)?,
+            Some(page) => {
+                events::memory::copy::<User>(process, request.address);
+                core.copied(page.frame, Kind::Anonymous, need)?
+            }
+            None if self.source.is_some() => {
+                events::memory::copy::<User>(process, request.address);
+                self.fresh(request.index, need)?
+            }
+            None => {
+                events::memory::zero::<User>(process, request.address, 1);
+                self.fresh(request.index, need)?
+            }
         };
         // Only when nobody can reach the old page through this mapping any more is the share in it given up.
         core.map_page(request.process, request.address, frame, request.flags)

@@ -12,6 +12,7 @@ use k42_abi::layout::{EMU_IMAGE, KERNEL_INFO, SERVER_IMAGE, TRACE, VDSO};
 use k42_abi::rights::{KernelRights, class};
 use k42_abi::{Error, ProcessId, Result};
 use k42_api::memory::MapOptions;
+use k42_sched::trace::{User, events, text_words};
 
 /// What the kernel has told about itself.
 #[derive(Clone, Copy, Debug)]
@@ -156,14 +157,22 @@ impl Server {
         library
             .and_then(|file| self.load_library(facts, file))
             .map_err(|error| ("linux-emu", error))?;
+        note_name(ProcessId::MEMORY, "memory");
         for server in SERVERS {
             // SAFETY: as above.
             let file = unsafe { self.archive.bytes(server.name) };
             file.and_then(|file| self.load_server(facts, server, file))
                 .map_err(|error| (server.name, error))?;
+            note_name(server.process, server.name);
         }
         Ok(())
     }
+}
+
+/// Tells a server's name to who reads the trace.
+fn note_name(process: ProcessId, name: &str) {
+    let [first, second] = text_words(name.trim_start_matches("servers/").as_bytes());
+    events::sched::name::<User>(u64::from(process.0), first, second);
 }
 
 #[cfg(test)]

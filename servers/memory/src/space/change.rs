@@ -8,6 +8,7 @@ use k42_abi::layout::{LIBRARY_BASE, USER_TOP};
 use k42_abi::map::MapFlags;
 use k42_abi::{Error, Result};
 use k42_api::memory::MapOptions;
+use k42_sched::trace::{User, events};
 
 /// The page range `address..address + bytes`, checked as Linux does.
 pub(super) fn range_of(address: u64, bytes: u64) -> Result<(u64, u64)> {
@@ -46,6 +47,7 @@ impl Space {
             return Err(Error::EINVAL);
         }
         let mut state = self.enter()?;
+        events::memory::unmap::<User>(u64::from(self.id.0), start, end - start);
         self.unmap_locked(&mut state, start, end)
     }
 
@@ -177,6 +179,8 @@ impl Space {
             return Err(Error::EACCES);
         }
         self.core.admit()?;
+        let rights = u64::from(access.bits());
+        events::memory::protect::<User>(u64::from(self.id.0), start, end - start, rights);
         if !is_one {
             self.split(&mut state, start)?;
             self.split(&mut state, end)?;

@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use k42_abi::message::fault_access;
 use k42_abi::{Error, Result};
 use k42_api::memory::MapOptions;
+use k42_sched::trace::{Class, User, events, is_on};
 
 /// Pages that stay free below a stack that grows (1 MiB, as Linux has it).
 const GUARD: u64 = 256 * PAGE;
@@ -26,6 +27,10 @@ impl Space {
         };
         let private = self.private.load(Relaxed);
         let region = state.regions.get_mut(&start).ok_or(Error::EFAULT)?;
+        if is_on(Class::Memory) {
+            let process = u64::from(self.id.0);
+            events::memory::fault_on::<User>(process, address, start, region.object());
+        }
         let write = access & 3 == fault_access::WRITE;
         let allowed = match access & 3 {
             fault_access::WRITE => region.options.contains(MapOptions::WRITE),

@@ -19,6 +19,7 @@ use k42_abi::layout::LIBRARY_BASE;
 use k42_abi::map::MapFlags;
 use k42_abi::{Error, Result};
 use k42_api::memory::MapOptions;
+use k42_sched::trace::{User, events};
 
 /// Of an FCM with at most so many pages here, all are mapped in the child, for loads.
 const SMALL: usize = 64;
@@ -92,6 +93,11 @@ impl Space {
         }
         copier.batch.flush()?;
         let left = copier.left;
+        events::memory::clone::<User>(
+            u64::from(self.id.0),
+            u64::from(child.id.0),
+            regions.len() as u64,
+        );
         self.hand_down(&state, child, &mut copy, regions, left);
         Ok(())
     }

@@ -9,6 +9,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use k42_abi::layout::{EMU_WINDOWS, LIBRARY_BASE, USER_TOP};
 use k42_abi::{Error, Result};
 use k42_api::memory::MapOptions;
+use k42_sched::trace::{Class, User, events, is_on, text_words};
 
 /// What to map.
 pub struct Mapping {
@@ -57,7 +58,28 @@ impl Space {
     /// Maps; returns where. See the interface for the errors.
     pub fn map(&self, mapping: Mapping) -> Result<u64> {
         let mut state = self.enter()?;
-        self.map_locked(&mut state, mapping)
+        let bytes = mapping.bytes;
+        let start = self.map_locked(&mut state, mapping)?;
+        if is_on(Class::Memory) {
+            self.note_map(&state, start, bytes);
+        }
+        Ok(start)
+    }
+
+    /// The events of a new mapping.
+    #[cold]
+    fn note_map(&self, state: &State, start: u64, bytes: u64) {
+        let Some((_, region)) = state.at(start) else {
+            return;
+        };
+        let object = region.object();
+        events::memory::map::<User>(u64::from(self.id.0), start, bytes, object);
+        let mut name = alloc::vec::Vec::new();
+        region.fcm.put_name(&mut name);
+        if !name.is_empty() {
+            let [first, second] = text_words(&name[name.len().saturating_sub(16)..]);
+            events::memory::name::<User>(object, first, second);
+        }
     }
 
     pub(super) fn map_locked(&self, state: &mut State, mut mapping: Mapping) -> Result<u64> {

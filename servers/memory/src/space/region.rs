@@ -104,6 +104,11 @@ impl Region {
                 .intersects(MapOptions::GROWS_DOWN | MapOptions::LIBRARY)
     }
 
+    /// A number for the object whose pages are shown, as events have it.
+    pub fn object(&self) -> u64 {
+        Arc::as_ptr(&self.fcm).addr() as u64
+    }
+
     /// What the translation may allow: stores only once private pages can be made.
     pub fn flags(&self) -> MapFlags {
         let mut flags = flags_of(self.options);
