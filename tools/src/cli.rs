@@ -72,6 +72,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "A,B", default_value = "all", requires = "trace",
           value_parser = parse_trace_classes)]
     pub trace_classes: String,
+    /// Samples for flame graphs, per second and CPU, with --trace and class exception; 0: none
+    #[arg(long, value_name = "HZ", default_value_t = 1000, requires = "trace",
+          value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub sample: u32,
     /// Firmware that starts the kernel
     #[arg(long, value_enum, default_value_t = Firmware::Vof)]
     pub firmware: Firmware,
@@ -185,12 +189,36 @@ pub struct TraceOptions {
     /// Only events of these classes
     #[arg(long, value_name = "A,B")]
     pub class: Option<String>,
-    /// Only events of this CPU
+    /// Only these events, as ipc.call,linux.enter
+    #[arg(long, value_name = "A,B")]
+    pub event: Option<String>,
+    /// Only this CPU
     #[arg(long, value_name = "N")]
     pub cpu: Option<u32>,
+    /// Only these processes: pids, or names of programs and servers
+    #[arg(long, value_name = "A,B")]
+    pub process: Option<String>,
+    /// Only from this second on
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub from: Option<f64>,
+    /// Only up to this second
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub to: Option<f64>,
     /// Only lines that contain this text
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+    /// Print times per Linux call, server method and process, faults by object, lock waiting
+    #[arg(long)]
+    pub stats: bool,
+    /// Write JSON that ui.perfetto.dev and chrome://tracing open
+    #[arg(long, value_name = "FILE")]
+    pub chrome: Option<PathBuf>,
+    /// Draw a flame graph of the samples, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub flame: Option<PathBuf>,
+    /// The program that ran, with symbols, for --flame
+    #[arg(long, value_name = "ELF", requires = "flame")]
+    pub program: Option<PathBuf>,
 }
 
 /// Prints help and version as asked; reduces a usage error to its one line.
@@ -255,6 +283,13 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         .filter(|&n| n > 0)
         .map(Duration::from_secs)
         .ok_or_else(|| "not a time such as 90s or 5m".into())
+}
+
+/// Seconds since the machine's start.
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.trim_end_matches('s').parse();
+    let good = seconds.ok().filter(|s: &f64| s.is_finite() && *s >= 0.0);
+    good.ok_or_else(|| "not a time such as 1.25".into())
 }
 
 /// A Debian package name; checked here because it ends up in an apt command.

@@ -96,7 +96,8 @@ pub fn run(
         listener.set_nonblocking(true)?;
         listeners.push(listener);
     }
-    let mut recorder = trace.map(Recorder::new).transpose()?;
+    let recorder = trace.map(|out| Recorder::new(out, machine.icount));
+    let mut recorder = recorder.transpose()?;
     let mut command = machine.command(dir.path());
     if let Some(recorder) = &recorder {
         machine.keep_memory_in(&recorder.memory(), &mut command);

@@ -11,7 +11,7 @@
 //! * [`machine`] boots it, with [`qemu`], [`qmp`], [`console`] and [`symbols`];
 //!   [`run`] is its user's side, [`guest`] and [`system`] are that of tests;
 //! * [`test`] and [`bench`] run the tests and the measurements, [`profile`] tells where instructions go, [`trace`]
-//!   prints events.
+//!   shows what was traced.
 //!
 //! Every error ends as one line on standard error and a non-zero status.
 
@@ -67,7 +67,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Bench(options) => bench::command(&repo, &options),
         Command::Profile(options) => profile::command(&repo, &options),
         Command::Image(options) => image::command(&repo, &options),
-        Command::Trace(options) => trace::command(&options),
+        Command::Trace(options) => trace::command(&repo, &options),
         Command::Build(options) => build::command(&repo, &options),
         Command::Test(options) => test::command(&repo, &options),
     }

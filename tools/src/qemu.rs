@@ -13,7 +13,7 @@
 //! | 0x71000003 | lines for the host: `exit N`, `trace ADDRESS LENGTH`, `counts JSON`, `panic` |
 //!
 //! Each is a socket on which this program listens before QEMU starts, so nothing that
-//! the guest writes is lost. When the guest powers off, QEMU stops,
+//! the guest writes is lost. When the guest powers off, QEMU stops
 //! until it is told over QMP to end.
 
 use crate::cli::Firmware;

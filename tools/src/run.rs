@@ -48,7 +48,7 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
         kernel: kernel(&built)?,
         archive: Some(boot_archive),
         command_line: match options.trace {
-            Some(_) => format!("trace={}", options.trace_classes),
+            Some(_) => format!("trace={} sample={}", options.trace_classes, options.sample),
             None => String::new(),
         },
         cpus: options.cpus,

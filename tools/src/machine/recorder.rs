@@ -27,6 +27,7 @@ const ENOUGH: usize = 1 << 20;
 pub struct Recorder {
     memory: File,
     out: PathBuf,
+    counted: bool,
     work: Option<Work>,
 }
 
@@ -58,13 +59,15 @@ impl Memory for GuestRegion {
 }
 
 impl Recorder {
-    /// For a machine that is yet to be started; saves in the file `out`.
-    pub fn new(out: PathBuf) -> Result<Recorder> {
+    /// For a machine that is yet to be started; saves in the file `out`. `counted`: whether its clock counts
+    /// instructions.
+    pub fn new(out: PathBuf, counted: bool) -> Result<Recorder> {
         let memory = rustix::fs::memfd_create("k42-memory", MemfdFlags::CLOEXEC)
             .context("no memory for the machine")?;
         Ok(Recorder {
             memory: memory.into(),
             out,
+            counted,
             work: None,
         })
     }
@@ -87,8 +90,9 @@ impl Recorder {
         };
         let file = File::create(&self.out)?;
         let (stop, stopped) = mpsc::channel();
+        let counted = self.counted;
         let thread = thread::spawn(move || {
-            save(&region, file, || {
+            save(&region, file, counted, || {
                 stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout)
             })
         });
@@ -110,13 +114,21 @@ impl Recorder {
 }
 
 /// Saves a region while `go_on` says so after a while, and then the rest of it.
-fn save(region: &GuestRegion, mut to: impl Write, mut go_on: impl FnMut() -> bool) -> Result<()> {
+fn save(
+    region: &GuestRegion,
+    mut to: impl Write,
+    counted: bool,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<()> {
     let mut out = Vec::new();
     let mut stream = match Stream::open(region, &mut out) {
         Ok(stream) => stream,
         Err(OpenError::Memory(e)) => return Err(e).context("the guest's memory"),
         Err(OpenError::Region(e)) => return Err(e).context("the guest's memory"),
     };
+    if counted {
+        stream.note_counted(&mut out);
+    }
     while go_on() {
         stream.poll(region, &mut out)?;
         if out.len() >= ENOUGH {
@@ -137,18 +149,18 @@ mod tests {
     #[test]
     fn errors() {
         let dir = tempfile::tempdir().expect("a folder");
-        let recorder = Recorder::new(dir.path().join("t")).expect("memory");
+        let recorder = Recorder::new(dir.path().join("t"), false).expect("memory");
         let error = recorder.finish().expect_err("nobody said where");
         assert!(format!("{error:#}").contains("did not say"));
 
         for (length, said) in [(1 << 20, "not a K42 trace"), (4096, "failed to fill")] {
-            let mut recorder = Recorder::new(dir.path().join("t")).expect("memory");
+            let mut recorder = Recorder::new(dir.path().join("t"), false).expect("memory");
             recorder.memory.set_len(length).expect("grows");
             recorder.start(4096, 65536).expect("starts");
             let error = recorder.finish().expect_err("nothing there");
             assert!(format!("{error:#}").contains(said), "{error:#}");
         }
-        let nowhere = Recorder::new("/no/such/folder/t".into());
+        let nowhere = Recorder::new("/no/such/folder/t".into(), true);
         assert!(nowhere.expect("memory").start(0, 4096).is_err());
     }
 }

@@ -141,6 +141,61 @@ pub fn suite(repo: &Repo) -> Jobs {
         ensure!(shown.stdout.lines().count() > 100, "{}", shown.stdout);
         Ok(())
     });
+    case("trace-views", |k42| {
+        let [file, json, picture] = ["trace-views", "trace.json", "trace.svg"]
+            .map(|name| k42.scratch().map(|folder| folder.join(name)));
+        let (file, json, picture) = (file?, json?, picture?);
+        let [file, json, picture] = [&file, &json, &picture].map(|path| path.to_str());
+        let file = file.context("a path that is not UTF-8")?;
+        let json = json.context("a path that is not UTF-8")?;
+        let picture = picture.context("a path that is not UTF-8")?;
+        let command = "for i in 1 2 3 4 5; do ls -l /bin | sort | tail -1 >/dev/null; done";
+        k42.exec(&["--cpus=2", "--trace", file], command)?
+            .expect("", "", 0)?;
+        let args = [
+            "trace", file, "--stats", "--chrome", json, "--flame", picture,
+        ];
+        let shown = k42.start(&args, None)?;
+        ensure!(shown.status == Some(0), "trace: {}", shown.stderr);
+        for row in [
+            "  clone ",
+            "  kfs open ",
+            "  memory page fault ",
+            "  sh (1) ",
+        ] {
+            ensure!(shown.stdout.contains(row), "no '{row}':\n{}", shown.stdout);
+        }
+        let export: serde_json::Value = serde_json::from_slice(&std::fs::read(json)?)?;
+        let events = export["traceEvents"].as_array().context("no events")?;
+        let of = |phase: &str| events.iter().filter(|e| e["ph"] == phase).count();
+        ensure!(
+            of("B") == of("E") && of("B") > 1000,
+            "{} of {}",
+            of("E"),
+            of("B")
+        );
+        ensure!(
+            of("s") == of("f") && of("s") > 500,
+            "{} of {}",
+            of("f"),
+            of("s")
+        );
+        for name in ["CPUs", "memory", "kfs", "process", "sh (1)"] {
+            let named =
+                |e: &serde_json::Value| e["name"] == "process_name" && e["args"]["name"] == name;
+            ensure!(events.iter().any(named), "no tracks of {name}");
+        }
+        let picture = std::fs::read_to_string(picture)?;
+        for frame in ["k42_serve", "memory: page fault"] {
+            ensure!(picture.contains(frame), "the flame graph has no {frame}");
+        }
+        let shown = k42.start(
+            &["trace", file, "--process", "kfs", "--event", "ipc.serve"],
+            None,
+        )?;
+        ensure!(shown.stdout.lines().count() > 50, "{}", shown.stdout);
+        Ok(())
+    });
     case("trace-timeout", |k42| {
         let file = k42.scratch()?.join("trace-timeout");
         let file = file.to_str().context("a path that is not UTF-8")?;
