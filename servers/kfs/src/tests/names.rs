@@ -449,3 +449,49 @@ fn locks() {
     assert_eq!(world.events.take(), [(20, fa.handle.0)]);
     assert!(lock(&fa, 0, 0, 0, 0, true).is_ok());
 }
+
+#[test]
+fn a_root_of_its_own() {
+    let world = World::new();
+    let c = world.client(20, 0, 0);
+    c.mkdir("jail", 0o755).unwrap();
+    c.mkdir("jail/in", 0o755).unwrap();
+    c.put("name", b"outside").unwrap();
+    c.put("jail/name", b"jail").unwrap();
+    c.symlink("/name", "jail/in/link").unwrap();
+    let outside = c.open(".", 0, 0).unwrap();
+    let jail = c.open("jail", 0, 0).unwrap();
+    let (_, at) = jail.object().unwrap();
+    let user = world.client(21, 1000, 1000);
+    let own = user.open("jail", 0, 0).unwrap();
+    let (_, of_user) = own.object().unwrap();
+    assert_eq!(
+        world.fs.set_root(&of_user, of_user.handle),
+        Err(Error::EPERM)
+    );
+    let file = c.open("name", 0, 0).unwrap();
+    let (_, of_file) = file.object().unwrap();
+    assert_eq!(
+        world.fs.set_root(&of_file, of_file.handle),
+        Err(Error::ENOTDIR)
+    );
+    world.fs.set_root(&at, at.handle).unwrap();
+    for path in ["/name", "name", "/../../name", "in/../../name", "in/link"] {
+        assert_eq!(c.get(path).unwrap(), b"jail", "{path}");
+        assert_eq!(user.get("/name").unwrap(), b"outside", "others have theirs");
+    }
+    // A child has it too, and what is open from before leads out.
+    let child = world.fork(&c, 22);
+    assert_eq!(child.get("/../name").unwrap(), b"jail");
+    let (_, before) = outside.object().unwrap();
+    let mut rest = [0; 100];
+    let opened = world.fs.open(
+        &before,
+        before.handle,
+        b"name",
+        0,
+        0,
+        &mut OutBuf::new(&mut rest),
+    );
+    assert_eq!(opened.unwrap().size, 7);
+}

@@ -1,6 +1,6 @@
 use super::machine::{PAGE, Rig};
 use k42_abi::Error;
-use k42_api::memory::{MapOptions, Memory, limit};
+use k42_api::memory::{MapOptions, Memory, limit, lock};
 
 const RW: MapOptions = MapOptions::READ.union(MapOptions::WRITE);
 
@@ -144,4 +144,55 @@ fn processes_come_and_go() {
     rig.end(process);
     assert_eq!(rig.in_use(), 0);
     assert_eq!(rig.server.totals(&Rig::caller(process)).unwrap().spaces, 0);
+}
+
+#[test]
+fn locks() {
+    let rig = Rig::new(4096);
+    let process = rig.process();
+    let caller = Rig::caller(process);
+    let server = &rig.server;
+    let set =
+        |at, pages: u64, how, limit: u64| server.lock(&caller, at, pages * PAGE, how, limit * PAGE);
+    let locked = || server.usage(&caller, process).unwrap().locked / PAGE;
+    let at = rig.map(process, 0, 16, RW).unwrap();
+    assert_eq!(set(at, 4, lock::LOCK, 3), Err(Error::ENOMEM));
+    assert_eq!(locked(), 0);
+    assert_eq!(set(at, 4, lock::LOCK, 4), Ok(()));
+    assert!((0..16).all(|i| rig.translation(process, at + i * PAGE).is_some() == (i < 4)));
+    assert_eq!(set(at + 2 * PAGE, 4, lock::LOCK, 6), Ok(()), "two more");
+    assert_eq!(locked(), 6);
+    assert_eq!(server.advise(&caller, at, PAGE, 4), Err(Error::EINVAL));
+    assert_eq!(
+        server.check_range(&caller, at, PAGE, true),
+        Err(Error::EBUSY)
+    );
+    let child = rig.fork(process).unwrap();
+    assert_eq!(
+        server.usage(&Rig::caller(child), child).unwrap().locked,
+        0,
+        "not inherited"
+    );
+    assert_eq!(set(at + PAGE, 2, 0, 0), Ok(()));
+    assert_eq!(locked(), 4);
+    server.unmap(&caller, at, 5 * PAGE).unwrap();
+    assert_eq!(locked(), 1);
+    assert_eq!(set(at, 16, 0, 0), Err(Error::ENOMEM), "there is a hole");
+    assert_eq!(set(at, 1, 16, 9), Err(Error::EINVAL));
+
+    // All, and what will come.
+    assert_eq!(set(0, 0, lock::LOCK | lock::ALL, 10), Err(Error::ENOMEM));
+    assert_eq!(set(0, 0, lock::LOCK | lock::ALL | lock::FUTURE, 20), Ok(()));
+    assert_eq!(locked(), 11);
+    assert_eq!(rig.map(process, 0, 10, RW), Err(Error::EAGAIN));
+    let new = rig.map(process, 0, 9, RW).unwrap();
+    assert!((0..9).all(|i| rig.translation(process, new + i * PAGE).is_some()));
+    assert_eq!(locked(), 20);
+    assert_eq!(set(0, 0, lock::ALL, 0), Ok(()));
+    assert_eq!(locked(), 0);
+    rig.map(process, 0, 100, RW).unwrap();
+    [process, child]
+        .into_iter()
+        .for_each(|process| rig.end(process));
+    assert_eq!(rig.in_use(), 0);
 }
