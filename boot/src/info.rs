@@ -176,6 +176,8 @@ pub struct BootInfo {
     pub rtas: Option<Rtas>,
     /// The firmware of a bare POWER server, where that is what the machine has.
     pub opal: Option<Opal>,
+    /// The timebase when the kernel was entered.
+    pub boot_timebase: u64,
     /// Seconds since 1970 at boot, UTC, where the machine has a clock.
     pub boot_time: Option<u64>,
     /// The seed that the loader gave for random numbers.

@@ -64,6 +64,7 @@
     .type   _start, @function
 _start:
     in_own_order
+    mftb    30                      # when the kernel was entered
     image_base
     addi    12, 31, .Lhigh - _start
     mtctr   12
@@ -109,6 +110,7 @@ _start:
     mr      6, 8                    # OPAL's base and entry
     mr      7, 9
     mr      8, 10                   # physical load address
+    mr      9, 30
     bl      k42_boot_start          # (r3, r4, r5 as the firmware left them)
     nop
     trap

@@ -48,6 +48,8 @@ struct Entry {
     r5: u64,
     r8: u64,
     r9: u64,
+    /// The timebase as it was then.
+    timebase: u64,
 }
 
 /// What any way in must come to: a flattened tree, where it lies, and what else is known.
@@ -59,7 +61,15 @@ struct Found {
 
 /// Called by start.S.
 #[unsafe(no_mangle)]
-extern "C" fn k42_boot_start(r3: u64, r4: u64, r5: u64, r8: u64, r9: u64, base: u64) -> ! {
+extern "C" fn k42_boot_start(
+    r3: u64,
+    r4: u64,
+    r5: u64,
+    r8: u64,
+    r9: u64,
+    base: u64,
+    timebase: u64,
+) -> ! {
     static mut INFO: MaybeUninit<BootInfo> = MaybeUninit::uninit();
     match boot_info(&Entry {
         base,
@@ -68,6 +78,7 @@ extern "C" fn k42_boot_start(r3: u64, r4: u64, r5: u64, r8: u64, r9: u64, base: 
         r5,
         r8,
         r9,
+        timebase,
     }) {
         // SAFETY: this runs once, on the only CPU that runs, so the reference is the only
         // one; and `kernel_main` is entered as it wants.
@@ -95,6 +106,7 @@ fn boot_info(entry: &Entry) -> Result<BootInfo, BootError> {
         early::set_terminal(console.unit);
     }
     info.opal = found.opal;
+    info.boot_timebase = entry.timebase;
     info.boot_time = info.rtas.and_then(|rtas| rtas.time_of_day().ok());
     Ok(info)
 }

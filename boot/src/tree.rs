@@ -73,6 +73,7 @@ pub fn read(blob: &'static [u8], placement: &Placement) -> Result<BootInfo, Tree
         },
         rtas: tree.find_node("/rtas").map(services),
         opal: None,
+        boot_timebase: 0,
         boot_time: None,
         random_seed: chosen.and_then(|node| bytes(node, "rng-seed")?.try_into().ok()),
     };

@@ -257,7 +257,7 @@ pub fn fill_kernel_info(frame: u64, boot: &BootInfo, memory_bytes: u64, trace_by
         magic: info::MAGIC,
         cpus: cpus() as u64,
         timebase_hz: timebase_hz(),
-        boot_timebase: arch::timebase(),
+        boot_timebase: boot.boot_timebase,
         boot_seconds: boot.boot_time.unwrap_or(0),
         trace_mask: 0,
         trace_bytes,

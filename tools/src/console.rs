@@ -23,7 +23,6 @@ pub enum Input {
     /// Nowhere: nothing is ever typed.
     None,
     /// These bytes, then end of input.
-    #[cfg(test)]
     Bytes(Vec<u8>),
     /// This program's standard input.
     Stdin,
@@ -82,7 +81,6 @@ pub fn feed(input: Input, mut guest: UnixStream, raw: bool) -> bool {
     let mut at_line_start = true;
     match input {
         Input::None => return false,
-        #[cfg(test)]
         Input::Bytes(bytes) => {
             at_line_start = bytes.last().is_none_or(|&b| b == b'\n');
             if guest.write_all(&bytes).is_err() {

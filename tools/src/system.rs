@@ -150,14 +150,28 @@ impl K42 {
     pub fn exec(&self, files: &Files, command: &str, limit: Duration) -> Result<Seen> {
         let mut root = self.root.clone();
         root.merge(Tree::from_tar(&files.to_tar()?)?);
-        let scratch = tempfile::Builder::new().prefix("k42-boot-").tempdir()?;
-        let boot_archive = scratch.path().join("boot.tar");
         let init = Init {
             exec: Some(command.into()),
             env: Vec::new(),
             size: (24, 80),
         };
-        archive::write(&boot_archive, &self.built, &init, &root)?;
+        self.boot(&root, &init, Input::None, limit)
+    }
+
+    /// Boots to the interactive shell with `env` in its environment, and ends its input at once.
+    pub fn interactive(&self, env: &[&str], limit: Duration) -> Result<Seen> {
+        let init = Init {
+            exec: None,
+            env: env.iter().map(ToString::to_string).collect(),
+            size: (24, 80),
+        };
+        self.boot(&self.root, &init, Input::Bytes(Vec::new()), limit)
+    }
+
+    fn boot(&self, root: &Tree, init: &Init, input: Input, limit: Duration) -> Result<Seen> {
+        let scratch = tempfile::Builder::new().prefix("k42-boot-").tempdir()?;
+        let boot_archive = scratch.path().join("boot.tar");
+        archive::write(&boot_archive, &self.built, init, root)?;
         let machine = Machine {
             kernel: self.kernel.clone(),
             archive: Some(boot_archive),
@@ -171,7 +185,7 @@ impl K42 {
         };
         guest::observe(
             &machine,
-            Input::None,
+            input,
             limit,
             Some(Symbols::new(&self.repo, &self.built)),
             None,

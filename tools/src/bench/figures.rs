@@ -3,8 +3,8 @@
 use crate::guest::Seen;
 use crate::process;
 use crate::repo::{Order, Repo};
-use crate::system;
-use anyhow::{Result, bail, ensure};
+use crate::system::{self, K42};
+use anyhow::{Context, Result, bail, ensure};
 use k42_tests::archive::Tree;
 use k42_tests::machine::Machine;
 use std::collections::BTreeMap;
@@ -16,6 +16,12 @@ const LIMIT: Duration = Duration::from_secs(1500);
 /// Rows that only K42 has: a protected call that does nothing, to another process and
 /// back; a trace event that is switched off, and one that is on.
 pub const OWN_ROWS: [&str; 3] = ["ppc_null", "trace_off", "trace_on"];
+
+/// The row for the start of the system: from the kernel's first instruction to the shell's prompt.
+pub const BOOT_ROW: &str = "boot_to_prompt";
+
+/// A boot takes a second or two; one that hangs must not hold up a run.
+const BOOT_LIMIT: Duration = Duration::from_secs(120);
 
 /// The timebase of QEMU's machine.
 const TIMEBASE_HZ: f64 = 512e6;
@@ -58,6 +64,21 @@ pub fn own(repo: &Repo) -> Result<Figures> {
         .map(|row| row.to_string())
         .zip(rows)
         .collect())
+}
+
+/// Measures the start. The prompt itself tells the time: the wall clock's, which begins at a whole second when the
+/// kernel is entered.
+pub fn boot(k42: &K42) -> Result<Figures> {
+    let seen = k42.interactive(&["PS1=prompt at $EPOCHREALTIME "], BOOT_LIMIT)?;
+    let figure = prompt_time(&seen.console).with_context(|| seen.tail())?;
+    Ok(Figures::from([(BOOT_ROW.into(), Ok(figure))]))
+}
+
+/// The nanoseconds after the whole second at which the first prompt says that it was shown.
+fn prompt_time(console: &str) -> Option<f64> {
+    let (_, rest) = console.split_once("prompt at ")?;
+    let (_, microseconds) = rest.split_whitespace().next()?.split_once('.')?;
+    Some(microseconds.parse::<f64>().ok()? * 1e3)
 }
 
 /// Boots the self-test program with counted instructions and reads its lines
@@ -117,6 +138,13 @@ mod tests {
         assert_eq!(figures["a"], Ok(360.0));
         assert_eq!(figures["b"], Err("failed: fork: no".into()));
         assert_eq!(figures["c"], Err("no figure".into()));
+    }
+
+    #[test]
+    fn reads_a_prompt() {
+        let console = "sh\r\nprompt at 1767225600.017868 \r\nprompt at 1767225600.5 ";
+        assert_eq!(prompt_time(console), Some(17_868_000.0));
+        assert_eq!(prompt_time("/ # "), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::repo::Repo;
 use crate::system::K42;
 use anyhow::{Context, Result, ensure};
 pub use figures::raw_figures;
-use figures::{Figures, OWN_ROWS, measure};
+use figures::{BOOT_ROW, Figures, OWN_ROWS, measure};
 use k42_tests::archive::Tree;
 use k42_tests::linux::Linux;
 pub use programs::Programs;
@@ -47,7 +47,11 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
         .map(|row| row.name)
         .filter(chosen)
         .collect();
-    let own_rows = OWN_ROWS.iter().map(|row| row.to_string()).filter(chosen);
+    let own_rows = OWN_ROWS
+        .iter()
+        .chain([&BOOT_ROW])
+        .map(|row| row.to_string());
+    let own_rows = own_rows.filter(chosen);
     let rows: Vec<String> = linux_rows.iter().cloned().chain(own_rows).collect();
     ensure!(!rows.is_empty(), "no row matches '{filter}'");
 
@@ -65,10 +69,14 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
         None
     };
     let step = progress.step("measuring K42");
+    let k42 = K42::prepare(repo, progress)?;
     let mut figures = match linux_rows.is_empty() {
         true => Figures::new(),
-        false => measure(&K42::prepare(repo, progress)?, &files, &linux_rows)?,
+        false => measure(&k42, &files, &linux_rows)?,
     };
+    if rows.iter().any(|row| row == BOOT_ROW) {
+        figures.extend(figures::boot(&k42)?);
+    }
     if rows.iter().any(|row| OWN_ROWS.contains(&row.as_str())) {
         figures.extend(figures::own(repo)?);
     }
