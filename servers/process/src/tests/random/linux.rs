@@ -28,6 +28,13 @@ pub struct Host {
     sent: i64,
 }
 
+/// Whether orphans of actors can be made to go to the first one: QEMU's user mode refuses it, and they go who knows where.
+fn orphans_are_adopted() -> bool {
+    let mut adopts: c_int = 0;
+    // SAFETY: room for the answer.
+    unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut adopts) == 0 }
+}
+
 /// Reads or writes an array whole; false at the end.
 fn transfer(fd: c_int, words: &mut [i64; 4], write: bool) -> bool {
     let bytes = size_of_val(words);
@@ -264,8 +271,9 @@ proptest! {
     #[test]
     fn like_linux(history in history(50)) {
         let (mut ours, mut theirs) = (Served::new(), Host::new());
+        let adopted = orphans_are_adopted();
         for (step, &(actor, act)) in history.iter().enumerate() {
-            if !sensible(&ours, actor, act) {
+            if !sensible(&ours, actor, act) || (matches!(act, Act::Parent) && !adopted) {
                 continue;
             }
             let (our, their) = (ours.act(actor, act), theirs.act(actor, act));
