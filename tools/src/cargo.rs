@@ -136,6 +136,8 @@ pub fn for_big_endian_linux(command: &mut Command) {
     command
         .args(["--target", BIG_ENDIAN_LINUX, "-Zbuild-std=std,panic_unwind"])
         .env("CARGO_PROFILE_DEV_PANIC", "unwind")
+        // The emulator needs twenty times as long for code that is not optimised.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
         .env(
             "CARGO_TARGET_POWERPC64_UNKNOWN_LINUX_GNU_LINKER",
             "powerpc64-linux-gnu-gcc",

@@ -127,6 +127,9 @@ pub struct TestOptions {
     /// Print the names of the cases and run none
     #[arg(long)]
     pub list: bool,
+    /// CPUs of the machines on which the programs of tests/ and busybox's tests run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub cpus: u32,
 }
 
 /// Options of `bench`.

@@ -4,9 +4,13 @@
 //! step is one plain line, or nothing when the caller wants quiet (`--exec`, where
 //! standard error belongs to the guest's command).
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+/// The spinners: there may be more than one, since steps may run at once.
+static SPINNERS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// Shows steps; cheap to make.
 #[derive(Clone, Copy)]
@@ -34,7 +38,7 @@ impl Progress {
             }
             return Step { bar: None };
         }
-        let bar = ProgressBar::new_spinner().with_message(text);
+        let bar = SPINNERS.add(ProgressBar::new_spinner().with_message(text));
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
             bar.set_style(style);
         }

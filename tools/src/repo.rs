@@ -1,6 +1,7 @@
 //! The checkout: where things lie in it.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A K42 checkout.
@@ -70,6 +71,16 @@ impl Repo {
         let dir = self.root.join("build");
         std::fs::create_dir_all(&dir)?;
         Ok(dir)
+    }
+
+    /// Waits until nobody else makes files in the build folder that are made once and kept. Others wait as long as
+    /// the result lives.
+    pub fn lock(&self) -> Result<File> {
+        let path = self.build_dir()?.join("lock");
+        let file = File::create(&path)?;
+        file.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+        Ok(file)
     }
 
     /// The target description for a byte order.

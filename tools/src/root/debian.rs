@@ -67,6 +67,7 @@ pub fn tree(repo: &Repo, packages: &[String], progress: Progress) -> Result<Tree
     packages.sort_unstable();
     packages.dedup();
 
+    let _alone = repo.lock()?;
     let dir = repo.build_dir()?.join("root");
     fs::create_dir_all(&dir)?;
     let kept = dir.join(file_name(&packages));

@@ -17,18 +17,21 @@ use k42_tests::suite;
 pub struct Tests {
     repo: Repo,
     units: Vec<String>,
+    cpus: u32,
 }
 
 impl Tests {
-    /// The units in which something passes on Linux.
-    pub fn find(repo: &Repo) -> Result<Self> {
+    /// The units in which something passes on Linux, for a machine with that many CPUs.
+    pub fn find(repo: &Repo, cpus: u32) -> Result<Self> {
         Ok(Tests {
             repo: repo.clone(),
             units: busybox::recorded_units(repo.root())?,
+            cpus,
         })
     }
 
     fn run_units(&self, chosen: &dyn Fn(&str) -> bool, report: &mut Report) -> Result<()> {
+        let alone = self.repo.lock()?;
         let tests = Busybox::prepare(self.repo.root())?;
         let all = tests.cases()?;
         let cases: Vec<_> = all.iter().filter(|case| chosen(&case.name)).collect();
@@ -36,7 +39,8 @@ impl Tests {
         let mut tree = Tree::default();
         suite::install_runner(self.repo.root(), &compiler, &mut tree)?;
         tests.install(&mut tree)?;
-        let system = K42::prepare(&self.repo, Progress::new(true))?;
+        drop(alone);
+        let system = K42::prepare(&self.repo, Progress::new(true))?.with_cpus(self.cpus);
         let outcomes = k42_tests::run_cases(&system, &tree, &cases)?;
         let passed = busybox::passed(&outcomes);
         for name in tests.expected()? {

@@ -19,8 +19,8 @@ use k42_tests::suite::{self, Case};
 /// The folders of `tests/` that hold cases.
 const FOLDERS: [&str; 3] = ["diff", "hostile", "stress"];
 
-/// The suites that `tests/` holds.
-pub fn suites(repo: &Repo, packages: &[Package]) -> Result<Vec<Box<dyn Suite>>> {
+/// The suites that `tests/` holds, on machines with that many CPUs.
+pub fn suites(repo: &Repo, packages: &[Package], cpus: u32) -> Result<Vec<Box<dyn Suite>>> {
     let missing = [KERNEL]
         .into_iter()
         .chain(PROGRAMS.map(|(package, _)| package))
@@ -37,6 +37,7 @@ pub fn suites(repo: &Repo, packages: &[Package]) -> Result<Vec<Box<dyn Suite>>> 
             suite,
             missing,
             on_linux: false,
+            cpus,
         }));
     }
     suites.push(Box::new(Guest {
@@ -45,6 +46,7 @@ pub fn suites(repo: &Repo, packages: &[Package]) -> Result<Vec<Box<dyn Suite>>> 
         suite: suite::Suite::find(repo.root(), "diff")?,
         missing: None,
         on_linux: true,
+        cpus,
     }));
     Ok(suites)
 }
@@ -56,6 +58,7 @@ struct Guest {
     suite: suite::Suite,
     /// Whether they run on Linux, to check the record itself.
     on_linux: bool,
+    cpus: u32,
     /// A package without which nothing can be run.
     missing: Option<&'static str>,
 }
@@ -95,14 +98,18 @@ impl Suite for Guest {
 
 impl Guest {
     fn run_all(&self, cases: &[&Case], report: &mut Report) -> Result<()> {
+        let alone = self.repo.lock()?;
         let compiler = Compiler::new("powerpc64le-linux-gnu-", self.repo.root())?;
         let mut tree = Tree::default();
         suite::install_runner(self.repo.root(), &compiler, &mut tree)?;
         self.suite.install(&compiler, &mut tree)?;
         let outcomes = if self.on_linux {
-            k42_tests::run_cases(&Linux::prepare(self.repo.root())?, &tree, cases)?
+            let system = Linux::prepare(self.repo.root())?.with_cpus(self.cpus);
+            drop(alone);
+            k42_tests::run_cases(&system, &tree, cases)?
         } else {
-            let system = K42::prepare(&self.repo, Progress::new(true))?;
+            drop(alone);
+            let system = K42::prepare(&self.repo, Progress::new(true))?.with_cpus(self.cpus);
             k42_tests::run_cases(&system, &tree, cases)?
         };
         for case in cases {

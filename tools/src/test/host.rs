@@ -7,13 +7,14 @@
 //! and reads what libtest prints, so that each test counts and a failure brings its own
 //! output.
 
-use super::{Jobs, Report, Verdict};
+use super::{Report, Suite, Verdict};
 use crate::cargo::{self, Package};
 use crate::process;
+use crate::progress::Progress;
 use crate::repo::Repo;
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where host tests run.
@@ -30,6 +31,14 @@ pub enum Machine {
 }
 
 impl Machine {
+    /// All of them, one suite each.
+    pub const ALL: [Machine; 4] = [
+        Machine::Native,
+        Machine::BigEndian,
+        Machine::Loom,
+        Machine::Miri,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Machine::Native => "host",
@@ -50,105 +59,141 @@ impl Machine {
     }
 }
 
-/// One suite: a job per package, which builds and runs its tests.
-pub fn suite(repo: &Repo, packages: &[Package], machine: Machine) -> Jobs {
-    let mut jobs = Jobs::new(machine.name());
-    for package in packages.iter().filter(|package| machine.takes(package)) {
-        let (repo, package) = (repo.clone(), package.clone());
-        jobs.job(package.name.clone(), move |report| {
-            if let Err(e) = run_package(&repo, &package, machine, report) {
-                report.record(&package.name, Verdict::Fail(format!("{e:#}")));
-            }
-        });
-    }
-    jobs
-}
-
-/// Builds the tests of one package, runs every test program and its documentation tests.
-fn run_package(
-    repo: &Repo,
-    package: &Package,
+/// A suite whose cases are packages.
+pub struct Tests {
+    repo: Repo,
+    packages: Vec<Package>,
     machine: Machine,
-    report: &mut Report,
-) -> Result<()> {
-    if machine == Machine::Miri {
-        let mut command = cargo::cargo(repo, "miri");
-        command.args([
-            "test",
-            "--quiet",
-            "--target-dir",
-            "target/miri",
-            "--lib",
-            "--tests",
-        ]);
-        // Tests let go of whole systems of objects whose tables are made to live for ever.
-        command
-            .args(["-p", &package.name])
-            .env("MIRIFLAGS", "-Zmiri-ignore-leaks");
-        return run_program(&mut command, &package.name, report);
-    }
-    for (target, program) in build_tests(repo, package, machine)? {
-        let mut command = match machine {
-            Machine::Native | Machine::Loom | Machine::Miri => {
-                let mut command = Command::new(&program);
-                // Tests of a procedural macro are linked with the compiler's own libraries.
-                if package.proc_macro {
-                    command.env("LD_LIBRARY_PATH", cargo::target_libdir()?);
-                }
-                command
-            }
-            Machine::BigEndian => {
-                let mut command = Command::new(cargo::EMULATOR[0]);
-                command.args(&cargo::EMULATOR[1..]).arg(&program);
-                command
-            }
-        };
-        command
-            .current_dir(&package.dir)
-            .env("CARGO_MANIFEST_DIR", &package.dir);
-        run_program(&mut command, &format!("{}/{target}", package.name), report)?;
-    }
-    if machine == Machine::Native && package.library {
-        let mut command = cargo::cargo(repo, "test");
-        command.args(["--quiet", "--doc", "-p", &package.name]);
-        run_program(&mut command, &format!("{}/doc", package.name), report)?;
-    }
-    Ok(())
 }
 
-/// Has cargo build the tests; gives target name and program of each.
-fn build_tests(repo: &Repo, package: &Package, machine: Machine) -> Result<Vec<(String, PathBuf)>> {
-    let mut command = cargo::cargo(repo, "test");
-    command.args([
-        "--no-run",
-        "--message-format=json-render-diagnostics",
-        "-p",
-        &package.name,
-    ]);
-    if machine == Machine::Loom {
-        command.args(["--release", "--target-dir", "target/loom", "--test", "loom"]);
-        command.env("RUSTFLAGS", "--cfg loom");
-    }
-    if machine == Machine::BigEndian {
-        cargo::for_big_endian_linux(&mut command);
-    }
-    let output = process::check(&mut command)?;
-    let mut programs = Vec::new();
-    for line in output
-        .stdout
-        .split(|&b| b == b'\n')
-        .filter(|l| l.starts_with(b"{"))
-    {
-        let message: Value = serde_json::from_slice(line).context("cargo's messages")?;
-        if message["reason"] == "compiler-artifact"
-            && message["profile"]["test"] == true
-            && let Some(path) = message["executable"].as_str()
-        {
-            let target = message["target"]["name"].as_str().unwrap_or("?");
-            programs.push((target.into(), PathBuf::from(path)));
+impl Tests {
+    /// The packages that have tests for a machine.
+    pub fn find(repo: &Repo, packages: &[Package], machine: Machine) -> Self {
+        let packages = packages.iter().filter(|package| machine.takes(package));
+        Tests {
+            repo: repo.clone(),
+            packages: packages.cloned().collect(),
+            machine,
         }
     }
-    Ok(programs)
+
+    /// Builds all tests by one call of cargo, so that nothing is built twice; then runs every test program, and the
+    /// documentation's tests.
+    fn run_packages(&self, packages: &[&Package], report: &mut Report) -> Result<()> {
+        if self.machine == Machine::Miri {
+            return run_program(&mut self.miri(packages), "miri", report);
+        }
+        for test in self.build(packages)? {
+            let name = format!("{}/{}", test.package.name, test.target);
+            run_program(&mut self.command(&test)?, &name, report)?;
+        }
+        if self.machine == Machine::Native && packages.iter().any(|p| p.library) {
+            let mut command = cargo::cargo(&self.repo, "test");
+            command.args(["--quiet", "--doc", "--no-fail-fast"]);
+            select(&mut command, packages.iter().filter(|p| p.library).copied());
+            run_program(&mut command, "doc", report)?;
+        }
+        Ok(())
+    }
+
+    /// Cargo runs the interpreter itself.
+    fn miri(&self, packages: &[&Package]) -> Command {
+        let mut command = cargo::cargo(&self.repo, "miri");
+        command.args(["test", "--quiet", "--no-fail-fast", "--lib", "--tests"]);
+        command.args(["--target-dir", "target/miri"]);
+        select(&mut command, packages.iter().copied());
+        // Tests let go of whole systems of objects whose tables are made to live for ever.
+        command.env("MIRIFLAGS", "-Zmiri-ignore-leaks");
+        command
+    }
+
+    /// Has cargo build the tests.
+    fn build<'a>(&self, packages: &[&'a Package]) -> Result<Vec<Test<'a>>> {
+        let mut command = cargo::cargo(&self.repo, "test");
+        command.args(["--no-run", "--message-format=json-render-diagnostics"]);
+        select(&mut command, packages.iter().copied());
+        match self.machine {
+            Machine::Loom => {
+                command.args(["--release", "--target-dir", "target/loom", "--test", "loom"]);
+                command.env("RUSTFLAGS", "--cfg loom");
+            }
+            Machine::BigEndian => cargo::for_big_endian_linux(&mut command),
+            Machine::Native | Machine::Miri => {}
+        }
+        let output = process::check(&mut command)?;
+        let lines = output.stdout.split(|&b| b == b'\n');
+        let mut tests = Vec::new();
+        for line in lines.filter(|line| line.starts_with(b"{")) {
+            let message: Value = serde_json::from_slice(line).context("cargo's messages")?;
+            tests.extend(test_program(&message, packages));
+        }
+        Ok(tests)
+    }
+
+    /// The command that runs a test program.
+    fn command(&self, test: &Test) -> Result<Command> {
+        let mut command = if self.machine == Machine::BigEndian {
+            let mut command = Command::new(cargo::EMULATOR[0]);
+            command.args(&cargo::EMULATOR[1..]).arg(&test.program);
+            command
+        } else {
+            Command::new(&test.program)
+        };
+        // Tests of a procedural macro are linked with the compiler's own libraries.
+        if test.package.proc_macro {
+            command.env("LD_LIBRARY_PATH", cargo::target_libdir()?);
+        }
+        command
+            .current_dir(&test.package.dir)
+            .env("CARGO_MANIFEST_DIR", &test.package.dir);
+        Ok(command)
+    }
+}
+
+impl Suite for Tests {
+    fn name(&self) -> &str {
+        self.machine.name()
+    }
+
+    fn cases(&self) -> Vec<String> {
+        self.packages.iter().map(|p| p.name.clone()).collect()
+    }
+
+    fn run(self: Box<Self>, chosen: &dyn Fn(&str) -> bool, report: &mut Report) {
+        let packages = self.packages.iter().filter(|p| chosen(&p.name));
+        let packages: Vec<&Package> = packages.collect();
+        let _step =
+            Progress::new(true).step(format!("{}: {} packages", self.name(), packages.len()));
+        if let Err(e) = self.run_packages(&packages, report) {
+            report.record("build", Verdict::Fail(format!("{e:#}")));
+        }
+    }
+}
+
+/// Adds `-p` for each package.
+fn select<'a>(command: &mut Command, packages: impl Iterator<Item = &'a Package>) {
+    for package in packages {
+        command.args(["-p", &package.name]);
+    }
+}
+
+/// A test program.
+struct Test<'a> {
+    package: &'a Package,
+    target: String,
+    program: PathBuf,
+}
+
+/// The test program that one of cargo's messages tells of.
+fn test_program<'a>(message: &Value, packages: &[&'a Package]) -> Option<Test<'a>> {
+    let built = message["reason"] == "compiler-artifact" && message["profile"]["test"] == true;
+    let program = message["executable"].as_str().filter(|_| built)?;
+    let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
+    Some(Test {
+        package: packages.iter().find(|p| p.dir == folder)?,
+        target: message["target"]["name"].as_str()?.into(),
+        program: program.into(),
+    })
 }
 
 /// Runs one test program and records each of its tests.

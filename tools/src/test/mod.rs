@@ -1,9 +1,9 @@
 //! `test`: runs the suites and counts.
 //!
 //! A [`Suite`] is a name and a list of cases. Most cases are one test; a case that runs a
-//! test program of cargo's reports each test in it (see [`Report`]). Every failure is
-//! printed as one line with its detail below; the last line of all is
-//! `N passed, N failed`, with `, N skipped` when some were.
+//! test program of cargo's reports each test in it (see [`Report`]). Two suites run at a
+//! time. When one has ended, it prints every failure as one line with its detail below, and
+//! its counts; the last line of all is `N passed, N failed`, with `, N skipped` when some were.
 //!
 //! What is known not to pass yet stands in `tests/pending` with the reason ([`pending`]);
 //! it is skipped and counted as that, unless `--pending` asks for it.
@@ -22,13 +22,16 @@ use crate::cargo;
 use crate::cli::TestOptions;
 use crate::progress::Progress;
 use crate::repo::Repo;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use pending::Pending;
 pub use report::{Report, Verdict};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 /// A suite: a name, names of cases, and a way to run some of them.
-trait Suite {
+trait Suite: Send {
     /// Its name, the first part of every case's full name.
     fn name(&self) -> &str;
 
@@ -40,7 +43,7 @@ trait Suite {
 }
 
 /// What a job does: it records one or more verdicts.
-type JobFn = Box<dyn FnOnce(&mut Report)>;
+type JobFn = Box<dyn FnOnce(&mut Report) + Send>;
 
 /// A suite whose cases have nothing to do with each other.
 struct Jobs {
@@ -58,12 +61,12 @@ impl Jobs {
     }
 
     /// Adds a job that records its own verdicts.
-    fn job(&mut self, name: impl Into<String>, run: impl FnOnce(&mut Report) + 'static) {
+    fn job(&mut self, name: impl Into<String>, run: impl FnOnce(&mut Report) + Send + 'static) {
         self.jobs.push((name.into(), Box::new(run)));
     }
 
     /// Adds a job that passes or fails as one case.
-    fn case(&mut self, name: impl Into<String>, run: impl FnOnce() -> Result<()> + 'static) {
+    fn case(&mut self, name: impl Into<String>, run: impl FnOnce() -> Result<()> + Send + 'static) {
         let name = name.into();
         let record = name.clone();
         self.job(name, move |report| {
@@ -90,76 +93,103 @@ impl Suite for Jobs {
     }
 }
 
+/// What is to be run of a suite.
+struct Work {
+    suite: Box<dyn Suite>,
+    cases: Vec<String>,
+    /// Has what was skipped already.
+    report: Report,
+}
+
+impl Work {
+    /// What `filter` and `pending` leave of a suite; nothing if no case matches.
+    fn choose(suite: Box<dyn Suite>, filter: &str, pending: &Pending) -> Option<Work> {
+        let name = suite.name().to_string();
+        let mut cases = suite.cases();
+        cases.retain(|case| format!("{name}/{case}").contains(filter));
+        if cases.is_empty() {
+            return None;
+        }
+        let mut report = Report::new(&name);
+        for (pattern, reason, count) in pending.skipped(&name, &cases) {
+            report.skip(pattern, reason, count);
+        }
+        cases.retain(|case| !pending.holds(&name, case));
+        Some(Work {
+            suite,
+            cases,
+            report,
+        })
+    }
+
+    /// Runs the cases; then prints what was found, and adds it to `all`.
+    fn run(mut self, all: &Mutex<Report>) {
+        let start = Instant::now();
+        let name = self.suite.name().to_string();
+        if !self.cases.is_empty() {
+            let chosen = |case: &str| self.cases.iter().any(|chosen| chosen == case);
+            self.suite.run(&chosen, &mut self.report);
+        }
+        let seconds = start.elapsed().as_secs_f32();
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let summary = self.report.summary();
+        println!("{}{name}: {summary} ({seconds:.1} s)", self.report.text());
+        all.add(&self.report);
+    }
+}
+
+/// Runs suites, two at a time: one lane takes them from the front of the list, where cargo builds, the other from the
+/// back, where emulated machines run, each of which keeps one CPU busy.
+fn run(work: Vec<Work>) -> Report {
+    let all = Mutex::new(Report::new("all"));
+    let work = Mutex::new(VecDeque::from(work));
+    let lane = |take: fn(&mut VecDeque<Work>) -> Option<Work>| {
+        let next = || take(&mut work.lock().unwrap_or_else(PoisonError::into_inner));
+        while let Some(work) = next() {
+            work.run(&all);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| lane(VecDeque::pop_front));
+        lane(VecDeque::pop_back);
+    });
+    all.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Carries out `test`.
 pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
     let packages = cargo::packages(repo)?;
-    let mut suites: Vec<Box<dyn Suite>> = vec![
-        Box::new(source::lint_suite(repo, &packages)),
-        Box::new(host::suite(repo, &packages, host::Machine::Native)),
-        Box::new(host::suite(repo, &packages, host::Machine::BigEndian)),
-        Box::new(host::suite(repo, &packages, host::Machine::Loom)),
-        Box::new(host::suite(repo, &packages, host::Machine::Miri)),
-        Box::new(source::build_suite(repo, &packages)),
-        Box::new(boot::suite(repo, &packages)),
-        Box::new(run::suite(repo)),
-        Box::new(trace::suite(repo, &packages)),
-    ];
-    suites.extend(guest::suites(repo, &packages)?);
-    suites.push(Box::new(busybox::Tests::find(repo)?));
+    let mut suites: Vec<Box<dyn Suite>> = vec![Box::new(source::lint_suite(repo, &packages))];
+    for machine in host::Machine::ALL {
+        suites.push(Box::new(host::Tests::find(repo, &packages, machine)));
+    }
+    suites.push(Box::new(source::build_suite(repo, &packages)));
+    suites.push(Box::new(boot::suite(repo, &packages)));
+    suites.push(Box::new(run::suite(repo)));
+    suites.push(Box::new(trace::suite(repo, &packages)));
+    suites.extend(guest::suites(repo, &packages, options.cpus)?);
+    suites.push(Box::new(busybox::Tests::find(repo, options.cpus)?));
 
-    let pending = Pending::read(&repo.root().join("tests/pending"))?;
+    let pending = match options.pending || options.list {
+        true => Pending::default(),
+        false => Pending::read(&repo.root().join("tests/pending"))?,
+    };
     let filter = options.filter.as_deref().unwrap_or("");
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    let mut found = false;
-    for suite in suites {
-        let name = suite.name().to_string();
-        let chosen = |case: &str| format!("{name}/{case}").contains(filter);
-        let cases: Vec<String> = suite
-            .cases()
-            .into_iter()
-            .filter(|case| chosen(case))
-            .collect();
-        if cases.is_empty() {
-            continue;
-        }
-        found = true;
-        if options.list {
-            cases.iter().for_each(|case| println!("{name}/{case}"));
-            continue;
-        }
-        let start = Instant::now();
-        let mut report = Report::new(&name);
-        let left: Vec<&str> = cases
-            .iter()
-            .map(String::as_str)
-            .filter(|case| options.pending || !pending.holds(&name, case))
-            .collect();
-        for (pattern, reason, count) in pending.skipped(&name, &cases, &left) {
-            report.skip(pattern, reason, count);
-        }
-        if !left.is_empty() {
-            suite.run(&|case| left.contains(&case), &mut report);
-        }
-        println!(
-            "{} ({:.1} s)",
-            report.summary(),
-            start.elapsed().as_secs_f32()
-        );
-        passed += report.passed();
-        failed += report.failed();
-        skipped += report.skipped();
-    }
-    if !found {
-        anyhow::bail!("no test matches '{filter}'");
-    }
+    let work: Vec<Work> = suites
+        .into_iter()
+        .filter_map(|suite| Work::choose(suite, filter, &pending))
+        .collect();
+    ensure!(!work.is_empty(), "no test matches '{filter}'");
     if options.list {
+        for work in work {
+            let suite = work.suite.name();
+            work.cases
+                .iter()
+                .for_each(|case| println!("{suite}/{case}"));
+        }
         return Ok(0);
     }
-    let skips = if skipped > 0 {
-        format!(", {skipped} skipped")
-    } else {
-        String::new()
-    };
-    println!("{passed} passed, {failed} failed{skips}");
-    Ok(u8::from(failed > 0))
+    let all = run(work);
+    println!("{}", all.summary());
+    Ok(u8::from(all.failed() > 0))
 }

@@ -1,4 +1,4 @@
-//! What a suite has found so far, printed as it is found.
+//! What a suite has found so far.
 
 /// How one case ended.
 pub enum Verdict {
@@ -19,10 +19,11 @@ impl From<anyhow::Result<()>> for Verdict {
     }
 }
 
-/// Counts of one suite. Failures and skips are printed the moment they are recorded, so
-/// that a run that is cut short has said what it knew.
+/// Counts of one suite, and its failures and skips in words. They are printed together when
+/// the suite has ended: another may run at the same time.
 pub struct Report {
     suite: String,
+    text: String,
     passed: usize,
     failed: usize,
     skipped: usize,
@@ -33,6 +34,7 @@ impl Report {
     pub fn new(suite: &str) -> Self {
         Report {
             suite: suite.into(),
+            text: String::new(),
             passed: 0,
             failed: 0,
             skipped: 0,
@@ -45,14 +47,14 @@ impl Report {
             Verdict::Pass => self.passed += 1,
             Verdict::Fail(detail) => {
                 self.failed += 1;
-                println!("FAILED {}/{case}", self.suite);
+                self.say(format!("FAILED {}/{case}", self.suite));
                 for line in detail.trim_end().lines() {
-                    println!("    {line}");
+                    self.say(format!("    {line}"));
                 }
             }
             Verdict::Skip(reason) => {
                 self.skipped += 1;
-                println!("skipped {}/{case}: {reason}", self.suite);
+                self.say(format!("skipped {}/{case}: {reason}", self.suite));
             }
         }
     }
@@ -60,12 +62,24 @@ impl Report {
     /// Records `count` cases that were not run, under one name with one reason.
     pub fn skip(&mut self, name: &str, reason: &str, count: usize) {
         self.skipped += count;
-        println!("skipped {name} ({count}): {reason}");
+        self.say(format!("skipped {name} ({count}): {reason}"));
     }
 
-    /// Number of passes.
-    pub fn passed(&self) -> usize {
-        self.passed
+    fn say(&mut self, line: String) {
+        self.text.push_str(&line);
+        self.text.push('\n');
+    }
+
+    /// The failures and skips, a line each with the details below.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Adds the counts of another suite.
+    pub fn add(&mut self, other: &Report) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
     }
 
     /// Number of failures.
@@ -73,21 +87,13 @@ impl Report {
         self.failed
     }
 
-    /// Number of skips.
-    pub fn skipped(&self) -> usize {
-        self.skipped
-    }
-
-    /// One line for the suite.
+    /// The counts in words.
     pub fn summary(&self) -> String {
         let skips = match self.skipped {
             0 => String::new(),
             n => format!(", {n} skipped"),
         };
-        format!(
-            "{}: {} passed, {} failed{skips}",
-            self.suite, self.passed, self.failed
-        )
+        format!("{} passed, {} failed{skips}", self.passed, self.failed)
     }
 }
 
@@ -100,8 +106,13 @@ mod tests {
         let mut report = Report::new("s");
         report.record("a", Verdict::Pass);
         report.record("b", Verdict::Fail("why".into()));
-        assert_eq!(report.summary(), "s: 1 passed, 1 failed");
+        assert_eq!(report.summary(), "1 passed, 1 failed");
         report.record("c", Verdict::Skip("no".into()));
-        assert_eq!(report.summary(), "s: 1 passed, 1 failed, 1 skipped");
+        assert_eq!(report.summary(), "1 passed, 1 failed, 1 skipped");
+        assert_eq!(report.text(), "FAILED s/b\n    why\nskipped s/c: no\n");
+        let mut all = Report::new("all");
+        all.add(&report);
+        all.add(&report);
+        assert_eq!(all.summary(), "2 passed, 2 failed, 2 skipped");
     }
 }
