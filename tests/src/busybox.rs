@@ -85,6 +85,7 @@ impl Busybox {
                 seconds: if unit == "bc" { SECONDS_OF_BC } else { SECONDS },
                 name: unit,
                 source: self.here.join("run-one.sh"),
+                k42_only: false,
             })
             .collect())
     }

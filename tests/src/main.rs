@@ -90,7 +90,8 @@ fn run() -> Result<bool> {
     let suite = Suite::find(&root, &options.suite)?;
     let chosen =
         |name: &str| options.filters.is_empty() || options.filters.iter().any(|f| name.contains(f));
-    let cases: Vec<_> = suite.cases.iter().filter(|c| chosen(&c.name)).collect();
+    let cases = suite.cases.iter().filter(|c| !c.k42_only);
+    let cases: Vec<_> = cases.filter(|c| chosen(&c.name)).collect();
     ensure!(!cases.is_empty(), "no case has such a name");
     if options.list {
         for case in &cases {

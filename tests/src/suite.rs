@@ -24,6 +24,8 @@ pub struct Case {
     pub seconds: u32,
     /// The command in the guest.
     pub command: String,
+    /// It makes K42's own calls (`@k42`): Linux has nothing to say about it.
+    pub k42_only: bool,
 }
 
 /// A folder of cases with its recorded outputs beside it.
@@ -95,6 +97,7 @@ impl Suite {
                 source,
                 seconds,
                 command: command.trim_end().to_string(),
+                k42_only: head.contains("@k42"),
             });
         }
         cases.sort_by(|a, b| a.name.cmp(&b.name));
