@@ -1,4 +1,5 @@
 use super::machine::{PAGE, Rig};
+use crate::fcm::AROUND;
 use k42_abi::layout::{DISPATCHERS, LIBRARY_BASE};
 use k42_abi::map::MapFlags;
 use k42_abi::message::fault_access::{EXECUTE, READ, WRITE};
@@ -171,7 +172,7 @@ fn fault_around_maps_what_is_there() {
     let child = rig.fork(parent).unwrap();
     let before = rig.mapped_pages(child);
     rig.load(child, at + 5 * PAGE).unwrap();
-    assert_eq!(rig.mapped_pages(child), before + 16);
+    assert_eq!(rig.mapped_pages(child), before + AROUND as usize);
     assert_eq!(
         rig.translation(child, at + 6 * PAGE).unwrap().1,
         MapFlags::READ

@@ -83,7 +83,7 @@ fn the_owner_fills_and_others_map() {
         .unwrap();
     assert_eq!(rig.load(process, private), Ok(101));
     assert!(
-        rig.translation(process, private + 8 * PAGE).is_some(),
+        rig.translation(process, private + 6 * PAGE).is_some(),
         "neighbours come along"
     );
     rig.store(process, private, 1).unwrap();
