@@ -10,6 +10,7 @@ use crate::offset::Offset;
 use crate::port::Lock;
 use crate::timer::TimerFile;
 use crate::window::Slot;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use k42_abi::{Error, Handle, ProcessId, Result};
@@ -48,13 +49,18 @@ pub enum Backing {
     /// A server's open file.
     Server,
     /// An epoll instance, in this process.
-    Epoll(Lock<Epoll>),
+    Epoll(Box<Lock<Epoll>>),
     /// An event counter, in this process.
     Counter(Lock<Counter>),
     /// A timer of this process.
-    Timer(Lock<TimerFile>),
+    Timer(Box<Lock<TimerFile>>),
     /// Signals of whoever reads it: those in this set.
     Signals(AtomicU64),
+}
+
+/// Makes what the larger variants of [`Backing`] hold, apart, so that files of servers stay small.
+pub fn boxed<T>(value: T) -> Result<Box<Lock<T>>> {
+    Box::try_new(Lock::new(value)).map_err(|_| Error::ENOMEM)
 }
 
 /// State of an eventfd.
@@ -144,6 +150,16 @@ impl OpenFile {
             self.offset.publish(self.client());
         }
     }
+    /// Gives up what the file is at its server; what that says. Nothing else is done with the file.
+    pub fn close(&mut self) -> Result<()> {
+        self.window.close();
+        if self.server == ProcessId::NONE || self.handle == Handle::ROOT {
+            return Ok(());
+        }
+        let client = self.client();
+        self.handle = Handle::ROOT;
+        client.close()
+    }
     /// O_* bits.
     #[inline]
     pub fn flags(&self) -> u32 {
@@ -202,11 +218,8 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        self.window.close();
-        if self.server != ProcessId::NONE && self.handle != Handle::ROOT {
-            // close(2) tells the error where it can (see `sys::descriptor::close`); here there is nobody to tell.
-            let _ = self.client().close();
-        }
+        // close(2) tells the error where it can (see `sys::descriptor::finish`); here there is nobody to tell.
+        let _ = self.close();
     }
 }
 

@@ -114,10 +114,6 @@ wire_struct! {
         pub kind: FileKind,
         /// Type and permission bits.
         pub mode: u32,
-        /// Inode.
-        pub inode: u64,
-        /// Length when opened.
-        pub size: u64,
     }
 }
 

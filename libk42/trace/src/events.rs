@@ -127,8 +127,8 @@ events! {
     fs = FileSystem {
         /// A path is looked up: caller, the file's number, or zero if there is none.
         0 lookup(process: Dec, file: Dec);
-        /// A file is opened: caller, the file's number, its size.
-        1 open(process: Dec, file: Dec, size: Dec);
+        /// A file is opened: caller, the file's number, type and permission bits.
+        1 open(process: Dec, file: Dec, mode: Hex);
         /// The last handle of an opening is closed.
         2 close(file: Dec);
         /// The server reads (libraries read from pages that they have mapped): file, offset, bytes.

@@ -146,12 +146,12 @@ fn get_file(from: &mut Reader<'_>) -> Result<FileRef> {
             file.publish();
             return file::share(file);
         }
-        backing::EPOLL => Backing::Epoll(Lock::new(Epoll::new())),
+        backing::EPOLL => Backing::Epoll(file::boxed(Epoll::new())?),
         backing::COUNTER => Backing::Counter(Lock::new(Counter {
             value: words[0],
             semaphore: words[1] != 0,
         })),
-        backing::TIMER => Backing::Timer(Lock::new(TimerFile::from_words(words))),
+        backing::TIMER => Backing::Timer(file::boxed(TimerFile::from_words(words))?),
         backing::SIGNALS => {
             PROCESS.signal_files.store(true, Ordering::Release);
             Backing::Signals(AtomicU64::new(words[0]))

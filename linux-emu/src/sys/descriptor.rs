@@ -14,20 +14,11 @@ use k42_abi::{Error, Handle, ProcessId, Result};
 use k42_api::files::{FileKind, LENGTH_MAX, SetAttributes, set};
 
 /// Closes a descriptor's file when this was the last reference, and tells what its server says.
-pub fn finish(file: FileRef) -> Result<()> {
+pub fn finish(mut file: FileRef) -> Result<()> {
     if file.kind == FileKind::Regular {
         release_locks(&file);
     }
-    match Arc::try_unwrap(file) {
-        Ok(mut file) if file.server != ProcessId::NONE && file.handle != Handle::ROOT => {
-            let client = file.client();
-            file.window.close();
-            // The handle is given up here, not by drop, so that the answer can be told.
-            core::mem::forget(file);
-            client.close()
-        }
-        _ => Ok(()),
-    }
+    Arc::get_mut(&mut file).map_or(Ok(()), OpenFile::close)
 }
 
 /// POSIX record locks go with any close of the file by the process; only if it has taken one.

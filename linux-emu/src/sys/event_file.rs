@@ -140,7 +140,7 @@ pub fn timerfd_create(_: &Thread, clock: Int, flags: Flags) -> Result<u64> {
         return Err(Error::EINVAL);
     }
     let clock = super::time::alarm_clock(clock.0)?;
-    new_file(Backing::Timer(Lock::new(TimerFile::new(clock))), flags.0)
+    new_file(Backing::Timer(file::boxed(TimerFile::new(clock))?), flags.0)
 }
 
 /// The timer of a descriptor, for as long as `what` looks at it.

@@ -318,7 +318,7 @@ pub fn epoll_create1(_: &Thread, flags: Flags) -> Result<u64> {
     if flags.0 & !flag::O_CLOEXEC != 0 {
         return Err(Error::EINVAL);
     }
-    let epoll = OpenFile::local(Backing::Epoll(port::Lock::new(Epoll::new())), flag::O_RDWR);
+    let epoll = OpenFile::local(Backing::Epoll(file::boxed(Epoll::new())?), flag::O_RDWR);
     PROCESS
         .add_file(file::share(epoll)?, flags.0 & flag::O_CLOEXEC != 0)
         .map(|fd| fd as u64)

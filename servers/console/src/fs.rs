@@ -444,8 +444,6 @@ impl FileSystem for Root {
             handle,
             kind,
             mode: now.mode,
-            inode: now.inode,
-            size: 0,
         })
     }
 

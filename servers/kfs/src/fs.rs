@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use k42_api::files::{Attributes, FileKind, FileSystemInfo, Opened, path_flag};
+use k42_api::files::{Attributes, FileSystemInfo, Opened, path_flag};
 use k42_fslib::linux::{device, mode};
 use k42_fslib::sync::{Mutex, RwLock};
 use k42_fslib::walk::{Final, Kind, Link, Outcome, Stop, Tree, Walked, walk};
@@ -234,22 +234,11 @@ impl Kfs {
 
     /// Gives a client a handle on a new open file.
     pub fn hand_out(&self, caller: &Caller, file: OpenNode) -> Result<Opened> {
-        let (kind, node) = (file.kind(), file.node().clone());
-        let size = if kind == FileKind::Pipe {
-            0
-        } else {
-            node.size()
-        };
+        let (kind, mode, inode) = (file.kind(), file.node().mode(), file.node().inode);
         let file = Arc::try_new(file).map_err(|_| Error::ENOMEM)?;
         let handle = self.ports.handles.insert(caller.process, file)?;
-        events::fs::open::<User>(u64::from(caller.process.0), node.inode, size);
-        Ok(Opened {
-            handle,
-            kind,
-            mode: node.mode(),
-            inode: node.inode,
-            size,
-        })
+        events::fs::open::<User>(u64::from(caller.process.0), inode, u64::from(mode));
+        Ok(Opened { handle, kind, mode })
     }
 
     pub(crate) fn client(&self, caller: &Caller) -> Result<Client<Held>> {

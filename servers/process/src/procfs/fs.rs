@@ -185,8 +185,6 @@ impl FileSystem for Root {
             handle,
             kind,
             mode: node.mode(),
-            inode: node.inode(),
-            size: 0,
         })
     }
 
