@@ -57,6 +57,10 @@ fn bad_values() {
         &["run", "--trace", "x", "--trace-classes", "flun"],
         "'flun'",
     );
+    refuses(&["run", "--trace", "x", "--sample", "1000000"], "--sample");
+    refuses(&["run", "--sample", "10"], "--trace");
+    refuses(&["trace", "x", "--from", "soon"], "--from");
+    refuses(&["trace", "x", "--program", "y"], "--flame");
     refuses(
         &["run", "--root", "/tmp", "--packages", "bash"],
         "--packages",

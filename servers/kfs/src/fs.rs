@@ -193,6 +193,8 @@ impl Kfs {
             Final::Follow
         };
         let walked = self.walk(caller, directory, path, who, treat)?;
+        let inode = walked.node.as_ref().map_or(0, |node| node.inode);
+        events::fs::lookup::<User>(u64::from(caller.process.0), inode);
         Ok(walked.node.ok_or(Error::ENOENT)?)
     }
 

@@ -143,9 +143,11 @@ enum Kind {
     Exec,
     Died,
     Signal,
+    Mark,
+    Text,
 }
 
-const KINDS: [(&str, &str, Kind); 19] = [
+const KINDS: [(&str, &str, Kind); 21] = [
     ("sched", "switch", Kind::Switch),
     ("sched", "idle", Kind::Idle),
     ("ipc", "call", Kind::Call),
@@ -165,6 +167,8 @@ const KINDS: [(&str, &str, Kind); 19] = [
     ("process", "exec", Kind::Exec),
     ("process", "exit", Kind::Died),
     ("process", "signal", Kind::Signal),
+    ("app", "mark", Kind::Mark),
+    ("app", "text", Kind::Text),
 ];
 
 /// What is known of a CPU.
@@ -450,6 +454,16 @@ impl Teller<'_> {
                 let [pid, signal] = args(trace, event, ["pid", "signal"]);
                 let process = self.story.names.of_pid(pid);
                 self.moment(event, process, format!("signal {signal}"));
+            }
+            Kind::Mark => {
+                let [mark, value] = args(trace, event, ["mark", "value"]);
+                let current = self.cpu(event).current;
+                self.moment(event, Some(current), format!("mark {mark}: {value}"));
+            }
+            Kind::Text => {
+                let [first, second] = args(trace, event, ["text", "text2"]);
+                let current = self.cpu(event).current;
+                self.moment(event, Some(current), super::names::text(first, second));
             }
         }
     }

@@ -473,3 +473,45 @@ fn flame_graph() {
             .contains("no samples")
     );
 }
+
+/// An event that nobody logs would make the documentation untrue. Those of class `app` are for programs.
+#[test]
+fn every_event_is_logged_somewhere() {
+    let repo = Repo::find().expect("a checkout");
+    let mut source = String::new();
+    let mut folders: Vec<_> = [
+        "kernel",
+        "servers",
+        "libk42/sched",
+        "libk42/rt",
+        "linux-emu",
+    ]
+    .iter()
+    .map(|folder| repo.root().join(folder))
+    .collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of the checkout") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                source.push_str(&std::fs::read_to_string(path).expect("readable"));
+            }
+        }
+    }
+    for class in Table::own()
+        .classes()
+        .iter()
+        .filter(|class| class.name != "app")
+    {
+        for event in class.events() {
+            let call = format!("events::{}::{}::<", class.name, event.name);
+            assert!(
+                source.contains(&call),
+                "nobody logs {}.{}",
+                class.name,
+                event.name
+            );
+        }
+    }
+}
