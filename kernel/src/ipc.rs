@@ -310,31 +310,6 @@ pub fn send_from(
     put(cpu, sender, target, words)
 }
 
-/// The dispatcher that a message to `target` goes to: rather one of this CPU.
-#[inline(always)]
-fn receiver(cpu: &PerCpu, target: CommId) -> k42_abi::Result<&'static Dispatcher> {
-    let any = target.vp() == CommId::ANY;
-    let index = target.process().index();
-    if index >= process::MAX_PROCESSES {
-        return Err(Error::ESRCH);
-    }
-    let here = cpu
-        .callee(index)
-        .filter(|here| here.comm_id().process() == target.process())
-        .filter(|here| any || here.vp() == target.vp());
-    match here {
-        Some(here) => Ok(here),
-        None => elsewhere(target.process(), if any { 0 } else { target.vp() }),
-    }
-}
-
-#[inline(never)]
-fn elsewhere(process: ProcessId, vp: u32) -> k42_abi::Result<&'static Dispatcher> {
-    process::find(process)
-        .and_then(|process| process.dispatcher(vp))
-        .ok_or(Error::ESRCH)
-}
-
 #[inline(always)]
 fn put(
     cpu: &PerCpu,
@@ -342,13 +317,50 @@ fn put(
     target: CommId,
     words: [u64; ASYNC_WORDS],
 ) -> k42_abi::Result<()> {
-    let receiver = receiver(cpu, target)?;
+    let any = target.vp() == CommId::ANY;
+    let index = target.process().index();
+    if index >= process::MAX_PROCESSES {
+        return Err(Error::ESRCH);
+    }
+    // Rather to one of this CPU, which nobody but this CPU ends.
+    let here = cpu
+        .callee(index)
+        .filter(|here| here.comm_id().process() == target.process())
+        .filter(|here| any || here.vp() == target.vp());
+    match here {
+        Some(here) => put_into(cpu, sender, here, words),
+        None => put_elsewhere(cpu, sender, target, words),
+    }
+}
+
+#[inline(never)]
+fn put_elsewhere(
+    cpu: &PerCpu,
+    sender: CommId,
+    target: CommId,
+    words: [u64; ASYNC_WORDS],
+) -> k42_abi::Result<()> {
+    let target = match target.vp() {
+        CommId::ANY => CommId::new(target.process(), 0),
+        _ => target,
+    };
+    process::with_dispatcher(target, |receiver| put_into(cpu, sender, receiver, words))?
+}
+
+#[inline(always)]
+fn put_into(
+    cpu: &PerCpu,
+    sender: CommId,
+    receiver: &'static Dispatcher,
+    words: [u64; ASYNC_WORDS],
+) -> k42_abi::Result<()> {
     let message = AsyncMessage {
         sender: sender.0,
         words,
         reserved: 0,
     };
-    let (from, to) = (u64::from(sender.process().0), u64::from(target.process().0));
+    let to = receiver.comm_id().process();
+    let (from, to) = (u64::from(sender.process().0), u64::from(to.0));
     events::ipc::send::<Kernel>(from, to, words[0]);
     let put = receiver.put_message(message);
     let bit = if put.is_ok() {

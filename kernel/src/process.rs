@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use k42_abi::rights::KernelRights;
-use k42_abi::{Error, ProcessId, Result};
+use k42_abi::{CommId, Error, ProcessId, Result};
 use k42_sync::SpinMutex;
 
 use crate::arch::radix;
@@ -184,6 +184,22 @@ pub fn find(id: ProcessId) -> Option<&'static Process> {
     // SAFETY: null or a process, and those live for ever.
     let process = unsafe { entry.as_ref() }?;
     (process.id() == id).then_some(process)
+}
+
+/// Runs `action` on a dispatcher of any CPU. It cannot end meanwhile: whoever ends it needs the lock of the list first, so its
+/// page is there.
+pub fn with_dispatcher<T>(id: CommId, action: impl FnOnce(&'static Dispatcher) -> T) -> Result<T> {
+    let process = find(id.process()).ok_or(Error::ESRCH)?;
+    let first = process.first.lock();
+    let mut at = first.get();
+    while let Some(dispatcher) = at {
+        // The whole address, since the process's place may have been taken by another by now.
+        if dispatcher.comm_id() == id {
+            return Ok(action(dispatcher));
+        }
+        at = dispatcher.sibling.get();
+    }
+    Err(Error::ESRCH)
 }
 
 /// Number of processes.

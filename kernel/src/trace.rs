@@ -4,7 +4,6 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use k42_abi::boot::RealRange;
-use k42_abi::info::MAX_CPUS;
 use k42_abi::layout::PAGE_SIZE;
 use k42_abi::{Error, Result};
 use k42_boot::linear;
@@ -115,9 +114,10 @@ pub fn set_mask(mask: u64) {
         }
         // Each dispatcher has its own copy, which its program reads.
         for process in (0..MAX_PROCESSES).filter_map(process::at) {
-            for dispatcher in (0..MAX_CPUS as u32).filter_map(|vp| process.dispatcher(vp)) {
+            // Under the lock of its list, none of them ends meanwhile.
+            process.for_each(|dispatcher| {
                 dispatcher.page().trace_mask.store(mask, Ordering::Relaxed);
-            }
+            });
         }
     }
 }

@@ -215,13 +215,13 @@ pub extern "C" fn fault_done(
 ) -> i64 {
     with(KernelRights::MEMORY, |context| {
         let target = CommId(target);
-        let process = process::find(target.process()).ok_or(Error::ESRCH)?;
-        let who = process.dispatcher(target.vp()).ok_or(Error::ESRCH)?;
         let bit = 1u64
             .checked_shl(u32::try_from(id).unwrap_or(64))
             .ok_or(Error::EINVAL)?;
-        who.page().faults_done.fetch_or(bit, Ordering::AcqRel);
-        sched::post(context.cpu, who, soft_interrupt::FAULT_DONE);
+        process::with_dispatcher(target, |who| {
+            who.page().faults_done.fetch_or(bit, Ordering::AcqRel);
+            sched::post(context.cpu, who, soft_interrupt::FAULT_DONE);
+        })?;
         Ok(0)
     })
 }
