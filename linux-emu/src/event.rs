@@ -88,6 +88,7 @@ pub fn wait(thread: &Thread, source: Source, since: u64, deadline: Option<u64>) 
 
 /// Repeats `attempt` as long as it says WOULD_BLOCK, waiting for `source` in between; EAGAIN at once
 /// if `non_blocking`.
+#[inline]
 pub fn blocking<R>(
     thread: &Thread,
     source: Source,

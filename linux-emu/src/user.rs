@@ -88,8 +88,9 @@ pub fn probe(to: User, bytes: usize) -> Result<()> {
     let mut at = to.0 & !3;
     let end = to.0 + bytes as u64;
     while at < end {
-        let touched = raw::load_word(at).and_then(|word| raw::exchange_word(at, word, word));
-        touched.ok_or(Error::EFAULT)?;
+        if !raw::touch_word(at) {
+            return Err(Error::EFAULT);
+        }
         at = (at & !4095) + 4096;
     }
     Ok(())

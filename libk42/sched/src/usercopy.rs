@@ -192,6 +192,17 @@ core::arch::global_asm!(
     "isync",
     "mr 3, 6",
     "blr",
+    // One word, stored as it is: r3 = address. Result: 0, or -1 for a fault.
+    ".globl k42_user_touch",
+    ".type k42_user_touch, @function",
+    "k42_user_touch:",
+    "lwarx 6, 0, 3",
+    "stwcx. 6, 0, 3",
+    "bne k42_user_touch",
+    ".globl k42_user_touch_end",
+    "k42_user_touch_end:",
+    "li 3, 0",
+    "blr",
     // One word: r3 = address. Result: the value, or -1 for a fault.
     ".globl k42_user_load",
     ".type k42_user_load, @function",
@@ -206,6 +217,7 @@ unsafe extern "C" {
     fn k42_user_copy_wide(to: *mut u8, from: *const u8, bytes: usize) -> usize;
     fn k42_user_string(to: *mut u8, from: *const u8, most: usize) -> i64;
     fn k42_user_exchange(at: *mut u32, expected: u32, new: u32) -> i64;
+    fn k42_user_touch(at: *mut u32) -> i64;
     fn k42_user_load(at: *const u32) -> i64;
     static k42_user_wide: u8;
     static k42_user_wide_end: u8;
@@ -221,6 +233,7 @@ unsafe extern "C" {
     static k42_user_string_end: u8;
     static k42_user_exchange_loop: u8;
     static k42_user_exchange_end: u8;
+    static k42_user_touch_end: u8;
 }
 
 /// Where a loop that has faulted goes on.
@@ -257,7 +270,8 @@ pub(crate) fn fix_up(frame: &mut RegisterFrame) -> bool {
     } else if within(
         &raw const k42_user_exchange_loop,
         &raw const k42_user_exchange_end,
-    ) || nip == k42_user_load as *const () as u64
+    ) || within(k42_user_touch as *const u8, &raw const k42_user_touch_end)
+        || nip == k42_user_load as *const () as u64
     {
         Next::Return(-1i64 as u64)
     } else {
@@ -382,6 +396,19 @@ pub fn exchange_u32(at: u64, expected: u32, new: u32) -> Result<u32> {
     // SAFETY: an aligned word of the program; a bad address ends the loop.
     u32::try_from(unsafe { k42_user_exchange(at as *mut u32, expected, new) })
         .map_err(|_| Error::EFAULT)
+}
+
+/// Makes sure that an aligned word of the program can be stored to, and leaves it as it is.
+pub fn touch_u32(at: u64) -> Result<()> {
+    check(at, 4)?;
+    if !at.is_multiple_of(4) {
+        return Err(Error::EINVAL);
+    }
+    // SAFETY: an aligned word of the program, which keeps its value; a bad address ends the loop.
+    match unsafe { k42_user_touch(at as *mut u32) } {
+        0 => Ok(()),
+        _ => Err(Error::EFAULT),
+    }
 }
 
 /// Reads an aligned word of the program.

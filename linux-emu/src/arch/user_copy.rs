@@ -2,7 +2,9 @@
 //! the program is the test, plain copies.
 
 #[cfg(target_os = "none")]
-pub use power::{copy_across, copy_in, copy_out, copy_string, exchange_word, load_word};
+pub use power::{
+    copy_across, copy_in, copy_out, copy_string, exchange_word, load_word, touch_word,
+};
 
 #[cfg(target_os = "none")]
 mod power {
@@ -31,6 +33,10 @@ mod power {
     pub fn load_word(from: u64) -> Option<u32> {
         usercopy::load_u32(from).ok()
     }
+    /// Whether an aligned word can be stored to.
+    pub fn touch_word(at: u64) -> bool {
+        usercopy::touch_u32(at).is_ok()
+    }
     /// Replaces an aligned word by `new` if it is `old`; what was there.
     pub fn exchange_word(at: u64, old: u32, new: u32) -> Option<u32> {
         usercopy::exchange_u32(at, old, new).ok()
@@ -38,7 +44,7 @@ mod power {
 }
 
 #[cfg(not(target_os = "none"))]
-pub use host::{copy_across, copy_in, copy_out, copy_string, exchange_word, load_word};
+pub use host::{copy_across, copy_in, copy_out, copy_string, exchange_word, load_word, touch_word};
 
 #[cfg(not(target_os = "none"))]
 mod host {
@@ -76,6 +82,10 @@ mod host {
     pub fn load_word(from: u64) -> Option<u32> {
         // SAFETY: tests pass an aligned word.
         Some(unsafe { AtomicU32::from_ptr(from as *mut u32) }.load(Ordering::SeqCst))
+    }
+    /// Tests pass memory of their own.
+    pub fn touch_word(_: u64) -> bool {
+        true
     }
     /// Replaces an aligned word.
     pub fn exchange_word(at: u64, old: u32, new: u32) -> Option<u32> {

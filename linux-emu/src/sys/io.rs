@@ -190,7 +190,10 @@ fn write_at(
     if is_stream(file) {
         crate::epoll::note_write();
     }
-    let count = within_limit(thread, file, count, offset)?;
+    let count = match file.kind {
+        FileKind::Regular => within_limit(thread, file, count, offset)?,
+        _ => count,
+    };
     if file.kind == FileKind::Regular && offset != CURRENT {
         if let Some(done) = window::write(file, from, count, offset) {
             return Ok(done);
@@ -234,7 +237,7 @@ fn write_at(
 /// RLIMIT_FSIZE: how much of a write to a regular file is allowed. Nothing at all is EFBIG and SIGXFSZ.
 fn within_limit(thread: &Thread, file: &FileRef, count: usize, offset: u64) -> Result<usize> {
     let limit = PROCESS.file_size_limit.load(Ordering::Relaxed);
-    if limit == u64::MAX || file.kind != FileKind::Regular {
+    if limit == u64::MAX {
         return Ok(count);
     }
     let at = if file.flags() & flag::O_APPEND != 0 {

@@ -61,8 +61,13 @@ impl WaitList {
     }
 
     /// Takes everybody out, to be woken after the object's lock is released.
+    #[inline]
     pub fn take(&mut self) -> Self {
-        core::mem::take(self)
+        if self.is_empty() {
+            Self::new()
+        } else {
+            core::mem::take(self)
+        }
     }
 
     /// Forgets a process that has ended.
@@ -73,8 +78,15 @@ impl WaitList {
         }
     }
 
-    /// Sends each waiter its event.
+    /// Sends each waiter its event. Mostly nobody waits.
+    #[inline]
     pub fn wake(self, notifier: &dyn Notifier) {
+        if !self.is_empty() {
+            self.wake_all(notifier);
+        }
+    }
+
+    fn wake_all(&self, notifier: &dyn Notifier) {
         for waiter in self.first.iter().chain(&self.more) {
             notifier.ready(waiter.process, waiter.vp, waiter.handle);
         }

@@ -191,9 +191,12 @@ impl Bytes {
             Self::Shared(ring) => return ring.pop(count, out),
         };
         let (first, second) = bytes.as_slices();
-        let split = first.len().min(count);
-        out.put(&first[..split])?;
-        out.put(&second[..count - split])?;
+        if let Some(wanted) = first.get(..count) {
+            out.put(wanted)?;
+        } else {
+            out.put(first)?;
+            out.put(&second[..count - first.len()])?;
+        }
         if count == bytes.len() {
             bytes.clear();
         } else {

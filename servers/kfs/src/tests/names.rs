@@ -491,5 +491,5 @@ fn a_root_of_its_own() {
         0,
         &mut OutBuf::new(&mut rest),
     );
-    assert_eq!(opened.unwrap().size, 7);
+    assert_eq!(c.file(opened.unwrap().handle).path().unwrap(), "/name");
 }
