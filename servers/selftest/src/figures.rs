@@ -5,7 +5,7 @@ use core::arch::asm;
 use core::hint::black_box;
 use k42_rt::log::info;
 use k42_sched::now;
-use k42_sched::trace::{User, events};
+use k42_sched::trace::{Class, User, events, is_on};
 
 /// How often each operation is done.
 const TIMES: u64 = 1000;
@@ -26,6 +26,20 @@ fn figure(name: &str, mut operation: impl FnMut(u64)) {
     // SAFETY: likewise; they count no further.
     unsafe { asm!("ori 22, 22, 0", options(nomem, nostack, preserves_flags)) };
     info!("figure {name} {} {TIMES}", now() - before);
+}
+
+/// Marks of the flood, and the number of the first: more than a buffer holds many times over.
+const FLOOD: u64 = 1_000_000;
+const FLOOD_FROM: u64 = 1 << 32;
+
+/// Logs as fast as can be, if marks are traced: whoever reads along keeps up or counts what it missed.
+pub fn flood() {
+    if is_on(Class::Application) {
+        for n in 0..FLOOD {
+            events::app::mark::<User>(FLOOD_FROM + n, n);
+        }
+        info!("flood {FLOOD_FROM} {FLOOD}");
+    }
 }
 
 /// Takes the figures.

@@ -16,9 +16,9 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How often the buffers are looked at. A buffer of 1 MiB would have to be filled in twice this
-/// time for something to be lost.
-const PERIOD: Duration = Duration::from_millis(2);
+/// How often the buffers are looked at: while nothing comes, and while something does.
+const IDLE: Duration = Duration::from_millis(2);
+const BUSY: Duration = Duration::from_micros(100);
 
 /// How much is collected before it is written.
 const ENOUGH: usize = 1 << 20;
@@ -92,8 +92,8 @@ impl Recorder {
         let (stop, stopped) = mpsc::channel();
         let counted = self.counted;
         let thread = thread::spawn(move || {
-            save(&region, file, counted, || {
-                stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout)
+            save(&region, file, counted, |pause| {
+                stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout)
             })
         });
         self.work = Some(Work { thread, stop });
@@ -113,12 +113,12 @@ impl Recorder {
     }
 }
 
-/// Saves a region while `go_on` says so after a while, and then the rest of it.
+/// Saves a region while `go_on` says so after the pause that it is given, and then the rest of it.
 fn save(
     region: &GuestRegion,
     mut to: impl Write,
     counted: bool,
-    mut go_on: impl FnMut() -> bool,
+    mut go_on: impl FnMut(Duration) -> bool,
 ) -> Result<()> {
     let mut out = Vec::new();
     let mut stream = match Stream::open(region, &mut out) {
@@ -129,8 +129,11 @@ fn save(
     if counted {
         stream.note_counted(&mut out);
     }
-    while go_on() {
+    let mut pause = IDLE;
+    while go_on(pause) {
+        let before = out.len();
         stream.poll(region, &mut out)?;
+        pause = if out.len() > before { BUSY } else { IDLE };
         if out.len() >= ENOUGH {
             to.write_all(&out)?;
             out.clear();

@@ -3,7 +3,7 @@
 //! A stack is, from below: the program on whose time it was, the Linux call that it was in, the servers and methods that
 //! it had called, and the functions there, inlined ones too. The kernel takes no interrupts: a sample that is due while
 //! it runs is taken late, at the instruction where it gives the CPU back. Where the clock counts instructions
-//! (`--icount`) a late sample is known from one in time, and gets a box `kernel` on top; elsewhere the kernel's time is
+//! (`--icount`) a late sample is known from one in time, and gets a box `kernel` on top, with the event that the kernel logged last; elsewhere the kernel's time is
 //! part of what called it.
 
 use super::filter::Filter;
@@ -93,7 +93,7 @@ pub fn stacks(
     let in_time = in_time(trace, story);
     for sample in &story.samples {
         if filter.wants_moment(sample.time, Some(sample.cpu), sample.base) {
-            let frames = frames(story, sample, programs, in_time);
+            let frames = frames(trace, story, sample, programs, in_time);
             *stacks.entry(frames.join(";")).or_default() += 1;
         }
     }
@@ -110,7 +110,13 @@ fn in_time(trace: &Trace, story: &Story) -> u64 {
     late.select_nth_unstable(middle).1.saturating_add(LATE)
 }
 
-fn frames(story: &Story, sample: &Sample, programs: &Programs, in_time: u64) -> Vec<String> {
+fn frames(
+    trace: &Trace,
+    story: &Story,
+    sample: &Sample,
+    programs: &Programs,
+    in_time: u64,
+) -> Vec<String> {
     let mut frames = vec![story.names.of(sample.base)];
     frames.extend(sample.linux.map(|number| story.names.call(number)));
     for &(server, method) in &sample.chain {
@@ -130,7 +136,15 @@ fn frames(story: &Story, sample: &Sample, programs: &Programs, in_time: u64) -> 
         false => frames.extend(functions),
     }
     if sample.late > in_time {
-        frames.push("kernel".into());
+        let why = sample.kernel.and_then(|(class, event)| {
+            let class = trace.table.class(class)?;
+            Some(format!(
+                "kernel: {}.{}",
+                class.name,
+                trace.table.event(class.number, event)?.name
+            ))
+        });
+        frames.push(why.unwrap_or_else(|| "kernel".into()));
     }
     // A semicolon would divide a frame in two.
     frames

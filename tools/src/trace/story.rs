@@ -6,6 +6,7 @@
 //! without its end is marked.
 
 use super::names::{Names, Process, args};
+use k42_trace::Side;
 use k42_trace::decode::{Event, Trace};
 use std::collections::HashMap;
 
@@ -87,6 +88,8 @@ pub struct Sample {
     pub pc: u64,
     /// By how many ticks the sample was late.
     pub late: u64,
+    /// What the kernel logged last since the sample was due: class and event.
+    pub kernel: Option<(u8, u8)>,
 }
 
 /// Something that happened at one moment to a process.
@@ -183,6 +186,8 @@ struct Cpu {
     calling: Option<(usize, Process, u64)>,
     /// The Linux thread that each process was last seen to run here.
     threads: HashMap<Process, u64>,
+    /// The kernel's last event that is not about the clock, and its time.
+    kernel: Option<(u64, (u8, u8))>,
 }
 
 struct Teller<'a> {
@@ -225,9 +230,15 @@ impl Story {
             .iter()
             .filter_map(|&(class, event, kind)| Some((trace.table.find(class, event)?, kind)))
             .collect();
+        // These come with every sample, and are not what it was late for.
+        let clock = ["enter", "timer", "sample"].map(|event| trace.table.find("exception", event));
         for event in &trace.events {
-            if let Some(&kind) = kinds.get(&(event.class, event.event)) {
+            let id = (event.class, event.event);
+            if let Some(&kind) = kinds.get(&id) {
                 teller.take(kind, event);
+            }
+            if event.side == Side::Kernel && !clock.contains(&Some(id)) {
+                teller.cpu(event).kernel = Some((event.time, id));
             }
             let current = teller.cpu(event).current;
             teller.story.whose.push(current);
@@ -491,6 +502,10 @@ impl Teller<'_> {
             chain: chain.collect(),
             pc,
             late,
+            kernel: cpu
+                .kernel
+                .filter(|(time, _)| event.time - time <= late)
+                .map(|(_, id)| id),
         };
         self.story.samples.push(sample);
     }

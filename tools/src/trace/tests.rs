@@ -16,14 +16,19 @@ const HZ: u64 = 1_000_000;
 fn trace(events: &[(u64, u32, &str, &[u64])]) -> Trace {
     let table = Table::own();
     let events = events.iter().map(|&(time, cpu, name, args)| {
-        let (class, name) = name.split_once('.').expect("CLASS.NAME");
-        let (class, event) = table.find(class, name).expect("an event of the table");
+        let (class, short) = name.split_once('.').expect("CLASS.NAME");
+        let (class, event) = table.find(class, short).expect("an event of the table");
         let known = table.event(class, event).expect("just found");
         assert_eq!(known.args.len(), args.len(), "{name}");
         Event {
             time,
             cpu,
-            side: Side::Kernel,
+            side: match name {
+                "ipc.call" | "ipc.ret" => Side::Kernel,
+                _ if name.starts_with("exception.") => Side::Kernel,
+                _ if name.starts_with("sched.") => Side::Kernel,
+                _ => Side::User,
+            },
             class,
             event,
             args: args.into(),
@@ -157,7 +162,8 @@ fn classes_of_a_run() {
 
 #[test]
 fn the_story() {
-    let story = Story::new(&example());
+    let trace = example();
+    let story = Story::new(&trace);
     let found = |what: What| {
         let mut spans = story.spans.iter().filter(|span| span.what == what);
         let span = spans.next().unwrap_or_else(|| panic!("no {what:?}"));
@@ -221,6 +227,7 @@ fn the_story() {
             chain: vec![(KFS, 0x601)],
             pc: 0x1000_0100,
             late: 5,
+            kernel: Some(trace.table.find("ipc", "call").expect("in the table")),
         }
     );
     assert_eq!(
@@ -459,9 +466,9 @@ fn flame_graph() {
     );
     let in_kernel: Vec<_> = stacks
         .keys()
-        .filter(|stack| stack.ends_with(";kernel"))
+        .filter(|stack| stack.contains(";kernel"))
         .collect();
-    assert_eq!(in_kernel, ["sh;program;kernel"]);
+    assert_eq!(in_kernel, ["sh;program;kernel: exception.fault_done"]);
     let mut picture = Vec::new();
     flame::draw(&stacks, "test", &mut picture).expect("drawn");
     let picture = String::from_utf8(picture).expect("text");
