@@ -12,6 +12,7 @@
 //!    own, so a release moves one cache line and not one per waiter.
 //! 4. **Held by a thread that can be preempted:** [`BlockingMutex`] spins shortly, then blocks by a [`Parker`], which
 //!    the user-level scheduler supplies. It is the same queue lock; only the way to wait differs.
+//! 5. **Read on many CPUs, seldom written:** `ReadMostly` has its readers each write a line of their own CPU.
 //!
 //! Which one? In the kernel: `SpinMutex` or `FairMutex` (there are no threads). In servers and in the Linux library:
 //! `BlockingMutex`, since a dispatcher may be preempted while one of its threads holds a lock.
@@ -22,10 +23,15 @@ mod atomic;
 mod mutex;
 mod park;
 mod queue;
+mod read_mostly;
 mod relax;
 
 pub use mutex::{BlockingMutex, FairMutex, QueueMutex, QueueMutexGuard};
 pub use park::{Blocking, Parker, Spinning, ThreadToken, Wait};
+#[cfg(loom)]
+pub use read_mostly::State;
+#[cfg(not(loom))]
+pub use read_mostly::{ReadMostly, ReadMostlyGuard, ReadMostlyWriteGuard};
 pub use relax::{Relax, cpu_relax};
 
 /// A spin lock for short sections that are rarely contended.

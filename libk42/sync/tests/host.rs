@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::thread;
 
-use k42_sync::{BlockingMutex, FairMutex, Lazy, Once, Parker, SpinMutex, SpinRwLock, ThreadToken};
+use k42_sync::{
+    BlockingMutex, FairMutex, Lazy, Once, Parker, ReadMostly, SpinMutex, SpinRwLock, ThreadToken,
+};
 
 const THREADS: usize = 4;
 const ROUNDS: usize = if cfg!(miri) { 20 } else { 200 };
@@ -118,4 +120,47 @@ fn the_spin_crates_types_work_with_our_strategy() {
         (mutex.into_inner(), *rw.read(), *LAZY),
         (THREADS * ROUNDS, (THREADS * ROUNDS) as u32, 7)
     );
+}
+
+#[test]
+fn read_mostly_excludes() {
+    let lock = ReadMostly::new([0usize; 2]);
+    // Both ways to read: by the lock inside at first, by a slot when it has been read often.
+    for _ in 0..1000 {
+        let held = lock.try_read(3).expect("nobody writes");
+        let other = lock.try_read(4).expect("readers share");
+        assert_eq!(*held, *other);
+        assert!(lock.try_write().is_none());
+        drop(held);
+        assert!(lock.try_write().is_none());
+    }
+    lock.try_write().expect("all readers have gone")[0] = 1;
+    let held = lock.try_write().expect("nobody is there");
+    assert!(lock.try_read(3).is_none() && lock.try_write().is_none());
+    drop(held);
+    assert_eq!(lock.try_read(3).expect("the writer has gone")[0], 1);
+}
+
+#[test]
+fn read_mostly_is_whole_under_load() {
+    let lock = ReadMostly::new([0usize; 2]);
+    let cpus = AtomicUsize::new(0);
+    hammer(|| {
+        let cpu = cpus.fetch_add(1, Ordering::Relaxed);
+        if cpu.is_multiple_of(50) {
+            let mut value = loop {
+                match lock.try_write() {
+                    Some(guard) => break guard,
+                    None => thread::yield_now(),
+                }
+            };
+            value[0] += 1;
+            thread::yield_now();
+            value[1] += 1;
+        } else if let Some(value) = lock.try_read(cpu) {
+            assert_eq!(value[0], value[1]);
+        }
+    });
+    let mut lock = lock;
+    assert_eq!(*lock.get_mut(), [(THREADS * ROUNDS).div_ceil(50); 2]);
 }

@@ -4,9 +4,10 @@
 
 use std::sync::Mutex as HostMutex;
 
-use k42_sync::{BlockingMutex, FairMutex, Parker, ThreadToken};
+use k42_sync::{BlockingMutex, FairMutex, Parker, State, ThreadToken};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
+use loom::sync::atomic::AtomicUsize;
 use loom::thread;
 
 /// Loom's cell notices two threads in the section at once, and a release that does not carry the data over.
@@ -93,5 +94,58 @@ fn blocking_mutex_loses_no_wakeup() {
         lock.lock().add();
         t.join().unwrap();
         assert_eq!(lock.lock().value(), 2);
+    });
+}
+
+/// Two readers and a writer of a lock that is quiet at first, by its protocol alone: a queue lock, whose operations loom
+/// sees, stands in for the lock inside. Loom's cell notices if a reader and the writer meet.
+#[test]
+fn read_mostly_readers_and_writer_do_not_meet() {
+    struct Shared {
+        state: State,
+        slots: [AtomicUsize; 2],
+        inside: FairMutex<()>,
+        value: UnsafeCell<u32>,
+    }
+    // SAFETY: whether the cell is shared rightly is what loom checks.
+    unsafe impl Sync for Shared {}
+    // SAFETY: as above.
+    unsafe impl Send for Shared {}
+
+    fn read(shared: &Shared, cpu: usize) {
+        // SAFETY: the pointer is good for the length of the closure.
+        let look = || shared.value.with(|value| assert!(unsafe { *value } < 3));
+        if shared.state.enter(&shared.slots[cpu], 1) {
+            look();
+            State::leave(&shared.slots[cpu]);
+        } else if let Some(_guard) = shared.inside.try_lock() {
+            shared.state.count();
+            look();
+        }
+    }
+
+    fn write(shared: &Shared) {
+        if let Some(_guard) = shared.inside.try_lock()
+            && shared.state.end(shared.slots.iter(), 1)
+        {
+            // SAFETY: as above.
+            shared.value.with_mut(|value| unsafe { *value += 1 });
+        }
+    }
+
+    bounded(3, || {
+        let shared = Arc::new(Shared {
+            state: State::quiet(),
+            slots: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            inside: FairMutex::new(()),
+            value: UnsafeCell::new(0),
+        });
+        let s = shared.clone();
+        let writer = thread::spawn(move || (0..2).for_each(|_| write(&s)));
+        let s = shared.clone();
+        let reader = thread::spawn(move || (0..2).for_each(|_| read(&s, 1)));
+        read(&shared, 0);
+        writer.join().unwrap();
+        reader.join().unwrap();
     });
 }
