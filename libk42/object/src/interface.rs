@@ -99,13 +99,11 @@ macro_rules! object_interface {
         }
 
         const _: () = {
-            use $crate::macro_support::NonNull;
-
             #[repr(C)]
             #[doc(hidden)]
             #[allow(missing_docs, reason = "generated; the trait has the documentation")]
             pub struct Functions {
-                $(pub $method: unsafe fn(NonNull<$crate::RepHead> $(, $ty)*) $(-> $ret)?,)*
+                $(pub $method: unsafe fn($crate::macro_support::NonNull<$crate::RepHead> $(, $ty)*) $(-> $ret)?,)*
             }
 
             #[repr(C)]
@@ -117,13 +115,14 @@ macro_rules! object_interface {
             }
 
             /// From a table's function to the method.
+            #[allow(dead_code, reason = "an interface may have no method")]
             struct Thunks<T>(::core::marker::PhantomData<T>);
 
             impl<T: $name> Thunks<T> {
                 $(
                     /// # Safety
                     /// The representative's value is a `T`, and stays for the length of the call.
-                    unsafe fn $method(rep: NonNull<$crate::RepHead> $(, $arg: $ty)*) $(-> $ret)? {
+                    unsafe fn $method(rep: $crate::macro_support::NonNull<$crate::RepHead> $(, $arg: $ty)*) $(-> $ret)? {
                         // SAFETY: promised by the caller.
                         let value: &T = unsafe { $crate::macro_support::value_of(rep) };
                         <T as $name>::$method(value $(, $arg)*)

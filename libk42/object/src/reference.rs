@@ -36,7 +36,12 @@ impl<I: ?Sized> Ref<I> {
     /// # Errors
     /// [`Error::Deleted`] to all callers but the first.
     pub fn destroy(self, guard: &Guard) -> Result<(), Error> {
-        guard.system().destroy(guard, self.id)
+        guard.system().destroy(guard, self.id, false)
+    }
+
+    /// As [`destroy`](Self::destroy), for an object that other CPUs may know of without having called it.
+    pub(crate) fn destroy_everywhere(self, guard: &Guard) -> Result<(), Error> {
+        guard.system().destroy(guard, self.id, true)
     }
 }
 

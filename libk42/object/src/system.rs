@@ -178,8 +178,9 @@ impl System {
         self.cpus.len()
     }
 
+    /// The CPU on which the caller runs, as a hint.
     #[inline]
-    pub(crate) fn current_cpu(&self) -> usize {
+    pub fn current_cpu(&self) -> usize {
         let cpu = (self.current_cpu)();
         if cpu < self.cpus.len() { cpu } else { 0 }
     }
@@ -293,7 +294,7 @@ impl System {
         Ok(rep)
     }
 
-    pub(crate) fn destroy(&self, guard: &Guard, id: Id) -> Result<(), Error> {
+    pub(crate) fn destroy(&self, guard: &Guard, id: Id, everywhere: bool) -> Result<(), Error> {
         let entry = self.entry(id)?;
         if !entry.change(id, Life::Alive, Life::Dying) {
             return Err(Error::Deleted);
@@ -303,7 +304,7 @@ impl System {
             root.close();
         }
         fence(Ordering::SeqCst); // the counterpart of the one in `touch`
-        let local = entry.touched_by_none_but(guard.cpu());
+        let local = !everywhere && entry.touched_by_none_but(guard.cpu());
         self.bury(guard.cpu(), id, local);
         self.tell(Happening::Destroyed, id);
         Ok(())

@@ -4,8 +4,9 @@
 mod common;
 
 use common::{Central, Counter, Life, Living, central, small_system, spread};
-use k42_object::{Config, Error, Interface, Ref, System, TableHead};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use k42_object::{Config, Error, Interface, Lasting, Ref, System, TableHead};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 #[test]
 fn one_representative_serves_all_cpus() {
@@ -254,4 +255,39 @@ fn the_programs_system_starts_once() {
         0,
         "a CPU that does not exist counts as zero"
     );
+}
+
+#[test]
+fn a_lasting_value_stays_for_guards_of_all_cpus() {
+    struct Counts(&'static AtomicUsize);
+    impl Drop for Counts {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+    let (system, ended) = (small_system(3, 8), Box::leak(Box::new(AtomicUsize::new(0))));
+    let there = Lasting::new(system, Counts(ended)).unwrap();
+    // Seen under a guard of another CPU than the one where it ends, which has never called the object.
+    let guard = system.enter_on(2);
+    let seen = there.under(&guard);
+    drop(there);
+    system.collect();
+    system.collect();
+    assert_eq!(ended.load(Relaxed), 0, "a guard of CPU 2 is left");
+    assert!(core::ptr::eq(seen.0, ended));
+    drop(guard);
+    system.collect();
+    assert_eq!(ended.load(Relaxed), 1);
+}
+
+#[test]
+fn a_lasting_value_that_cannot_be_made_is_dropped() {
+    let value = Arc::new(());
+    let small = small_system(1, 1);
+    let first = Lasting::new(small, value.clone()).unwrap();
+    assert_eq!(
+        Lasting::new(small, value.clone()).err(),
+        Some(Error::TableFull)
+    );
+    assert_eq!((Arc::strong_count(&value), &**first), (2, &()));
 }
