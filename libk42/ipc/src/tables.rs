@@ -50,8 +50,10 @@ impl Chunk {
     }
 }
 
-/// One process's handles. Slot 0 is never used: it stands for the server's root object.
+/// One process's handles. Slot 0 is never used: it stands for the server's root object. On lines of its own, since the
+/// tables of processes that run elsewhere are made by the same CPU.
 #[derive(Clone, Default)]
+#[repr(align(128))]
 struct Table {
     chunks: Vec<Arc<Chunk>>,
     count: usize,
@@ -136,7 +138,11 @@ impl Client {
     }
 }
 
-struct Block([Mutex<Client>; BLOCK]);
+/// One process's place, on a cache line of its own: calls of processes with neighbouring indices run on different CPUs.
+#[repr(align(128))]
+struct Place(Mutex<Client>);
+
+struct Block([Place; BLOCK]);
 
 /// The handle tables of a server, one per client process.
 pub struct ClientTables {
@@ -259,7 +265,7 @@ impl ClientTables {
         let block = self.blocks[process.index() / BLOCK].load(Ordering::Acquire);
         // SAFETY: a block is published whole and lives as long as the tables.
         let block = unsafe { block.as_ref() }.ok_or(Error::BAD_HANDLE)?;
-        Ok(&block.0[process.index() % BLOCK])
+        Ok(&block.0[process.index() % BLOCK].0)
     }
 
     fn client_or_new(&self, process: ProcessId) -> Result<&Mutex<Client>> {
@@ -267,7 +273,7 @@ impl ClientTables {
             return Ok(client);
         }
         let new = Box::into_raw(Box::new(Block(
-            [const { Mutex::new(Client::EMPTY) }; BLOCK],
+            [const { Place(Mutex::new(Client::EMPTY)) }; BLOCK],
         )));
         let slot = &self.blocks[process.index() / BLOCK];
         if slot

@@ -11,8 +11,10 @@ use alloc::sync::Arc;
 use k42_api::lifecycle::Credentials;
 use k42_ipc::{Caller, Error, ProcessId, Result};
 
-/// What is known of a client process at one time: a change of credentials makes another.
+/// What is known of a client process at one time: a change of credentials makes another. Its counts are written by each of
+/// the process's calls, so they share no line with those of another process that was made by the same CPU.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Known<X> {
     /// Which process.
     pub process: ProcessId,

@@ -20,8 +20,9 @@ impl Notifier for Events {
     }
 }
 
-/// Wall-clock time since the kernel's start.
+/// Wall-clock time since the kernel's start. All CPUs read it, so nothing that changes may lie beside it.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(128))]
 pub struct WallClock(pub &'static KernelInfo);
 
 impl Clock for WallClock {

@@ -89,6 +89,9 @@ pub const MAX_ORDER: u32 = 10;
 const CACHE: usize = 256;
 /// Frames that move between buddy and cache at once.
 const BATCH: usize = 64;
+/// 2^3 entries of the frame table are a cache line.
+const LINE_ORDER: u32 = 3;
+const _: () = assert!(size_of::<FrameInfo>() << LINE_ORDER == 128 && BATCH.is_multiple_of(8));
 /// Frames in a row that go back to the buddy at once, without a stay in a cache.
 const LONG: u32 = 32;
 
@@ -392,11 +395,18 @@ impl Frames {
     fn refill(&self, cache: &mut Cache) {
         let mut buddy = self.buddy.lock();
         while cache.length < BATCH {
-            let Some(frame) = self.take_block(&mut buddy, 0) else {
-                break;
+            // Whole lines of the frame table, if there are any: CPUs that use frames of one line would contend for it.
+            let (first, order) = match self.take_block(&mut buddy, LINE_ORDER) {
+                Some(first) => (first, LINE_ORDER),
+                None => match self.take_block(&mut buddy, 0) {
+                    Some(frame) => (frame, 0),
+                    None => break,
+                },
             };
-            cache.frames[cache.length] = frame;
-            cache.length += 1;
+            for frame in first..first + (1 << order) {
+                cache.frames[cache.length] = frame;
+                cache.length += 1;
+            }
         }
         events::memory::frames_taken::<User>(cache.length as u64, self.free.load(Relaxed) as u64);
         // Frames in a row are given out in order: what is mapped in a row can then be mapped in one piece.

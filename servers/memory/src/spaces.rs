@@ -9,15 +9,19 @@ use k42_abi::{Error, ProcessId, Result};
 /// Indices that the kernel may give out.
 const MOST: usize = 4096;
 
+/// A line of its own for each, since each call and each fault of a process takes the lock.
+#[repr(align(128))]
+struct Entry(Lock<Option<Arc<Space>>>);
+
 /// All spaces.
 pub struct Spaces {
-    entries: Box<[Lock<Option<Arc<Space>>>]>,
+    entries: Box<[Entry]>,
 }
 
 impl Default for Spaces {
     fn default() -> Self {
         Self {
-            entries: (0..MOST).map(|_| Lock::new(None)).collect(),
+            entries: (0..MOST).map(|_| Entry(Lock::new(None))).collect(),
         }
     }
 }
@@ -29,6 +33,7 @@ impl Spaces {
             .entries
             .get(process.index())
             .ok_or(Error::ESRCH)?
+            .0
             .lock();
         entry
             .as_ref()
@@ -40,7 +45,7 @@ impl Spaces {
     /// Enters a new space.
     pub fn insert(&self, space: Arc<Space>) -> Result<()> {
         let entry = self.entries.get(space.id.index()).ok_or(Error::EAGAIN)?;
-        let old = entry.lock().replace(space);
+        let old = entry.0.lock().replace(space);
         drop(old);
         Ok(())
     }
@@ -51,6 +56,7 @@ impl Spaces {
             .entries
             .get(process.index())
             .ok_or(Error::ESRCH)?
+            .0
             .lock();
         if entry.as_ref().is_some_and(|space| space.id == process) {
             entry.take().ok_or(Error::ESRCH)
@@ -62,7 +68,7 @@ impl Spaces {
     /// Visits all spaces.
     pub fn each(&self, mut visit: impl FnMut(&Space)) {
         for entry in &self.entries {
-            let space = entry.lock().clone();
+            let space = entry.0.lock().clone();
             if let Some(space) = space {
                 visit(&space);
             }

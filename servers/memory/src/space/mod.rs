@@ -39,7 +39,8 @@ pub const MAP_TOP: u64 = LIBRARY_BASE - (64 << 30);
 /// Most regions of a space, as Linux's default of `max_map_count`.
 pub const MOST_REGIONS: usize = 65530;
 
-/// An address space.
+/// An address space. Spaces of processes on different CPUs were made by the same CPU, and share no line nevertheless.
+#[repr(align(128))]
 pub struct Space {
     /// The process.
     pub id: ProcessId,
