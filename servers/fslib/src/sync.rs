@@ -2,6 +2,7 @@
 //! another server. A thread that holds one can be preempted, so who waits lets other threads run.
 
 use core::fmt;
+pub use k42_sync::{ReadMostlyGuard, ReadMostlyWriteGuard};
 use k42_sync::{Relax, SpinRwLock, cpu_relax};
 
 /// Mutual exclusion.
@@ -16,6 +17,30 @@ pub type WriteGuard<'a, T> = spin::rwlock::RwLockWriteGuard<'a, T, Relax>;
 /// Many readers or one writer. Waiting spins shortly, then gives the CPU to other threads, among which the holder may
 /// be.
 pub struct RwLock<T: ?Sized>(SpinRwLock<T>);
+
+/// Many readers or one writer, for what is read on all CPUs and seldom written: its readers move no cache line. No thread
+/// may take the same one twice.
+#[derive(Debug)]
+pub struct ReadMostly<T>(k42_sync::ReadMostly<T>);
+
+impl<T> ReadMostly<T> {
+    /// A free lock around `value`.
+    pub const fn new(value: T) -> Self {
+        Self(k42_sync::ReadMostly::new(value))
+    }
+
+    /// Takes the lock together with other readers; the caller runs on `cpu`.
+    #[inline]
+    pub fn read(&self, cpu: usize) -> ReadMostlyGuard<'_, T> {
+        wait_for(|| self.0.try_read(cpu))
+    }
+
+    /// Takes the lock alone.
+    #[inline]
+    pub fn write(&self) -> ReadMostlyWriteGuard<'_, T> {
+        wait_for(|| self.0.try_write())
+    }
+}
 
 /// Tries before a waiting thread gives way.
 const SPINS: u32 = 64;

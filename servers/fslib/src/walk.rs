@@ -103,6 +103,20 @@ pub struct Walked<'p, N> {
     name: (usize, usize),
 }
 
+impl<'p, N> Walked<'p, N> {
+    /// The same with nodes of another kind.
+    pub fn map<M>(self, mut change: impl FnMut(N) -> M) -> Walked<'p, M> {
+        Walked {
+            directory: change(self.directory),
+            node: self.node.map(change),
+            last: self.last,
+            trailing_slash: self.trailing_slash,
+            path: self.path,
+            name: self.name,
+        }
+    }
+}
+
 impl<N> Walked<'_, N> {
     /// The last name; empty unless `last` is `Name`.
     pub fn name(&self) -> &[u8] {

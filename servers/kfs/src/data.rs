@@ -245,6 +245,14 @@ where
     system.create(keeper).map_err(|_| Error::ENOSPC)
 }
 
+/// Frees what has been destroyed and no thread can be using any more. May be called under locks: what was destroyed is
+/// data that have been given back, and directories without names, whose ends take no lock.
+pub fn collect_all() {
+    if let Some(system) = k42_object::system() {
+        system.collect();
+    }
+}
+
 /// Frees what has been destroyed, when that has become much. Called after each request, under no lock.
 pub fn collect() {
     if let Some(system) = k42_object::system() {

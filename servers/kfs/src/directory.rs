@@ -8,8 +8,10 @@
 use crate::node::NodeRef;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Deref;
 use hashbrown::HashTable;
 use k42_ipc::{Error, Result};
+use k42_object::{Guard, Lasting};
 
 /// First cookie of an entry.
 pub const FIRST_COOKIE: u64 = 2;
@@ -22,7 +24,77 @@ pub struct Entry {
     /// The name.
     pub name: Box<[u8]>,
     /// What it names.
-    pub node: NodeRef,
+    pub node: Named,
+}
+
+/// What a name stands for. A directory stays, when its name goes, for as long as walks that pass through it are under
+/// way; so a walk need not count itself in the directory, which would move its cache line from CPU to CPU.
+pub enum Named {
+    /// A directory.
+    Directory(Lasting<NodeRef>),
+    /// Anything else.
+    Other(NodeRef),
+}
+
+impl Named {
+    /// ENOSPC.
+    pub fn new(node: NodeRef) -> Result<Self> {
+        if !node.is_directory() {
+            return Ok(Self::Other(node));
+        }
+        let system = k42_object::system().ok_or(Error::ENOSPC)?;
+        let lasting = Lasting::new(system, node).map_err(|_| Error::ENOSPC)?;
+        Ok(Self::Directory(lasting))
+    }
+}
+
+impl Deref for Named {
+    type Target = NodeRef;
+
+    #[inline]
+    fn deref(&self) -> &NodeRef {
+        match self {
+            Self::Directory(node) => node,
+            Self::Other(node) => node,
+        }
+    }
+}
+
+impl core::fmt::Debug for Named {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// A node on the way of a walk.
+#[derive(Clone)]
+pub enum Step<'g> {
+    /// It stays for as long as the walk's guard.
+    Passing(&'g NodeRef),
+    /// It is counted.
+    Held(NodeRef),
+}
+
+impl Step<'_> {
+    /// A counted reference.
+    pub fn into_node(self) -> NodeRef {
+        match self {
+            Self::Passing(node) => node.clone(),
+            Self::Held(node) => node,
+        }
+    }
+}
+
+impl Deref for Step<'_> {
+    type Target = NodeRef;
+
+    #[inline]
+    fn deref(&self) -> &NodeRef {
+        match self {
+            Self::Passing(node) => node,
+            Self::Held(node) => node,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -140,7 +212,17 @@ impl Entries {
     pub fn get(&self, name: &[u8]) -> Option<&NodeRef> {
         self.position(name)
             .and_then(|at| self.slots[at].entry.as_ref())
-            .map(|entry| &entry.node)
+            .map(|entry| &*entry.node)
+    }
+
+    /// As `get`, for a walk that goes on under `guard`.
+    #[inline]
+    pub fn step<'g>(&self, name: &[u8], guard: &'g Guard) -> Option<Step<'g>> {
+        let entry = self.slots[self.position(name)?].entry.as_ref()?;
+        Some(match &entry.node {
+            Named::Directory(node) => Step::Passing(node.under(guard)),
+            Named::Other(node) => Step::Held(node.clone()),
+        })
     }
 
     /// Makes sure that one more entry can be added without allocating.
@@ -182,6 +264,7 @@ impl Entries {
         copy.try_reserve_exact(name.len())
             .map_err(|_| Error::ENOSPC)?;
         copy.extend_from_slice(name);
+        let node = Named::new(node)?;
         let hash = hash(self.seed, name);
         let (at, slots) = (self.slots.len() as u32, &self.slots);
         if let Some(index) = &mut self.index {
@@ -202,11 +285,12 @@ impl Entries {
         Ok(())
     }
 
-    /// Lets an existing name stand for another node (rename over it); the old one.
-    pub fn replace(&mut self, name: &[u8], node: NodeRef) -> Option<NodeRef> {
-        let at = self.position(name)?;
-        let entry = self.slots[at].entry.as_mut()?;
-        Some(core::mem::replace(&mut entry.node, node))
+    /// Lets an existing name stand for another node (rename over it). ENOENT if it is none.
+    pub fn replace(&mut self, name: &[u8], node: Named) -> Result<()> {
+        let at = self.position(name).ok_or(Error::ENOENT)?;
+        let entry = self.slots[at].entry.as_mut().ok_or(Error::ENOENT)?;
+        entry.node = node;
+        Ok(())
     }
 
     /// Takes a name away.
@@ -225,7 +309,7 @@ impl Entries {
         } else if at + 1 == self.slots.len() {
             self.slots.pop();
         }
-        Some(entry.node)
+        Some(entry.node.clone())
     }
 
     /// Removes the gaps. Cookies stay, so readers notice nothing.
@@ -265,7 +349,7 @@ impl Entries {
 
     /// The name under which `node` is found here, if it is.
     pub fn name_of(&self, node: &NodeRef) -> Option<&[u8]> {
-        let is = |entry: &&Entry| alloc::sync::Arc::ptr_eq(&entry.node, node);
+        let is = |entry: &&Entry| alloc::sync::Arc::ptr_eq(&*entry.node, node);
         self.slots
             .iter()
             .filter_map(|slot| slot.entry.as_ref())

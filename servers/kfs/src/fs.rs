@@ -1,20 +1,24 @@
 //! The file system as a whole, and its interface towards clients.
 
-use crate::directory::Entries;
+use crate::data::collect_all;
+use crate::directory::{Entries, Step};
+use crate::make::entries;
 use crate::node::{Body, Node, NodeRef, Owner};
 use crate::open::OpenNode;
 use crate::ports::{PageStore, Ports};
-use crate::quota::{Quota, Resources};
+use crate::quota::{Numbers, Quota, Resources};
+use crate::remove::same;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use k42_api::files::{Attributes, FileSystemInfo, Opened, path_flag};
 use k42_fslib::linux::{device, mode};
-use k42_fslib::sync::{Mutex, RwLock};
+use k42_fslib::sync::{Mutex, ReadMostly};
 use k42_fslib::walk::{Final, Kind, Link, Outcome, Stop, Tree, Walked, walk};
 use k42_fslib::{Access, Client, Clients};
 use k42_ipc::{Caller, Error, Handle, ProcessId, Result};
+use k42_object::{Guard, enter};
 use k42_sched::trace::{User, events};
 
 /// What KFS keeps of a client process.
@@ -56,7 +60,7 @@ pub struct Kfs {
     has_roots: AtomicBool,
     /// Taken to move a directory from one directory to another.
     pub(crate) rename_lock: Mutex<()>,
-    next_inode: AtomicU64,
+    inodes: Numbers,
     /// What it is made of.
     pub resources: &'static Resources,
 }
@@ -65,7 +69,7 @@ pub struct Kfs {
 pub const DEVICE: u64 = device(0, 20);
 /// `f_type`.
 const MAGIC: u64 = 0x4b46_5331;
-/// The root's inode number.
+/// The root's inode number; others have higher ones.
 const ROOT_INODE: u64 = 1;
 
 impl Kfs {
@@ -81,7 +85,7 @@ impl Kfs {
             uid: 0,
             gid: 0,
         };
-        let body = Body::Directory(RwLock::new(Entries::new(ports.seed)));
+        let body = Body::Directory(ReadMostly::new(Entries::new(ports.seed)));
         let root = Node::new(resources, ROOT_INODE, owner, body, ports.clock.now());
         root.times.lock().links = 2;
         Box::leak(Box::new(Self {
@@ -90,7 +94,7 @@ impl Kfs {
             root: Arc::new(root),
             has_roots: AtomicBool::new(false),
             rename_lock: Mutex::new(()),
-            next_inode: AtomicU64::new(ROOT_INODE + 1),
+            inodes: Numbers::new(),
             resources,
         }))
     }
@@ -102,8 +106,12 @@ impl Kfs {
 
     /// A new node without a name. ENOSPC.
     pub fn new_node(&self, owner: Owner, body: Body) -> Result<NodeRef> {
-        self.resources.nodes.take(1)?;
-        let inode = self.next_inode.fetch_add(1, Ordering::Relaxed);
+        if self.resources.nodes.take(1).is_err() {
+            // Directories that were removed may be waiting for walks to pass.
+            collect_all();
+            self.resources.nodes.take(1)?;
+        }
+        let inode = self.inodes.take();
         events::fs::create::<User>(inode);
         // If there is no memory the node is dropped, and gives back what was taken.
         Arc::try_new(Node::new(self.resources, inode, owner, body, self.now()))
@@ -112,7 +120,7 @@ impl Kfs {
 
     /// A secret for a new directory's hash.
     pub fn seed(&self) -> u64 {
-        let count = self.next_inode.load(Ordering::Relaxed);
+        let count = self.inodes.take();
         self.ports.seed.rotate_left((count % 63) as u32) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
@@ -159,7 +167,7 @@ impl Kfs {
         Ok(self.ports.handles.get(caller, directory)?.node().clone())
     }
 
-    /// Resolves a path for `who`.
+    /// Resolves a path for `who`; what is found is counted.
     pub fn walk<'p>(
         &self,
         caller: &Caller,
@@ -168,11 +176,52 @@ impl Kfs {
         who: &Access<'_>,
         treat: Final,
     ) -> Outcome<Walked<'p, NodeRef>> {
-        let start = self.origin(caller, directory)?;
-        match self.own_root(caller)? {
-            None => walk(self, start, path, who, treat),
-            Some(root) => walk(&Rooted { fs: self, root }, start, path, who, treat),
-        }
+        let guard = enter();
+        let walked = self.pass(&guard, caller, directory, path, who, treat)?;
+        Ok(walked.map(Step::into_node))
+    }
+
+    /// Resolves a path for `who` under a guard. Directories on the way, and the one that holds the last name, are not
+    /// counted: walks on different CPUs have nothing in common but what they read.
+    #[inline]
+    pub fn pass<'p, 'g>(
+        &'g self,
+        guard: &'g Guard,
+        caller: &Caller,
+        directory: Handle,
+        path: &'p [u8],
+        who: &Access<'_>,
+        treat: Final,
+    ) -> Outcome<Walked<'p, Step<'g>>> {
+        let own = self.own_root(caller)?;
+        let start = match &own {
+            _ if directory != Handle::ROOT => Step::Held(self.origin(caller, directory)?),
+            Some(root) => Step::Held(root.clone()),
+            None => Step::Passing(&self.root),
+        };
+        let names = Names {
+            fs: self,
+            guard,
+            root: own,
+        };
+        walk(&names, start, path, who, treat)
+    }
+
+    /// Resolves a path from `start` as root, for the server itself.
+    pub(crate) fn walk_from<'p>(
+        &self,
+        start: NodeRef,
+        path: &'p [u8],
+        treat: Final,
+    ) -> Outcome<Walked<'p, NodeRef>> {
+        let guard = enter();
+        let names = Names {
+            fs: self,
+            guard: &guard,
+            root: None,
+        };
+        let walked = walk(&names, Step::Held(start), path, &Access::ROOT, treat)?;
+        Ok(walked.map(Step::into_node))
     }
 
     /// The existing node that a path names; `flags` are [`path_flag`]s.
@@ -192,10 +241,28 @@ impl Kfs {
         } else {
             Final::Follow
         };
-        let walked = self.walk(caller, directory, path, who, treat)?;
+        let guard = enter();
+        let walked = self.pass(&guard, caller, directory, path, who, treat)?;
         let inode = walked.node.as_ref().map_or(0, |node| node.inode);
         events::fs::lookup::<User>(u64::from(caller.process.0), inode);
-        Ok(walked.node.ok_or(Error::ENOENT)?)
+        Ok(walked.node.ok_or(Error::ENOENT)?.into_node())
+    }
+
+    /// The file system's root directory.
+    pub(crate) fn root(&self) -> NodeRef {
+        self.root.clone()
+    }
+
+    /// What `name` stands for in a directory.
+    pub(crate) fn lookup(&self, directory: &Node, name: &[u8]) -> Result<Option<NodeRef>> {
+        let found = entries(directory)?.read(enter().cpu()).get(name).cloned();
+        Ok(found)
+    }
+
+    /// The directory above; `None` for the root.
+    pub(crate) fn parent(&self, directory: &Node) -> Option<NodeRef> {
+        let place = directory.place.lock();
+        place.as_ref().map(|place| place.parent.clone())
     }
 
     /// Attributes of a node.
@@ -205,6 +272,7 @@ impl Kfs {
 
     /// What statfs tells.
     pub fn info(&self) -> FileSystemInfo {
+        collect_all();
         FileSystemInfo {
             kind: MAGIC,
             block_size: 4096,
@@ -221,7 +289,7 @@ impl Kfs {
 
     /// Puts the mount `id` on a directory.
     pub fn mount_on(&self, path: &[u8], id: u32) -> Result<()> {
-        let walked = match walk(self, self.root(), path, &Access::ROOT, Final::Entry) {
+        let walked = match self.walk_from(self.root(), path, Final::Entry) {
             Ok(walked) => walked,
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Redirect(_)) => return Err(Error::CROSS_MOUNT),
@@ -254,83 +322,54 @@ impl Kfs {
     }
 }
 
-/// The file system as a process sees it that has a root directory of its own: nothing is above that.
-struct Rooted<'f> {
-    fs: &'f Kfs,
-    root: NodeRef,
+/// The names as a walk under a guard sees them.
+struct Names<'g> {
+    fs: &'g Kfs,
+    guard: &'g Guard,
+    /// The process's own root directory, if it has one: for it nothing is above that.
+    root: Option<NodeRef>,
 }
 
-impl Tree for Rooted<'_> {
-    type Node = NodeRef;
+impl<'g> Tree for Names<'g> {
+    type Node = Step<'g>;
 
-    fn root(&self) -> NodeRef {
-        self.root.clone()
-    }
-    fn parent(&self, directory: &NodeRef) -> Option<NodeRef> {
-        if Arc::ptr_eq(directory, &self.root) {
-            return None;
+    fn root(&self) -> Step<'g> {
+        match &self.root {
+            Some(root) => Step::Held(root.clone()),
+            None => Step::Passing(&self.fs.root),
         }
-        self.fs.parent(directory)
     }
-    fn kind(&self, node: &NodeRef) -> Kind {
-        self.fs.kind(node)
-    }
-    fn search(&self, directory: &NodeRef, who: &Access<'_>) -> Result<()> {
-        self.fs.search(directory, who)
-    }
-    fn lookup(&self, directory: &NodeRef, name: &[u8]) -> Result<Option<NodeRef>> {
-        self.fs.lookup(directory, name)
-    }
-    fn read_link(&self, link: &NodeRef, target: &mut Vec<u8>) -> Result<Link> {
-        self.fs.read_link(link, target)
-    }
-    fn mount(&self, node: &NodeRef) -> Option<u32> {
-        self.fs.mount(node)
-    }
-    fn is_top(&self) -> bool {
-        true
-    }
-}
-
-impl Tree for Kfs {
-    type Node = NodeRef;
-
-    fn root(&self) -> NodeRef {
-        self.root.clone()
-    }
-    fn kind(&self, node: &NodeRef) -> Kind {
+    fn kind(&self, node: &Step<'g>) -> Kind {
         match node.body {
             Body::Directory(_) => Kind::Directory,
             Body::Symlink(_) => Kind::Symlink,
             _ => Kind::Other,
         }
     }
-    fn search(&self, directory: &NodeRef, who: &Access<'_>) -> Result<()> {
+    fn search(&self, directory: &Step<'g>, who: &Access<'_>) -> Result<()> {
         directory.check(who, k42_fslib::linux::access::EXECUTE)
     }
-    fn lookup(&self, directory: &NodeRef, name: &[u8]) -> Result<Option<NodeRef>> {
-        match &directory.body {
-            Body::Directory(entries) => Ok(entries.read().get(name).cloned()),
-            _ => Err(Error::ENOTDIR),
+    #[inline(always)]
+    fn lookup(&self, directory: &Step<'g>, name: &[u8]) -> Result<Option<Step<'g>>> {
+        let entries = entries(directory)?.read(self.guard.cpu());
+        Ok(entries.step(name, self.guard))
+    }
+    fn parent(&self, directory: &Step<'g>) -> Option<Step<'g>> {
+        if self.root.as_ref().is_some_and(|root| same(directory, root)) {
+            return None;
         }
+        self.fs.parent(directory).map(Step::Held)
     }
-    fn parent(&self, directory: &NodeRef) -> Option<NodeRef> {
-        directory
-            .place
-            .lock()
-            .as_ref()
-            .map(|place| place.parent.clone())
-    }
-    fn read_link(&self, link: &NodeRef, target: &mut Vec<u8>) -> Result<Link> {
+    fn read_link(&self, link: &Step<'g>, target: &mut Vec<u8>) -> Result<Link> {
         let Body::Symlink(text) = &link.body else {
             return Err(Error::EINVAL);
         };
         target.try_reserve(text.len()).map_err(|_| Error::ENOMEM)?;
         target.extend_from_slice(text);
-        link.touch_accessed(self.now());
+        link.touch_accessed(self.fs.now());
         Ok(Link::Path)
     }
-    fn mount(&self, node: &NodeRef) -> Option<u32> {
+    fn mount(&self, node: &Step<'g>) -> Option<u32> {
         node.mount()
     }
     fn is_top(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Making names: open with O_CREAT, mkdir, mknod, symlink, link.
 
 use crate::data::File;
-use crate::directory::Entries;
+use crate::directory::{Entries, Step};
 use crate::fs::{Held, Kfs};
 use crate::node::{Body, Node, NodeRef, Owner};
 use crate::open::OpenNode;
@@ -10,16 +10,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use k42_api::files::{Opened, redirect};
 use k42_fslib::linux::{access, major, minor, mode as m, open as flag};
-use k42_fslib::sync::{RwLock, WriteGuard};
+use k42_fslib::sync::{ReadMostly, ReadMostlyWriteGuard};
 use k42_fslib::walk::{Final, Last, Outcome, Redirect, Stop, Walked};
 use k42_fslib::{Access, Client};
 use k42_ipc::{Caller, Error, Handle, Result};
+use k42_object::enter;
 
 /// The entries of a directory, locked for a change.
-pub type Locked<'a> = WriteGuard<'a, Entries>;
+pub type Locked<'a> = ReadMostlyWriteGuard<'a, Entries>;
 
 /// The entries of a node that must be a directory.
-pub fn entries(node: &Node) -> Result<&RwLock<Entries>> {
+pub fn entries(node: &Node) -> Result<&ReadMostly<Entries>> {
     match &node.body {
         Body::Directory(entries) => Ok(entries),
         _ => Err(Error::ENOTDIR),
@@ -74,7 +75,7 @@ impl Kfs {
     fn body_of(&self, mode: u32, rdev: u64) -> Result<Body> {
         Ok(match mode & m::TYPE {
             m::REGULAR => Body::Regular(File::new(self.resources)?),
-            m::DIRECTORY => Body::Directory(RwLock::new(Entries::new(self.seed()))),
+            m::DIRECTORY => Body::Directory(ReadMostly::new(Entries::new(self.seed()))),
             m::CHARACTER | m::BLOCK => Body::Device(rdev),
             m::FIFO => Body::Pipe(Box::new(Pipe::new())),
             m::SOCKET => Body::Socket,
@@ -235,8 +236,12 @@ impl Kfs {
         };
         // Another process may make or remove the name between the walk and the lock.
         loop {
-            let walked = self.walk(caller, directory, path, &who, treat)?;
+            let guard = enter();
+            let walked = self.pass(&guard, caller, directory, path, &who, treat)?;
             if let Some(node) = walked.node {
+                let node = node.into_node();
+                // The rest may have to wait for locks.
+                drop(guard);
                 if exclusive {
                     return Err(Error::EEXIST.into());
                 }
@@ -248,6 +253,8 @@ impl Kfs {
             if !create {
                 return Err(Error::ENOENT.into());
             }
+            let walked = walked.map(Step::into_node);
+            drop(guard);
             walked
                 .directory
                 .check(&who, access::WRITE | access::EXECUTE)?;

@@ -18,7 +18,7 @@ use k42_api::files::{Attributes, view};
 use k42_fslib::Access;
 use k42_fslib::linux::mode;
 use k42_fslib::lock::FileLocks;
-use k42_fslib::sync::{Mutex, RwLock};
+use k42_fslib::sync::{Mutex, ReadMostly};
 use k42_ipc::{Handle, ProcessId, Result};
 
 /// A counted reference on a node.
@@ -53,7 +53,7 @@ pub enum Body {
     /// Data.
     Regular(File),
     /// Names.
-    Directory(RwLock<Entries>),
+    Directory(ReadMostly<Entries>),
     /// A path.
     Symlink(Box<[u8]>),
     /// A device, by number.

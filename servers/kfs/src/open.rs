@@ -16,9 +16,9 @@ use k42_fslib::linux::{NAME_MAX, PATH_MAX, dirent_type, mode, open as flag, seek
 use k42_fslib::lock::FileLocks;
 use k42_fslib::sync::Mutex;
 use k42_fslib::wait::WaitList;
-use k42_fslib::walk::Tree;
 use k42_fslib::{Client, dirent};
 use k42_ipc::{Caller, Error, OutBuf, Result};
+use k42_object::enter;
 use k42_sched::trace::{User, events};
 
 /// Where reading goes on.
@@ -190,7 +190,7 @@ impl OpenNode {
             .parent(&self.node)
             .unwrap_or_else(|| self.node.clone())
             .inode;
-        let entries = entries.read();
+        let entries = entries.read(enter().cpu());
         if entries.dead {
             return Err(Error::ENOENT);
         }
@@ -278,7 +278,7 @@ impl OpenNode {
     fn is_at(&self, place: &Place) -> bool {
         match &place.parent.body {
             Body::Directory(entries) => entries
-                .read()
+                .read(enter().cpu())
                 .get(&place.name)
                 .is_some_and(|now| core::ptr::eq(&**now, &*self.node)),
             _ => false,

@@ -4,12 +4,13 @@
 //! above cannot change while it is checked; then the directories concerned, by inode number. Under the locks it is
 //! checked that the names still stand for what the walk found; if not, the caller looks them up again.
 
+use crate::directory::Named;
 use crate::fs::Kfs;
 use crate::node::{Body, NodeRef};
 use crate::remove::{LockedSet, may_remove, same};
 use k42_fslib::Access;
 use k42_fslib::linux::{access, rename as flag};
-use k42_fslib::walk::{Last, Tree, Walked};
+use k42_fslib::walk::{Last, Walked};
 use k42_ipc::{Error, Result};
 
 impl Kfs {
@@ -181,14 +182,14 @@ impl Kfs {
         let (from, to) = (&old.directory, &new.directory);
         let before = source.place.lock().clone();
         source.set_place(to, new.name())?;
-        match target {
-            Some(_) => drop(locked.get(to).replace(new.name(), source.clone())),
-            None => {
-                if let Err(error) = locked.get(to).insert(new.name(), source.clone()) {
-                    *source.place.lock() = before;
-                    return Err(error);
-                }
-            }
+        let entered = match target {
+            Some(_) => Named::new(source.clone())
+                .and_then(|named| locked.get(to).replace(new.name(), named)),
+            None => locked.get(to).insert(new.name(), source.clone()),
+        };
+        if let Err(error) = entered {
+            *source.place.lock() = before;
+            return Err(error);
         }
         locked.get(from).remove(old.name());
         let now = self.now();
@@ -218,14 +219,16 @@ impl Kfs {
         (new, target): (&Walked<'_, NodeRef>, &NodeRef),
     ) -> Result<()> {
         let (from, to) = (&old.directory, &new.directory);
+        let (there, back) = (Named::new(source.clone())?, Named::new(target.clone())?);
         let before = source.place.lock().clone();
         source.set_place(to, new.name())?;
         if let Err(error) = target.set_place(from, old.name()) {
             *source.place.lock() = before;
             return Err(error);
         }
-        drop(locked.get(to).replace(new.name(), source.clone()));
-        drop(locked.get(from).replace(old.name(), target.clone()));
+        // The names were found under the locks.
+        locked.get(to).replace(new.name(), there)?;
+        locked.get(from).replace(old.name(), back)?;
         let now = self.now();
         let (a, b) = (source.is_directory() as i32, target.is_directory() as i32);
         from.touch_changed(now, b - a);

@@ -12,10 +12,9 @@ use crate::pipe::Pipe;
 use crate::tar::{Kind, Member, Reader};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use k42_fslib::Access;
 use k42_fslib::linux::{device, mode};
-use k42_fslib::sync::RwLock;
-use k42_fslib::walk::{Final, Last, Stop, Tree, walk};
+use k42_fslib::sync::ReadMostly;
+use k42_fslib::walk::{Final, Last, Stop};
 use k42_ipc::{Error, Result};
 
 /// What came of an archive.
@@ -77,14 +76,15 @@ impl Kfs {
 
     /// The node at `path` below the root, if it is there.
     fn existing(&self, path: &[u8]) -> Result<NodeRef> {
-        let walked =
-            walk(self, self.root(), path, &Access::ROOT, Final::Entry).map_err(error_of)?;
+        let walked = self
+            .walk_from(self.root(), path, Final::Entry)
+            .map_err(error_of)?;
         walked.node.ok_or(Error::ENOENT)
     }
 
     /// The directory at `path`, made if it is not there (also those above it).
     fn directory_at(&self, path: &[u8], owner: Owner) -> Result<NodeRef> {
-        let walked = match walk(self, self.root(), path, &Access::ROOT, Final::Follow) {
+        let walked = match self.walk_from(self.root(), path, Final::Follow) {
             Ok(walked) => walked,
             Err(Stop::Error(Error::ENOENT)) => {
                 let above = parent_of(path).ok_or(Error::ENOENT)?;
@@ -96,7 +96,8 @@ impl Kfs {
                         gid: 0,
                     },
                 )?;
-                walk(self, self.root(), path, &Access::ROOT, Final::Follow).map_err(error_of)?
+                self.walk_from(self.root(), path, Final::Follow)
+                    .map_err(error_of)?
             }
             Err(stop) => return Err(error_of(stop)),
         };
@@ -106,7 +107,7 @@ impl Kfs {
             None => {
                 let node = self.new_node(
                     owner,
-                    Body::Directory(RwLock::new(Entries::new(self.seed()))),
+                    Body::Directory(ReadMostly::new(Entries::new(self.seed()))),
                 )?;
                 self.enter(
                     &walked.directory,
@@ -155,7 +156,9 @@ impl Kfs {
             _ => self.new_member(member)?,
         };
         let name = &path[if above.is_empty() { 0 } else { above.len() + 1 }..];
-        let walked = walk(self, directory, name, &Access::ROOT, Final::Entry).map_err(error_of)?;
+        let walked = self
+            .walk_from(directory, name, Final::Entry)
+            .map_err(error_of)?;
         if walked.last != Last::Name || walked.trailing_slash {
             return Err(Error::EINVAL);
         }

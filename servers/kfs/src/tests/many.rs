@@ -130,7 +130,7 @@ fn the_tree_stays_a_tree() {
         left.extend(folders.into_iter().cloned());
     }
     assert_eq!(
-        world.fs.resources.nodes.used(),
+        world.nodes_used(count),
         count,
         "everything that is left can be reached"
     );

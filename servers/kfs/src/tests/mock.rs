@@ -13,7 +13,7 @@ use k42_api::lifecycle::{Credentials, Lifecycle};
 use k42_fslib::ports::{Clock, Notifier, Processes};
 use k42_ipc::{Caller, ClientTables, Handle, OutBuf, ProcessId, Result};
 use k42_object::{Config, System};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 pub use store::MockStore;
 
@@ -60,6 +60,15 @@ pub struct World {
     pub events: &'static Events,
 }
 
+/// Threads of the tests are spread over the object system's CPUs.
+fn cpu_of_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    std::thread_local! {
+        static CPU: usize = NEXT.fetch_add(1, Ordering::Relaxed) % 4;
+    }
+    CPU.with(|cpu| *cpu)
+}
+
 /// Frames that a world begins with.
 pub const FRAMES: u64 = 10_000;
 
@@ -67,7 +76,7 @@ impl World {
     /// A new one.
     pub fn new() -> Self {
         // Started by whichever test comes first.
-        let _ = System::start(Config::new(2, || 0));
+        let _ = System::start(Config::new(4, cpu_of_thread));
         let store: &MockStore = Box::leak(Box::default());
         store.frames.store(FRAMES, Ordering::Relaxed);
         let events: &Events = Box::leak(Box::default());
@@ -83,6 +92,18 @@ impl World {
             store,
             events,
         }
+    }
+
+    /// Nodes in use, when removed directories have ended. That takes as long as threads of other tests, which have the
+    /// object system in common with this one, are under guards; so it is waited for until there are as many as `expected`.
+    pub fn nodes_used(&self, expected: u64) -> u64 {
+        let nodes = &self.fs.resources.nodes;
+        let started = std::time::Instant::now();
+        while nodes.used() != expected && started.elapsed().as_secs() < 10 {
+            crate::data::collect_all();
+            std::thread::yield_now();
+        }
+        nodes.used()
     }
 
     /// A client process with these ids.

@@ -118,7 +118,7 @@ fn deep_chain_of_removed_directories() {
         .for_each(|dir| dir.file(dir.base).close().unwrap());
     assert_eq!(world.fs.resources.nodes.used(), before + 5000);
     last.file(last.base).close().unwrap();
-    assert_eq!(world.fs.resources.nodes.used(), before);
+    assert_eq!(world.nodes_used(before), before);
 }
 
 #[test]
