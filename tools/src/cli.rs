@@ -146,6 +146,9 @@ pub struct BenchOptions {
     /// Count the cache lines that move between 1, 2, 4 and 8 CPUs instead, and say where
     #[arg(long, conflicts_with_all = ["json", "plot"])]
     pub scaling: bool,
+    /// With --scaling: on this number of CPUs only
+    #[arg(long, value_name = "N", requires = "scaling", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub cpus: Option<u32>,
     /// Draw the ratios to Linux, as SVG
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,

@@ -53,6 +53,9 @@ fn bad_values() {
     refuses(&["run", "--firmware", "bios"], "--firmware");
     refuses(&["run", "--exec"], "--exec");
     refuses(&["run", "--stdin"], "--exec");
+    refuses(&["bench", "--cpus", "2"], "--scaling");
+    refuses(&["bench", "--scaling", "--cpus", "65"], "--cpus");
+    refuses(&["bench", "--scaling", "no-such-row"], "no-such-row");
     refuses(
         &["run", "--trace", "x", "--trace-classes", "flun"],
         "'flun'",

@@ -66,7 +66,8 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
         "{:<16} {:>4} {:>10} {:>10} {:>14}  where on K42",
         "row", "cpus", "k42", "linux", "instructions"
     );
-    for cpus in CPUS {
+    let counts = options.cpus.map_or(CPUS.to_vec(), |cpus| vec![cpus]);
+    for cpus in counts {
         let step = progress.step(format!("{cpus} CPUs"));
         k42 = k42.with_cpus(cpus);
         let counts = count(&k42, &program, cpus, &rows, &report, Some(&images))?;
