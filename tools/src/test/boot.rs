@@ -17,12 +17,14 @@ use crate::guest::{self, Seen};
 use crate::image;
 use crate::machine::Reason;
 use crate::process;
+use crate::profile;
 use crate::qemu::Machine;
 use crate::repo::{Order, Repo};
 use crate::symbols::Symbols;
 use crate::system::{self, SELFTEST};
 use anyhow::{Result, bail, ensure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// A boot that takes longer hangs: the slowest takes twenty seconds on an idle host.
@@ -56,6 +58,47 @@ pub fn suite(repo: &Repo, packages: &[Package]) -> Jobs {
     jobs.case("image", move || {
         let seen = packed(&packing)?;
         expect(&seen, &["payload Some".into(), verdict(Order::Little, 1)])
+    });
+    let counting = repo.clone();
+    jobs.case("plugin-counts", move || plugin_counts(&counting));
+    jobs.case("plugin-missing", || {
+        // As good a file as any that is no plugin.
+        let plugin = env!("CARGO_MANIFEST_PATH");
+        for (argument, why) in [
+            ("/no/such/plugin.so,mode=lines".into(), "/no/such/plugin.so"),
+            (format!("{plugin},mode=lines"), plugin),
+        ] {
+            let mut machine = bare("no-kernel".into(), 1, Firmware::Vof);
+            machine.plugin = Some(argument);
+            let Err(error) = guest::observe(&machine, Input::None, LIMIT, None, None) else {
+                bail!("a machine started without its plugin");
+            };
+            let error = format!("{error:#}");
+            ensure!(
+                error.starts_with("QEMU did not start: ") && error.contains(why),
+                "not clear: {error}"
+            );
+        }
+        Ok(())
+    });
+    let refusing = repo.clone();
+    jobs.case("plugin-refuses", move || {
+        let plugin = profile::plugin(&refusing)?;
+        let mut machine = bare("no-kernel".into(), 1, Firmware::Vof);
+        let nowhere = Path::new("/no/such/folder/report");
+        for (settings, why) in [
+            (["mode=flun"], "'mode=flun'"),
+            (["ram=much"], "'ram=much'"),
+            (["mode=lines"], "/no/such/folder/report"),
+        ] {
+            machine.plugin = Some(profile::argument(&plugin, &settings, nowhere));
+            let Err(error) = guest::observe(&machine, Input::None, LIMIT, None, None) else {
+                bail!("the plugin took {settings:?}");
+            };
+            let error = format!("{error:#}");
+            ensure!(error.contains(why), "not clear: {error}");
+        }
+        Ok(())
     });
     if packages.iter().any(|p| p.name == KERNEL) {
         kernel_cases(repo, &mut jobs);
@@ -148,6 +191,60 @@ fn twin_cases(repo: &Repo, jobs: &mut Jobs) {
             Ok(())
         });
     }
+}
+
+/// A program on two CPUs of which it is known how often which line moves: the plugin counts just that.
+fn plugin_counts(repo: &Repo) -> Result<()> {
+    const ROUNDS: u64 = 1000;
+    let folder = tempfile::tempdir()?;
+    let (kernel, report) = (folder.path().join("guest"), folder.path().join("report"));
+    process::check(
+        Command::new("powerpc64-linux-gnu-gcc")
+            .args(["-nostdlib", "-static", "-Wl,-N,-Ttext=0,--build-id=none"])
+            .arg("-o")
+            .arg(&kernel)
+            .arg(repo.root().join("tools/tests/two-cpus.S")),
+    )?;
+    let plugin = profile::plugin(repo)?;
+    let mut machine = bare(kernel, 2, Firmware::Vof);
+    machine.plugin = Some(profile::argument(
+        &plugin,
+        &["mode=lines", "ram=512"],
+        &report,
+    ));
+    machine.icount = true;
+    let seen = guest::observe(&machine, Input::None, LIMIT, None, None)?;
+    ensure!(seen.end.reason == Reason::PowerOff, seen.tail());
+    let report = std::fs::read_to_string(report)?;
+    let words = |start: &str| -> Vec<Vec<String>> {
+        let lines = report.lines().filter(|line| line.starts_with(start));
+        lines
+            .map(|line| line.split(' ').map(String::from).collect())
+            .collect()
+    };
+    let known = ROUNDS.to_string();
+    for (cpu, words) in words("cpu ").iter().enumerate() {
+        // CPU, instructions, operations, loads, stores, moved by load, moved by store.
+        let [_, number, _, operations, _, stores, by_load, by_store] = &words[..] else {
+            bail!("a line of the report has other words:\n{report}");
+        };
+        ensure!(
+            *number == cpu.to_string()
+                && *operations == known
+                && *stores == (2 * ROUNDS).to_string(),
+            "work of CPU {cpu}:\n{report}"
+        );
+        ensure!(
+            *by_load == known && *by_store == known,
+            "moves of CPU {cpu}:\n{report}"
+        );
+    }
+    let lines = words("line ");
+    ensure!(
+        words("cpu ").len() == 2 && lines.len() == 1 && lines[0][3] == (4 * ROUNDS).to_string(),
+        "it is one line that moves:\n{report}"
+    );
+    Ok(())
 }
 
 /// The probe's last line when it has found everything.
