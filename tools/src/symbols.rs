@@ -123,7 +123,11 @@ impl Program {
         if let Ok(mut frames) = loader.find_frames(place) {
             while let Ok(Some(frame)) = frames.next() {
                 let function = frame.function.as_ref().and_then(|f| f.demangle().ok());
-                let function = function.as_deref().unwrap_or("?").to_string();
+                // Line tables alone name no functions.
+                let function = match function {
+                    Some(name) => name.into_owned(),
+                    None => symbol_at(loader, place),
+                };
                 let line = frame.location.map_or_else(String::new, |l| {
                     format!(
                         "  {}:{}",
@@ -135,14 +139,16 @@ impl Program {
             }
         }
         if lines.is_empty() {
-            let symbol = loader.find_symbol(place).unwrap_or("?");
-            lines.push(format!(
-                "    {address:#x}  {}",
-                addr2line::demangle_auto(symbol.into(), None)
-            ));
+            lines.push(format!("    {address:#x}  {}", symbol_at(loader, place)));
         }
         lines
     }
+}
+
+/// The symbol that holds an address, `?` if there is none.
+fn symbol_at(loader: &Loader, address: u64) -> String {
+    let symbol = loader.find_symbol(address).unwrap_or("?");
+    addr2line::demangle_auto(symbol.into(), None).into_owned()
 }
 
 /// The server whose process number a report names: servers are processes from 1 on, in the
@@ -199,11 +205,15 @@ mod tests {
     fn names_a_function() {
         let symbols = symbols();
         let loader = Loader::new(&symbols.programs[0].path).expect("opens");
-        // Any address inside this crate's code will do: take the start of a known symbol.
+        // Any address inside this module's code will do (the name is mangled: crate `k42`, module `symbols`).
         let address = (0..u64::MAX)
             .step_by(64)
             .take(200_000)
-            .find(|&a| loader.find_symbol(a).is_some_and(|s| s.contains("symbols")))
+            .find(|&a| {
+                loader
+                    .find_symbol(a)
+                    .is_some_and(|s| s.contains("3k427symbols"))
+            })
             .expect("the program has this module");
         let lines = symbols.explain(&format!("kernel: backtrace: {address:#x}"));
         assert!(lines.iter().any(|l| l.contains("symbols")), "{lines:?}");
