@@ -60,7 +60,9 @@ impl Server {
         let guard = self.objects.enter();
         let me = self.record(&guard, caller)?;
         let (process, target) = self.target(&guard, caller, pid)?;
-        let (pid, old) = (target.pid(), target.group());
+        let pid = target.pid();
+        let moving = self.moving(pid);
+        let old = target.group();
         let pgid = if pgid == 0 { pid } else { pgid };
         if pid != me.pid() {
             if !me.has_child(pid) {
@@ -90,6 +92,7 @@ impl Server {
         let since = group.signals();
         let missed = group.join(pid, process, since);
         self.leave_group(pid, target.move_to(group));
+        drop(moving);
         if let Some(info) = missed {
             let _ = self.deliver(&guard, process, info);
         }
@@ -113,6 +116,7 @@ impl Server {
         let guard = self.objects.enter();
         let process = self.spaces.get(caller)?;
         let me = process.get(&guard).map_err(object_error)?;
+        let _moving = self.moving(me.pid());
         let group = self.pids.new_session(me.pid())?;
         group.join(me.pid(), process, 0);
         self.leave_group(me.pid(), me.move_to(group));

@@ -21,6 +21,9 @@ use k42_object::{Guard, System};
 use k42_sched::Mutex;
 use k42_sched::trace::{User, events};
 
+/// Locks for changes of groups.
+const MOVES: usize = 32;
+
 /// Open files of /proc that one process may have.
 const HANDLES: usize = 1024;
 /// File servers that can register.
@@ -61,6 +64,8 @@ pub struct Server {
     /// A random number for this start of the system.
     pub(crate) boot_id: [u64; 2],
     servers: [AtomicU32; SERVERS],
+    /// See [`moving`](Self::moving).
+    moves: [Mutex<()>; MOVES],
     first_started: AtomicBool,
     loads: Box<[Load]>,
 }
@@ -83,9 +88,16 @@ impl Server {
             ended_time: AtomicU64::new(0),
             made: AtomicU64::new(0),
             servers: [const { AtomicU32::new(0) }; SERVERS],
+            moves: [const { Mutex::new(()) }; MOVES],
             first_started: AtomicBool::new(false),
             loads: (0..MAX_CPUS).map(|_| Load(AtomicU32::new(0))).collect(),
         }
+    }
+
+    /// Held while the process `pid` changes its group, which its parent may do at the same time: to enter the new group, to
+    /// say so in the record and to leave the old one are one step. Taken before all other locks.
+    pub(crate) fn moving(&self, pid: i32) -> k42_sched::Guard<'_, ()> {
+        self.moves[pid as usize % MOVES].lock()
     }
 
     /// The registered file servers.
