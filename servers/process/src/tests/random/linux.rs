@@ -267,13 +267,16 @@ impl Drop for Host {
 proptest! {
     #![proptest_config(Config { cases: 60, max_shrink_iters: 200, ..Config::default() })]
 
-    /// The server answers as Linux does, and processes live, stop and die as there.
+    /// The server answers as Linux does, and processes live, stop and die as there. Under an emulator that lets nobody adopt
+    /// orphans there is no such Linux to compare with; natively there is.
     #[test]
     fn like_linux(history in history(50)) {
+        if !orphans_are_adopted() {
+            return Ok(());
+        }
         let (mut ours, mut theirs) = (Served::new(), Host::new());
-        let adopted = orphans_are_adopted();
         for (step, &(actor, act)) in history.iter().enumerate() {
-            if !sensible(&ours, actor, act) || (matches!(act, Act::Parent) && !adopted) {
+            if !sensible(&ours, actor, act) {
                 continue;
             }
             let (our, their) = (ours.act(actor, act), theirs.act(actor, act));
