@@ -440,17 +440,12 @@ fn unlink(tree: &mut Tree, at: u64, level: u32, removal: &mut Removal) {
     if level < LAST_LEVEL {
         // SAFETY: as in `remove`; nobody else reaches the table.
         let table = unsafe { Table::new(at) };
-        for group in (0..radix::entries(level)).step_by(radix::GROUP as usize) {
-            if table.is_group_empty(group) {
-                continue;
+        let all = radix::entries(level) << radix::span_shift(level);
+        for_each_used(table, level, 0, all, |_, entry, _, _| {
+            if !entry.is_leaf() {
+                unlink(tree, entry.next(), level + 1, removal);
             }
-            for index in group..group + radix::GROUP {
-                let entry = table.get(index);
-                if entry.is_valid() && !entry.is_leaf() {
-                    unlink(tree, entry.next(), level + 1, removal);
-                }
-            }
-        }
+        });
     }
     tree.used.remove(at);
     removal.freed.push(at);

@@ -56,6 +56,7 @@ pub fn system_call(thread: &Thread) -> Answer {
     }
 }
 
+/// Makes the call of `row`, or has it made again with all registers.
 #[inline(always)]
 fn make(thread: &Thread, row: &Row) -> Answer {
     match row.handler {
@@ -138,13 +139,7 @@ fn special(thread: &Thread, row: &Row, raw: &Raw) -> Answer {
     if PROCESS.trace.load(Ordering::Relaxed) {
         return traced(thread, row, raw);
     }
-    match row.handler {
-        Handler::Full(_) => Answer {
-            value: 0,
-            way: way::FULL,
-        },
-        Handler::Plain(handler) => answer(handler(thread)),
-    }
+    make(thread, row)
 }
 
 fn traced(thread: &Thread, row: &Row, raw: &Raw) -> Answer {

@@ -130,6 +130,26 @@ pub mod fork_flag {
     pub const WITHOUT_PROGRAM: u32 = 1;
 }
 
+/// Options of [`Process::set_option`]: those of prctl(2) that concern the process as a whole, by their numbers there, and two
+/// of the library's own.
+pub mod option {
+    #![allow(missing_docs, reason = "Linux's names without PR_")]
+    pub const SET_PDEATHSIG: u32 = 1;
+    pub const GET_PDEATHSIG: u32 = 2;
+    pub const GET_DUMPABLE: u32 = 3;
+    pub const SET_DUMPABLE: u32 = 4;
+    pub const SET_NAME: u32 = 15;
+    pub const GET_NAME: u32 = 16;
+    pub const SET_CHILD_SUBREAPER: u32 = 36;
+    pub const GET_CHILD_SUBREAPER: u32 = 37;
+    pub const SET_NO_NEW_PRIVS: u32 = 38;
+    pub const GET_NO_NEW_PRIVS: u32 = 39;
+    /// Not prctl's: bytes 8 to 15 of a name, after `SET_NAME` with the first eight.
+    pub const SET_NAME_TAIL: u32 = SET_NAME | 0x1_0000;
+    /// Not prctl's: the library tells its umask, for /proc/PID/status.
+    pub const UMASK: u32 = 0x1_0000;
+}
+
 /// The process server's root object. Callers are Linux processes acting for themselves, unless said.
 #[interface(id = 3)]
 pub trait Process {

@@ -4,10 +4,11 @@ use crate::process::{MEMORY, PROCESS, SERVER};
 use crate::table::{Addr, Flags, Size};
 use crate::thread::Thread;
 use crate::user::LIMIT;
+use k42_abi::layout::PAGE_SIZE;
 use k42_abi::{Error, Result};
 use k42_api::memory::lock;
 
-const PAGE: u64 = 4096;
+const PAGE: u64 = PAGE_SIZE as u64;
 const RLIMIT_MEMLOCK: u32 = 8;
 
 /// How much the process may lock. EPERM if nothing.

@@ -631,7 +631,7 @@ pub fn umask(_: &Thread, mask: Mode) -> Result<u64> {
     let old = PROCESS.umask.swap(mask, Ordering::Relaxed);
     if old != mask {
         // For /proc only.
-        let _ = SERVER.set_option(super::prctl::UMASK, u64::from(mask));
+        let _ = SERVER.set_option(k42_api::process::option::UMASK, u64::from(mask));
     }
     Ok(u64::from(old))
 }

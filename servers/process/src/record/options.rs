@@ -2,9 +2,10 @@
 
 use super::Program;
 use super::central::Own;
-use crate::linux::{COMM_MAX, option, signal};
+use crate::linux::{COMM_MAX, signal};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use k42_api::process::option;
 use k42_ipc::{Error, Result};
 
 impl Own {

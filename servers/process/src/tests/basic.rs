@@ -136,7 +136,7 @@ fn orphans_go_to_the_first_process_or_a_subreaper() {
         .server
         .set_option(
             &world.caller(reaper),
-            crate::linux::option::SET_CHILD_SUBREAPER,
+            k42_api::process::option::SET_CHILD_SUBREAPER,
             1,
         )
         .unwrap();
@@ -146,7 +146,7 @@ fn orphans_go_to_the_first_process_or_a_subreaper() {
         .server
         .set_option(
             &world.caller(alive),
-            crate::linux::option::SET_PDEATHSIG,
+            k42_api::process::option::SET_PDEATHSIG,
             10,
         )
         .unwrap();

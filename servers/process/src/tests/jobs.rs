@@ -1,7 +1,8 @@
 //! Groups, sessions, orphans, ids, priorities.
 
 use super::mock::World;
-use crate::linux::{option, priority, signal, wait};
+use crate::linux::{priority, signal, wait};
+use k42_api::process::option;
 use k42_api::process::{Process, id_call};
 use k42_ipc::{Error, ProcessId};
 

@@ -76,7 +76,7 @@ impl Served {
             .server
             .set_option(
                 &world.caller(first),
-                crate::linux::option::SET_CHILD_SUBREAPER,
+                k42_api::process::option::SET_CHILD_SUBREAPER,
                 1,
             )
             .unwrap();
