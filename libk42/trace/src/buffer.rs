@@ -115,40 +115,6 @@ impl<const SUB: usize, const WORDS: usize> Buffer<SUB, WORDS> {
         })
     }
 
-    /// As [`take`](Self::take) with the timebase as clock. The pair of load-reserve and store-conditional around the
-    /// check is what a compare-and-swap is made of, less a load and a compare.
-    #[cfg(all(target_arch = "powerpc64", not(loom)))]
-    #[inline(always)]
-    pub(crate) fn take_now<const LENGTH: usize>(&self) -> Option<Place> {
-        let (index, time): (u64, u64);
-        // SAFETY: the instructions read the timebase and change the index only, which is an atomic: they are a
-        // compare-and-swap of it from what was loaded, with relaxed order, or leave it alone.
-        unsafe {
-            core::arch::asm!(
-                "ldarx  {index}, 0, {at}",
-                "mfspr  {time}, 268",
-                "addi   {next}, {index}, {length}",
-                "clrldi {place}, {next}, 64 - {sub_shift}",
-                "cmpldi {place}, {length}",
-                "ble    2f",
-                "stdcx. {next}, 0, {at}",
-                "beq    3f",
-                "2: li  {time}, 0",
-                "3:",
-                at = in(reg_nonzero) self.control.index.as_ptr(),
-                index = out(reg_nonzero) index,
-                time = out(reg_nonzero) time,
-                next = out(reg_nonzero) _,
-                place = out(reg) _,
-                sub_shift = const SUB.trailing_zeros(),
-                length = const LENGTH,
-                out("cr0") _,
-                options(nostack),
-            );
-        }
-        (time != 0).then_some(Place { index, time })
-    }
-
     /// Whether an event of `length` words fits at `index`, with a word to spare. Not at the start of a sub-buffer: a start
     /// event comes first.
     #[inline(always)]

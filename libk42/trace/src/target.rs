@@ -48,12 +48,10 @@ fn clock() -> u64 {
 #[inline(always)]
 fn take<T: Target, const LENGTH: usize>(buffer: &CpuBuffer) -> Option<Place> {
     if T::ALONE {
-        return buffer.take_alone(LENGTH, T::now);
+        buffer.take_alone(LENGTH, T::now)
+    } else {
+        buffer.take(LENGTH, T::now)
     }
-    #[cfg(all(target_arch = "powerpc64", not(loom)))]
-    return buffer.take_now::<LENGTH>();
-    #[cfg(not(all(target_arch = "powerpc64", not(loom))))]
-    buffer.take(LENGTH, T::now)
 }
 
 /// The functions behind the table's, one for each number of arguments. They are called when the event's class is known

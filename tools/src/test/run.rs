@@ -4,6 +4,7 @@ use super::Jobs;
 use crate::process;
 use crate::repo::Repo;
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -150,7 +151,7 @@ pub fn suite(repo: &Repo) -> Jobs {
         let json = json.context("a path that is not UTF-8")?;
         let picture = picture.context("a path that is not UTF-8")?;
         let command = "for i in 1 2 3 4 5; do ls -l /bin | sort | tail -1 >/dev/null; done";
-        k42.exec(&["--cpus=2", "--trace", file], command)?
+        k42.exec(&["--cpus=2", "--sample=5000", "--trace", file], command)?
             .expect("", "", 0)?;
         let args = [
             "trace", file, "--stats", "--chrome", json, "--flame", picture,
@@ -186,9 +187,20 @@ pub fn suite(repo: &Repo) -> Jobs {
             ensure!(events.iter().any(named), "no tracks of {name}");
         }
         let picture = std::fs::read_to_string(picture)?;
-        for frame in ["k42_serve", "memory: page fault"] {
+        for frame in ["kfs: ", "memory: page fault"] {
             ensure!(picture.contains(frame), "the flame graph has no {frame}");
         }
+        // Which functions the samples meet is chance; that there are many with names is not.
+        let functions: BTreeSet<&str> = picture
+            .split("<title>")
+            .skip(1)
+            .filter_map(|title| title.split(" (").next())
+            .filter(|frame| !frame.contains(": "))
+            .collect();
+        ensure!(
+            functions.len() > 30,
+            "the flame graph has only {functions:?}"
+        );
         let shown = k42.start(
             &["trace", file, "--process", "kfs", "--event", "ipc.serve"],
             None,
