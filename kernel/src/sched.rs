@@ -415,14 +415,14 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
                 .preemptions
                 .store(who.preempted.get(), Ordering::Relaxed);
             who.has_frame.set(true);
-            tell_end_of_slice(who);
+            tell_end_of_slice(cpu, who);
             leave(cpu);
             dispatch(cpu);
         }
     } else if slice_over {
         charge(cpu, now);
         cpu.slice_end.set(now + start::slice_ticks());
-        tell_end_of_slice(who);
+        tell_end_of_slice(cpu, who);
     }
     program_decrementer(cpu);
     if !who.is_disabled() && who.soft_interrupts() != 0 {
@@ -431,12 +431,16 @@ pub fn after_interrupt(cpu: &'static PerCpu, slice_over: bool) -> ! {
     resume(who)
 }
 
-/// A process with other threads shares its time among them: its library hears of the end of a slice.
-fn tell_end_of_slice(who: &'static Dispatcher) {
-    if who.page().has_work.load(Ordering::Relaxed) != 0 {
-        who.page()
-            .soft_interrupts
-            .fetch_or(soft_interrupt::PREEMPT, Ordering::Relaxed);
+/// A process with other threads shares its time among them: its library hears of the end of a slice. So does the one
+/// whose slice it was, when a server ran on it: a thread that does nothing but call would never be asked to step back
+/// otherwise.
+fn tell_end_of_slice(cpu: &PerCpu, who: &'static Dispatcher) {
+    for told in [Some(who), cpu.base.get()].into_iter().flatten() {
+        if told.page().has_work.load(Ordering::Relaxed) != 0 {
+            told.page()
+                .soft_interrupts
+                .fetch_or(soft_interrupt::PREEMPT, Ordering::Relaxed);
+        }
     }
 }
 

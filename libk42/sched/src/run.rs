@@ -156,9 +156,17 @@ fn handle(page: &'static Page, own: &mut Dispatcher, pending: u64) {
             let id = done.trailing_zeros() as usize;
             done &= done - 1;
             let thread = core::mem::replace(&mut own.faults[id], null_mut());
-            if !thread.is_null() {
-                // SAFETY: it was parked under the id.
-                unsafe { own.make_ready(page, thread) };
+            if thread.is_null() {
+                continue;
+            }
+            // A fault is not a wait that the thread chose: it goes on with what is left of the slice. Behind a thread that
+            // computes it would lose a slice for every page.
+            // SAFETY: it was parked under the id.
+            unsafe {
+                match pending & soft_interrupt::PREEMPT {
+                    0 => own.make_ready_first(page, thread),
+                    _ => own.make_ready(page, thread),
+                }
             }
         }
     }
