@@ -13,8 +13,9 @@
 //! * `window`, `view`: memory shared with the memory server, and with clients that transfer data by themselves;
 //! * [`open`]: open files, the interface `OpenFile`;
 //! * [`tar`], [`unpack`]: how the root archive becomes the first contents;
-//! * [`ports`]: what KFS needs from its surroundings. `main.rs` wires that to the runtime; the tests supply mocks.
-#![cfg_attr(not(test), no_std)]
+//! * [`ports`]: what KFS needs from its surroundings. `main.rs` wires that to the runtime; tests and fuzz targets supply
+//!   those of `mock`.
+#![cfg_attr(not(any(test, feature = "mock")), no_std)]
 #![feature(allocator_api)]
 
 extern crate alloc;
@@ -26,6 +27,8 @@ pub mod directory;
 pub mod fs;
 pub mod make;
 pub mod mapped;
+#[cfg(any(test, feature = "mock"))]
+pub mod mock;
 pub mod node;
 pub mod open;
 pub mod pipe;

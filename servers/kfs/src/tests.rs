@@ -4,7 +4,6 @@ mod archive;
 mod cost;
 mod files;
 mod many;
-mod mock;
 mod names;
 mod oracle;
 mod pipes;

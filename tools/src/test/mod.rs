@@ -10,6 +10,7 @@
 
 mod boot;
 mod busybox;
+mod fuzz;
 mod guest;
 mod host;
 mod pending;
@@ -163,6 +164,7 @@ pub fn command(repo: &Repo, options: &TestOptions) -> Result<u8> {
     for machine in host::Machine::ALL {
         suites.push(Box::new(host::Tests::find(repo, &packages, machine)));
     }
+    suites.push(Box::new(fuzz::suite(repo)));
     suites.push(Box::new(source::build_suite(repo, &packages)));
     suites.push(Box::new(boot::suite(repo, &packages)));
     suites.push(Box::new(run::suite(repo)));

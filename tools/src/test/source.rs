@@ -15,7 +15,11 @@ pub fn lint_suite(repo: &Repo, packages: &[Package]) -> Jobs {
     let mut jobs = Jobs::new("lint");
     let format = repo.clone();
     jobs.case("format", move || {
-        run(cargo::cargo(&format, "fmt").args(["--all", "--", "--check", "-l"]))
+        run(cargo::cargo(&format, "fmt").args(["--all", "--", "--check", "-l"]))?;
+        let fuzz = ["--manifest-path", "tests/fuzz/Cargo.toml"];
+        run(cargo::cargo(&format, "fmt")
+            .args(fuzz)
+            .args(["--", "--check", "-l"]))
     });
     let documents = repo.clone();
     jobs.case("documents", move || {

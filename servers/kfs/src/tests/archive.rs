@@ -1,6 +1,6 @@
 //! Archives, good and bad, and what becomes of them.
 
-use super::mock::World;
+use crate::mock::World;
 use crate::tar::{Kind, Member, Reader};
 use crate::unpack::Unpacked;
 use k42_fslib::linux::{device, mode};

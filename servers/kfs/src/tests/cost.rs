@@ -1,10 +1,10 @@
 //! For `valgrind --tool=callgrind`: what the hot operations cost, without the calls around them.
 
-use super::mock::World;
+use crate::mock::World;
 use k42_api::files::FileSystem;
 use k42_ipc::{Handle, OutBuf};
 
-fn setup() -> (World, super::mock::Client) {
+fn setup() -> (World, crate::mock::Client) {
     let world = World::new();
     let c = world.client(20, 0, 0);
     for directory in ["usr", "usr/bin", "usr/lib", "tmp"] {

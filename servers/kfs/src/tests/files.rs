@@ -1,6 +1,6 @@
 //! Contents of regular files.
 
-use super::mock::{FRAMES, World};
+use crate::mock::{FRAMES, World};
 use k42_api::files::OpenFile;
 use k42_api::memory::MapOptions;
 use k42_fslib::linux::{open as flag, seek};

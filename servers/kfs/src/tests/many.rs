@@ -1,6 +1,6 @@
 //! Many threads at once: nothing is lost, nobody waits for ever, the tree stays a tree.
 
-use super::mock::{Client, World};
+use crate::mock::{Client, World};
 use k42_fslib::linux::open as flag;
 use k42_ipc::Error;
 use std::thread;

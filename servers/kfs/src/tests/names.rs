@@ -1,6 +1,6 @@
 //! Names, permissions, attributes.
 
-use super::mock::{Client, NO_CHANGE, World};
+use crate::mock::{Client, NO_CHANGE, World};
 use k42_api::files::{FileSystem, SetAttributes, redirect, set};
 use k42_fslib::linux::{mode, open as flag, rename};
 use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId};
@@ -428,7 +428,7 @@ fn locks() {
     let b = world.client(21, 0, 0);
     a.put("f", b"data").unwrap();
     let (fa, fb) = (a.open("f", 2, 0).unwrap(), b.open("f", 2, 0).unwrap());
-    let lock = |file: &super::mock::File, kind, ty, start, length, wait| {
+    let lock = |file: &crate::mock::File, kind, ty, start, length, wait| {
         use k42_api::files::OpenFile;
         let (object, caller) = file.object().unwrap();
         object.lock(&caller, kind, ty, start, length, wait)

@@ -3,7 +3,7 @@
 //! Linux is the host's own, in a folder of its temporary directory. Both sides see the same few names, so that the
 //! operations meet each other's results; errors must be equal, and so must what the files hold.
 
-use super::mock::{Client, File, World};
+use crate::mock::{Client, File, World};
 use k42_fslib::linux::{open as flag, seek};
 use k42_ipc::Error;
 use std::ffi::CString;

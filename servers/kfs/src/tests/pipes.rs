@@ -1,6 +1,6 @@
 //! Pipes and FIFOs.
 
-use super::mock::World;
+use crate::mock::World;
 use k42_api::files::poll;
 use k42_fslib::linux::{mode, open as flag};
 use k42_ipc::Error;

@@ -1,6 +1,6 @@
 //! Memory that clients share with KFS: files that they read and write by themselves, rings of pipes.
 
-use super::mock::{Client, File, World};
+use crate::mock::{Client, File, World};
 use crate::open::OpenNode;
 use k42_api::files::{OpenFile, view};
 use k42_fslib::linux::open as flag;

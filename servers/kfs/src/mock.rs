@@ -72,6 +72,12 @@ fn cpu_of_thread() -> usize {
 /// Frames that a world begins with.
 pub const FRAMES: u64 = 10_000;
 
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl World {
     /// A new one.
     pub fn new() -> Self {
