@@ -4,9 +4,10 @@
 //! ask for them as a matter of course and cope with the answer.
 
 use crate::row;
+use crate::sys::socket::option;
 use crate::sys::{
     affinity, descriptor as fd, directory as dir, event_file, futex, identity as id, io, lock,
-    memory as mem, path, poll, prctl, process, signal, system, task, time, vector,
+    memory as mem, path, poll, prctl, process, signal, socket, system, task, time, vector,
 };
 use crate::table::Row;
 
@@ -243,7 +244,23 @@ pub const ROWS: &[Row] = &[
     row!(__NR_rt_tgsigqueueinfo = 322 => signal::rt_tgsigqueueinfo, (group: Int, tid: Int, signal: Sig, info: In) Plain ""),
     row!(__NR_prlimit64 = 325 => id::prlimit64, (pid: Int, resource: Flags, new: In, old: Out) Plain ""),
     row!(__NR_socket = 326 => absent::no_sockets, () Plain "EAFNOSUPPORT"),
-    row!(__NR_socketpair = 333 => absent::no_sockets, () Plain "EAFNOSUPPORT"),
+    row!(__NR_bind = 327 => socket::refuse, (fd: Fd) Plain "EOPNOTSUPP"),
+    row!(__NR_connect = 328 => socket::refuse, (fd: Fd) Plain "EOPNOTSUPP"),
+    row!(__NR_listen = 329 => socket::refuse, (fd: Fd) Plain "EOPNOTSUPP"),
+    row!(__NR_accept = 330 => socket::refuse, (fd: Fd) Plain "EOPNOTSUPP"),
+    row!(__NR_getsockname = 331 => socket::getsockname, (fd: Fd, address: Out, length: Out) Plain ""),
+    row!(__NR_getpeername = 332 => socket::getpeername, (fd: Fd, address: Out, length: Out) Plain ""),
+    row!(__NR_socketpair = 333 => socket::socketpair, (family: Int, kind: Flags, protocol: Int, sockets: Out) Plain "AF_UNIX only"),
+    row!(__NR_send = 334 => socket::send, (fd: Fd, buffer: In, length: Size, flags: Flags) Plain "messages up to 8 KiB; no MSG_OOB"),
+    row!(__NR_sendto = 335 => socket::sendto, (fd: Fd, buffer: In, length: Size, flags: Flags, address: In, size: Int) Plain "as send; no address"),
+    row!(__NR_recv = 336 => socket::recv, (fd: Fd, buffer: Out, length: Size, flags: Flags) Plain "no MSG_OOB"),
+    row!(__NR_recvfrom = 337 => socket::recvfrom, (fd: Fd, buffer: Out, length: Size, flags: Flags, address: Out, size: Out) Plain "as recv"),
+    row!(__NR_shutdown = 338 => socket::shutdown, (fd: Fd, how: Int) Plain ""),
+    row!(__NR_setsockopt = 339 => option::setsockopt, (fd: Fd, level: Int, option: Int, value: In, length: Int) Plain "SOL_SOCKET only; no timeouts"),
+    row!(__NR_getsockopt = 340 => option::getsockopt, (fd: Fd, level: Int, option: Int, value: Out, length: Out) Plain "SOL_SOCKET only; no timeouts"),
+    row!(__NR_sendmsg = 341 => socket::sendmsg, (fd: Fd, message: In, flags: Flags) Plain "as sendto; EOPNOTSUPP with control messages"),
+    row!(__NR_recvmsg = 342 => socket::recvmsg, (fd: Fd, message: Out, flags: Flags) Plain "as recv"),
+    row!(__NR_accept4 = 344 => socket::refuse, (fd: Fd) Plain "EOPNOTSUPP"),
     row!(__NR_syncfs = 348 => fd::syncfs, (fd: Fd) Plain ""),
     row!(__NR_renameat2 = 357 => dir::renameat2, (old_directory: Dir, old: Path, new_directory: Dir, new: Path, flags: Flags) Plain "no RENAME_WHITEOUT"),
     row!(__NR_getrandom = 359 => system::getrandom, (buffer: Out, length: Size, flags: Flags) Plain ""),

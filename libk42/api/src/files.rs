@@ -47,6 +47,17 @@ pub enum FileKind {
     Path = 8,
     /// A file whose contents are made up when read (/proc).
     Generated = 9,
+    /// A local socket that carries bytes.
+    StreamSocket = 10,
+    /// A local socket that carries messages.
+    MessageSocket = 11,
+}
+
+impl FileKind {
+    /// Whether it is a socket.
+    pub const fn is_socket(self) -> bool {
+        matches!(self, Self::StreamSocket | Self::MessageSocket)
+    }
 }
 
 impl Wire for FileKind {
@@ -66,6 +77,8 @@ impl Wire for FileKind {
             7 => Self::Device,
             8 => Self::Path,
             9 => Self::Generated,
+            10 => Self::StreamSocket,
+            11 => Self::MessageSocket,
             _ => return Err(Error::BAD_MESSAGE),
         })
     }

@@ -19,3 +19,4 @@ pub mod lifecycle;
 pub mod memory;
 pub mod names;
 pub mod process;
+pub mod sockets;

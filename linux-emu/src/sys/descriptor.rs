@@ -157,6 +157,7 @@ fn seek(fd: i32, offset: i64, whence: u32) -> Result<u64> {
     }
     if !matches!(file.backing, Backing::Server)
         || matches!(file.kind, FileKind::Pipe | FileKind::Terminal)
+        || file.kind.is_socket()
     {
         return Err(Error::ESPIPE);
     }

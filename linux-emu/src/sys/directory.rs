@@ -444,12 +444,17 @@ fn describe(file: &OpenFile, out: &mut [u8]) -> Result<usize> {
         (Backing::Counter(_), _) => "anon_inode:[eventfd]",
         (Backing::Timer(_), _) => "anon_inode:[timerfd]",
         (Backing::Signals(_), _) => "anon_inode:[signalfd]",
-        (_, FileKind::Pipe) => {
+        (_, FileKind::Pipe | FileKind::StreamSocket | FileKind::MessageSocket) => {
+            let what = if file.kind.is_socket() {
+                "socket"
+            } else {
+                "pipe"
+            };
             let inode = file
                 .client()
                 .attributes()
                 .map_or(0, |attributes| attributes.inode);
-            let _ = write!(line, "pipe:[{inode}]");
+            let _ = write!(line, "{what}:[{inode}]");
             ""
         }
         _ => return Err(Error::ENOENT),

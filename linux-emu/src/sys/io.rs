@@ -71,6 +71,9 @@ fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64)
         (Backing::Server, _) => {}
         _ => return super::event_file::read(thread, file, to, count),
     }
+    if file.kind.is_socket() {
+        return super::socket::read(thread, file, &[(to, count)]).map(|n| n as usize);
+    }
     if count == 0 {
         return Ok(0);
     }
@@ -183,6 +186,9 @@ fn write_at(
         (Backing::Server, _) => {}
         _ => return super::event_file::write(thread, file, from, count),
     }
+    if file.kind.is_socket() {
+        return super::socket::write(thread, file, &[(from, count)]).map(|n| n as usize);
+    }
     if count == 0 {
         return Ok(0);
     }
@@ -285,7 +291,7 @@ pub fn write_piece(
 }
 
 /// EPIPE comes with SIGPIPE.
-fn note_broken(thread: &Thread, error: Error) -> Error {
+pub fn note_broken(thread: &Thread, error: Error) -> Error {
     if error == Error::EPIPE {
         let info = Info {
             signal: SIGPIPE,
@@ -324,6 +330,7 @@ fn check_range(file: &OpenFile, offset: i64, count: u64) -> Result<u64> {
 pub fn check_offset(file: &OpenFile, offset: i64) -> Result<u64> {
     let offset = u64::try_from(offset).map_err(|_| Error::EINVAL)?;
     if matches!(file.kind, FileKind::Pipe | FileKind::Terminal)
+        || file.kind.is_socket()
         || !matches!(file.backing, Backing::Server)
     {
         return Err(Error::ESPIPE);
@@ -464,7 +471,8 @@ pub fn sendfile(thread: &Thread, out: Fd, input: Fd, offset: Out, count: Size) -
     if matches!(
         input.kind,
         FileKind::Pipe | FileKind::Terminal | FileKind::Directory
-    ) {
+    ) || input.kind.is_socket()
+    {
         return Err(Error::EINVAL);
     }
     let count = (count.0 as usize).min(MOST);

@@ -15,6 +15,7 @@ pub mod poll;
 pub mod prctl;
 pub mod process;
 pub mod signal;
+pub mod socket;
 pub mod system;
 pub mod task;
 pub mod terminal;

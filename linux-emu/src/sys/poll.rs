@@ -32,7 +32,14 @@ pub fn readiness(file: &OpenFile, events: u32, notify: bool) -> u32 {
         (Backing::Counter(_) | Backing::Timer(_) | Backing::Signals(_), _) => {
             events & super::event_file::readiness(file, notify)
         }
-        (Backing::Server, FileKind::Pipe | FileKind::Terminal | FileKind::Device) => {
+        (
+            Backing::Server,
+            FileKind::Pipe
+            | FileKind::Terminal
+            | FileKind::Device
+            | FileKind::StreamSocket
+            | FileKind::MessageSocket,
+        ) => {
             let asked = events | bits::ERR | bits::HUP;
             // A server that has gone is an error on the file.
             file.client()

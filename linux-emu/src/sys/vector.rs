@@ -17,7 +17,7 @@ use k42_api::files::{CURRENT, FileKind};
 const MOST_BUFFERS: i32 = 1024;
 
 /// Reads the array of buffers. EINVAL if there are too many or they are too long together.
-fn buffers(at: User, count: i32) -> Result<Vec<(User, usize)>> {
+pub fn buffers(at: User, count: i32) -> Result<Vec<(User, usize)>> {
     if !(0..=MOST_BUFFERS).contains(&count) {
         return Err(Error::EINVAL);
     }
@@ -61,6 +61,9 @@ fn read_all_at(
     offset: u64,
 ) -> Result<u64> {
     file.check_readable()?;
+    if file.kind.is_socket() {
+        return super::socket::read(thread, file, buffers);
+    }
     let mut done = 0u64;
     for &(base, length) in buffers {
         if length == 0 {
@@ -110,6 +113,9 @@ fn write_all_at(
     offset: u64,
 ) -> Result<u64> {
     file.check_writable()?;
+    if file.kind.is_socket() {
+        return super::socket::write(thread, file, buffers);
+    }
     let total: usize = buffers.iter().map(|(_, length)| length).sum();
     let plain = matches!(file.backing, Backing::Server)
         && !matches!(file.kind, FileKind::Null | FileKind::Zero | FileKind::Full);

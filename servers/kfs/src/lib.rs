@@ -1,4 +1,4 @@
-//! KFS, the K42 file system: the root file system, pipes and FIFOs. Memory is its medium in this version.
+//! KFS, the K42 file system: the root file system, pipes, FIFOs and local sockets. Memory is its medium in this version.
 //!
 //! Every file and directory is an object of its own with an implementation chosen when it is made, and exchangeable
 //! while it is used. Requests for different files share no lock:
@@ -8,6 +8,7 @@
 //!     server,
 //!   * [`directory`]: names, searched plainly or by hash,
 //!   * [`pipe`]: between readers and writers; [`ring`]: its bytes;
+//!   * [`socket`]: local sockets;
 //! * [`fs`]: the file system as a whole: nodes by path, quotas; [`service`]: the interface `FileSystem`;
 //! * [`make`], [`remove`], [`rename`], [`attributes`]: the operations on names and attributes;
 //! * `window`, `view`: memory shared with the memory server, and with clients that transfer data by themselves;
@@ -38,6 +39,7 @@ pub mod remove;
 pub mod rename;
 pub mod ring;
 pub mod service;
+pub mod socket;
 pub mod tar;
 pub mod unpack;
 mod view;

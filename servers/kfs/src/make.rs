@@ -349,7 +349,7 @@ impl Kfs {
         }
         match &node.body {
             Body::Device(number) => Err(self.device(caller, node.mode(), *number)),
-            Body::Socket => Err(Error::ENXIO.into()),
+            Body::Socket | Body::Endpoint(_) => Err(Error::ENXIO.into()),
             Body::Pipe(pipe) => {
                 let wish = Wish {
                     read: access_mode != flag::WRITE_ONLY,

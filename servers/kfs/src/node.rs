@@ -9,6 +9,7 @@ use crate::data::{File, FileData};
 use crate::directory::Entries;
 use crate::pipe::Pipe;
 use crate::quota::Resources;
+use crate::socket::Socket;
 use crate::view::View;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -62,6 +63,8 @@ pub enum Body {
     Pipe(Box<Pipe>),
     /// The name of a local socket.
     Socket,
+    /// A local socket itself.
+    Endpoint(Box<Socket>),
 }
 
 /// See the module's description.
@@ -293,7 +296,7 @@ impl Node {
             // What ext4 shows for a directory of one block, whatever it holds.
             Body::Directory(_) => 4096,
             Body::Symlink(target) => target.len() as u64,
-            Body::Device(_) | Body::Pipe(_) | Body::Socket => 0,
+            Body::Device(_) | Body::Pipe(_) | Body::Socket | Body::Endpoint(_) => 0,
         }
     }
 

@@ -1,12 +1,14 @@
 //! Open files (open file descriptions): what a handle stands for. Shared by all who got the handle by fork.
 
 mod calls;
+mod socket;
 
 use crate::contents::SIZE_MAX;
 use crate::data::{File, FileData};
 use crate::fs::{Held, Kfs};
 use crate::node::{Body, NodeRef, Place};
 use crate::pipe::Side;
+use crate::socket::Kind;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -75,6 +77,8 @@ impl OpenNode {
             Body::Regular(_) => FileKind::Regular,
             Body::Directory(_) => FileKind::Directory,
             Body::Pipe(_) => FileKind::Pipe,
+            Body::Endpoint(ref socket) if socket.kind() == Kind::Stream => FileKind::StreamSocket,
+            Body::Endpoint(_) => FileKind::MessageSocket,
             _ => FileKind::Path,
         }
     }
@@ -308,6 +312,10 @@ impl Drop for OpenNode {
                             .for_each(|list| self.wake(list));
                     }
                 }
+            }
+            Body::Endpoint(socket) => {
+                let woken = socket.close();
+                woken.into_iter().flatten().for_each(|list| self.wake(list));
             }
             Body::Regular(file) if self.writes() => {
                 // Nothing to give back is no failure.

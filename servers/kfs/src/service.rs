@@ -10,6 +10,7 @@ use k42_api::files::{
     Attributes, FileSystem, FileSystemInfo, Opened, SetAttributes, file_system_dispatch, path_flag,
 };
 use k42_api::lifecycle::{Credentials, Lifecycle, lifecycle_dispatch};
+use k42_api::sockets::sockets_dispatch;
 use k42_fslib::linux::{device, mode, open as flag};
 use k42_fslib::walk::{Final, Outcome, Stop, check_path};
 use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, ProcessId, Reply, Result};
@@ -341,6 +342,9 @@ impl Exported for Root {
         let mut reply = file_system_dispatch(&self.0, incoming);
         if reply.is_no_method() {
             reply = lifecycle_dispatch(&self.0, incoming);
+        }
+        if reply.is_no_method() {
+            reply = sockets_dispatch(&self.0, incoming);
         }
         crate::data::collect();
         reply

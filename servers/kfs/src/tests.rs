@@ -8,3 +8,4 @@ mod names;
 mod oracle;
 mod pipes;
 mod shared;
+mod sockets;

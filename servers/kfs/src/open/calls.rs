@@ -10,6 +10,7 @@ use k42_api::files::{
 };
 use k42_api::memory::MapOptions;
 use k42_api::process::KEEP_ID;
+use k42_api::sockets::{Socket, socket_dispatch};
 use k42_fslib::linux::{access, allocate, ioctl, lock, open as flag};
 use k42_fslib::lock::{FileLocks, Range, span};
 use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, Reply, Result};
@@ -49,6 +50,11 @@ impl OpenFile for OpenNode {
                 self.read_at(file, offset, out)?
             }
             Body::Directory(_) => return Err(Error::EISDIR),
+            Body::Endpoint(_) if offset != CURRENT => return Err(Error::ESPIPE),
+            Body::Endpoint(_) => {
+                let room = out.room() as u32;
+                return Ok(self.receive(caller, 0, room, 0, out)?.bytes);
+            }
             _ => return Err(Error::EINVAL),
         };
         if !self.has(flag::NO_ATIME) {
@@ -69,6 +75,12 @@ impl OpenFile for OpenNode {
             self.wake(woken);
             return Ok(count);
         }
+        if let Body::Endpoint(_) = &self.node.body {
+            if offset != CURRENT {
+                return Err(Error::ESPIPE);
+            }
+            return self.send(caller, data);
+        }
         let append = self.has(flag::APPEND);
         if offset != CURRENT {
             if offset > i64::MAX as u64 {
@@ -85,7 +97,7 @@ impl OpenFile for OpenNode {
 
     fn seek(&self, _: &Caller, offset: i64, whence: u32) -> Result<u64> {
         self.not_path()?;
-        if matches!(self.node.body, Body::Pipe(_)) {
+        if matches!(self.node.body, Body::Pipe(_) | Body::Endpoint(_)) {
             return Err(Error::ESPIPE);
         }
         let mut position = self.position.lock();
@@ -136,6 +148,7 @@ impl OpenFile for OpenNode {
         self.not_path()?;
         let available = match (&self.node.body, request) {
             (Body::Pipe(pipe), ioctl::FIONREAD) => pipe.available() as u64,
+            (Body::Endpoint(socket), ioctl::FIONREAD) => socket.available() as u64,
             (Body::Regular(file), ioctl::FIONREAD) => {
                 let size = file.size();
                 size.saturating_sub(self.position.lock().offset)
@@ -152,6 +165,7 @@ impl OpenFile for OpenNode {
         }
         match &self.node.body {
             Body::Pipe(pipe) => pipe.poll(caller, self.reads(), self.writes(), events, notify),
+            Body::Endpoint(socket) => socket.poll(caller, events, notify),
             _ => Ok(events & (poll::IN | poll::OUT | poll::RDNORM | poll::WRNORM)),
         }
     }
@@ -422,7 +436,10 @@ impl OpenFile for OpenNode {
 
 impl Exported for OpenNode {
     fn dispatch(&self, incoming: &mut Incoming<'_>) -> Reply {
-        let reply = open_file_dispatch(self, incoming);
+        let mut reply = open_file_dispatch(self, incoming);
+        if reply.is_no_method() {
+            reply = socket_dispatch(self, incoming);
+        }
         crate::data::collect();
         reply
     }

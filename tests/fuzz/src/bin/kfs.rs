@@ -3,6 +3,7 @@
 #![no_main]
 
 use k42_api::files::{FileSystemClient, OpenFileClient};
+use k42_api::sockets::{SocketClient, SocketsClient};
 use k42_fuzz::world::World;
 use k42_fuzz::{Call, Handles, serve};
 use k42_ipc::ProcessId;
@@ -12,7 +13,13 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|calls: Vec<Call>| {
     let world = World::get();
     let clients = [world.client(100, 0, 0), world.client(101, 1000, 1000)];
-    let interfaces = [FileSystemClient::INTERFACE, OpenFileClient::INTERFACE].map(|id| id as u8);
+    let interfaces = [
+        FileSystemClient::INTERFACE,
+        OpenFileClient::INTERFACE,
+        SocketsClient::INTERFACE,
+        SocketClient::INTERFACE,
+    ]
+    .map(|id| id as u8);
     let mut handles = Handles::default();
     for call in &calls {
         // The third has never been announced.
