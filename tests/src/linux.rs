@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::archive::{Node, Tree};
-use crate::machine::{self, Machine};
+use crate::machine::{self, Clock, Machine};
 
 /// What the oracle's root is made of.
 const PACKAGES: [&str; 3] = ["busybox-static", "libc6", "libgcc-s1"];
@@ -220,6 +220,7 @@ pub struct Linux {
     debian: Debian,
     kernel: PathBuf,
     cpus: u32,
+    clock: Clock,
     plugin: Option<String>,
     build: PathBuf,
 }
@@ -233,6 +234,7 @@ impl Linux {
             debian,
             kernel,
             cpus: 1,
+            clock: Clock::default(),
             plugin: None,
             build: root.join("build/tests"),
         })
@@ -241,6 +243,11 @@ impl Linux {
     /// The same with this many processors.
     pub fn with_cpus(self, cpus: u32) -> Self {
         Self { cpus, ..self }
+    }
+
+    /// The same with its clock going by `clock`.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The same under a plugin of QEMU, given as in QEMU's own option.
@@ -289,7 +296,7 @@ impl Machine for Linux {
             .build
             .join(format!("linux-{}.cpio", std::process::id()));
         fs::write(&initrd, tree.to_cpio())?;
-        let mut qemu = machine::pseries("2G", self.cpus);
+        let mut qemu = machine::pseries("2G", self.cpus, self.clock);
         qemu.arg("-kernel")
             .arg(&self.kernel)
             .arg("-initrd")

@@ -19,9 +19,18 @@ pub trait Machine {
     fn run(&self, extra: &Tree, command: &str, limit: Duration) -> Result<String>;
 }
 
-/// QEMU's pseries as the project uses it for tests: every instruction takes
-/// one nanosecond of guest time, so that a run repeats.
-pub fn pseries(memory: &str, cpus: u32) -> Command {
+/// What a machine's clock goes by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Clock {
+    /// Every instruction takes one nanosecond of guest time, so that a run repeats.
+    #[default]
+    Instructions,
+    /// The host's time, which no two runs have in common.
+    Wall,
+}
+
+/// QEMU's pseries as the project uses it for tests.
+pub fn pseries(memory: &str, cpus: u32, clock: Clock) -> Command {
     let mut qemu = Command::new("qemu-system-ppc64");
     qemu.args([
         "-M",
@@ -36,11 +45,12 @@ pub fn pseries(memory: &str, cpus: u32) -> Command {
         "none",
         "-seed",
         "1",
-        "-icount",
-        "shift=0,sleep=off",
         "-rtc",
         "base=2026-01-01,clock=vm",
     ]);
+    if clock == Clock::Instructions {
+        qemu.args(["-icount", "shift=0,sleep=off"]);
+    }
     qemu.args(["-m", memory, "-smp", &cpus.to_string()]);
     qemu
 }

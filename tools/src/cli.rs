@@ -140,6 +140,9 @@ pub struct BenchOptions {
     /// Measure Debian's Linux too, instead of quoting recorded figures
     #[arg(long)]
     pub linux: bool,
+    /// Measure the time on the host's clock instead of instructions: nanoseconds, which no two runs have in common
+    #[arg(long, requires = "linux", conflicts_with = "scaling")]
+    pub wall: bool,
     /// Write the figures as JSON, {"row": instructions}; with --linux one such object for each system
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -15,6 +15,7 @@ use crate::run;
 use crate::symbols::Symbols;
 use anyhow::{Result, bail};
 use k42_tests::archive::Tree as Files;
+use k42_tests::machine::Clock;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -104,6 +105,7 @@ pub struct K42 {
     kernel: PathBuf,
     root: Tree,
     cpus: u32,
+    clock: Clock,
     plugin: Option<String>,
 }
 
@@ -123,6 +125,7 @@ impl K42 {
             root: root::prepare(repo, &options, progress)?,
             built,
             cpus: 1,
+            clock: Clock::default(),
             plugin: None,
         })
     }
@@ -130,6 +133,11 @@ impl K42 {
     /// The same on a machine with that many CPUs.
     pub fn with_cpus(self, cpus: u32) -> Self {
         K42 { cpus, ..self }
+    }
+
+    /// The same with its clock going by `clock`.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        K42 { clock, ..self }
     }
 
     /// The same under a plugin of QEMU, given as in QEMU's own option.
@@ -146,7 +154,7 @@ impl K42 {
     }
 
     /// Boots with `files` added to the root, runs `command` with the shell and waits for
-    /// the end. Instructions are counted, so that a run repeats.
+    /// the end.
     pub fn exec(&self, files: &Files, command: &str, limit: Duration) -> Result<Seen> {
         let mut root = self.root.clone();
         root.merge(Tree::from_tar(&files.to_tar()?)?);
@@ -178,7 +186,7 @@ impl K42 {
             command_line: String::new(),
             cpus: self.cpus,
             memory: 2048,
-            icount: true,
+            icount: self.clock == Clock::Instructions,
             gdb: false,
             firmware: Firmware::Vof,
             plugin: self.plugin.clone(),

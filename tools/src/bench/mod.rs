@@ -3,7 +3,8 @@
 //! The programs of `tests/bench` are compiled once, for Linux, and run in one boot. With
 //! counted instructions a nanosecond of guest time is one instruction, so what they print
 //! as time is read as instructions. Linux's figures were taken in the same way and stand
-//! in `tests/bench/baseline.json`, with the targets; `--linux` takes them anew.
+//! in `tests/bench/baseline.json`, with the targets; `--linux` takes them anew. With `--wall` the time is the
+//! host's, and only what both systems measured in this run is compared.
 //!
 //! * [`programs`] makes the programs, [`figures`] runs them on a machine;
 //! * [`table`] and [`plot`] show the result;
@@ -24,6 +25,7 @@ pub use figures::raw_figures;
 use figures::{BOOT_ROW, Figures, OWN_ROWS, measure};
 use k42_tests::archive::Tree;
 use k42_tests::linux::Linux;
+use k42_tests::machine::Clock;
 pub use programs::Programs;
 use serde_json::Value;
 use std::fs;
@@ -51,7 +53,12 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
         .iter()
         .chain([&BOOT_ROW])
         .map(|row| row.to_string());
-    let own_rows = own_rows.filter(chosen);
+    // The targets and K42's own rows are about instructions.
+    let own_rows = own_rows.filter(|row| chosen(row) && !options.wall);
+    let (clock, unit) = match options.wall {
+        true => (Clock::Wall, "nanoseconds"),
+        false => (Clock::Instructions, "instructions"),
+    };
     let rows: Vec<String> = linux_rows.iter().cloned().chain(own_rows).collect();
     ensure!(!rows.is_empty(), "no row matches '{filter}'");
 
@@ -61,7 +68,7 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
     };
     let linux = if options.linux {
         let step = progress.step("measuring Linux");
-        let linux = Linux::prepare(repo.root())?;
+        let linux = Linux::prepare(repo.root())?.with_clock(clock);
         let figures = measure(&linux, &files, &linux_rows)?;
         drop(step);
         Some(figures)
@@ -69,7 +76,7 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
         None
     };
     let step = progress.step("measuring K42");
-    let k42 = K42::prepare(repo, progress)?;
+    let k42 = K42::prepare(repo, progress)?.with_clock(clock);
     let mut figures = match linux_rows.is_empty() {
         true => Figures::new(),
         false => measure(&k42, &files, &linux_rows)?,
@@ -94,10 +101,13 @@ pub fn command(repo: &Repo, options: &BenchOptions) -> Result<u8> {
                 Some(measured) => measured.get(row).and_then(|f| f.as_ref().ok()).copied(),
                 None => baseline[row]["linux"].as_f64(),
             },
-            target: baseline[row]["target"].as_f64(),
+            target: match options.wall {
+                true => None,
+                false => baseline[row]["target"].as_f64(),
+            },
         })
         .collect();
-    table::print(&lines, "instructions");
+    table::print(&lines, unit);
     if let Some(path) = &options.json {
         fs::write(path, table::to_json(&figures, linux.as_ref()))
             .with_context(|| format!("cannot write {}", path.display()))?;

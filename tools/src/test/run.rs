@@ -84,6 +84,25 @@ pub fn suite(repo: &Repo) -> Jobs {
     case("no-input", |k42| {
         k42.exec(&[], "cat; echo end")?.expect("end\n", "", 0)
     });
+    case("bench-wall", |k42| {
+        let file = k42.scratch()?.join("figures");
+        let file = file.to_str().context("a path that is not UTF-8")?;
+        let arguments = ["bench", "getpid", "--linux", "--wall", "--json", file];
+        let done = k42.start(&arguments, None)?;
+        ensure!(done.status == Some(0), "bench: {}", done.stderr);
+        ensure!(done.stdout.contains("nanoseconds"), "{}", done.stdout);
+        let figures: serde_json::Value = serde_json::from_slice(&std::fs::read(file)?)?;
+        for system in ["k42", "linux"] {
+            let time = figures[system]["getpid"].as_f64();
+            ensure!(time.is_some_and(|time| time > 0.0), "{system}: {figures}");
+        }
+        let refused = k42.start(&["bench", "getpid", "--wall"], None)?;
+        ensure!(
+            refused.status != Some(0),
+            "--wall alone has nothing to compare with"
+        );
+        Ok(())
+    });
     case("icount", |k42| {
         k42.exec(&["--icount"], "echo counted")?
             .expect("counted\n", "", 0)
