@@ -137,7 +137,7 @@ pub use error::Error;
 pub use guard::Guard;
 pub use interface::{Implemented, Interface, TableHead, interface_hash};
 pub use lasting::Lasting;
-pub use reference::{Ref, Rep};
+pub use reference::{AtomicRef, Ref, Rep};
 pub use rep::RepHead;
 pub use spread::{Peers, Seat};
 pub use system::{Config, Happening, Stats, System, Watcher, enter, system};

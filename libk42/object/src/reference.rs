@@ -5,6 +5,7 @@ use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
+use crate::atomic::{AtomicU64, Ordering};
 use crate::id::Id;
 use crate::rep::RepHead;
 use crate::{Error, Guard, Interface};
@@ -58,6 +59,46 @@ impl<I: Interface + ?Sized> Ref<I> {
             borrow: PhantomData,
             interface: PhantomData,
         })
+    }
+}
+
+/// A place for a reference that is read while another is put there. What was done before a reference is stored is seen by
+/// who loads it.
+pub struct AtomicRef<I: ?Sized> {
+    word: AtomicU64,
+    interface: PhantomData<fn(&I)>,
+}
+
+impl<I: ?Sized> AtomicRef<I> {
+    /// A place with a reference.
+    pub fn new(first: Ref<I>) -> Self {
+        Self {
+            word: AtomicU64::new(first.id.word()),
+            interface: PhantomData,
+        }
+    }
+
+    /// The reference that is there.
+    ///
+    /// # Panics
+    /// Never: what is stored is always an id.
+    #[inline]
+    pub fn load(&self) -> Ref<I> {
+        match Id::from_word(self.word.load(Ordering::Acquire)) {
+            Some(id) => Ref::from_id(id),
+            None => unreachable!("only ids are stored"),
+        }
+    }
+
+    /// Puts another there.
+    pub fn store(&self, new: Ref<I>) {
+        self.word.store(new.id.word(), Ordering::Release);
+    }
+}
+
+impl<I: ?Sized> fmt::Debug for AtomicRef<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.load().fmt(f)
     }
 }
 

@@ -104,6 +104,18 @@ pub struct Walked<'p, N> {
 }
 
 impl<'p, N> Walked<'p, N> {
+    /// What the path's last name, with nothing after it, stands for in a directory.
+    pub fn of_name(directory: N, name: &'p [u8], node: Option<N>) -> Self {
+        Walked {
+            directory,
+            node,
+            last: Last::Name,
+            trailing_slash: false,
+            path: Path::Given(name),
+            name: (0, name.len()),
+        }
+    }
+
     /// The same with nodes of another kind.
     pub fn map<M>(self, mut change: impl FnMut(N) -> M) -> Walked<'p, M> {
         Walked {

@@ -11,9 +11,9 @@ use crate::contents::{Answer, Contents, Refusal, Small};
 use crate::mapped::Mapped;
 use crate::quota::Resources;
 use alloc::vec::Vec;
-use k42_fslib::sync::RwLock;
+use k42_fslib::sync::{Mutex, RwLock};
 use k42_ipc::{Error, Handle, ProcessId, Result};
-use k42_object::{Implemented, Ref, Rep, enter, object_interface};
+use k42_object::{AtomicRef, Guard, Implemented, Ref, Rep, enter, object_interface};
 
 /// Length and pages of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +226,9 @@ impl<C: Contents> Drop for Keeper<C> {
 /// A file's reference on its data.
 pub struct File {
     resources: &'static Resources,
-    data: RwLock<Ref<dyn FileData>>,
+    data: AtomicRef<dyn FileData>,
+    /// Held to put another reference there.
+    swing: Mutex<()>,
 }
 
 /// Makes an object of contents. If that fails, what the contents hold is given back.
@@ -265,20 +267,27 @@ impl File {
     pub fn new(resources: &'static Resources) -> Result<Self> {
         Ok(Self {
             resources,
-            data: RwLock::new(make(resources, Small::new())?),
+            data: AtomicRef::new(make(resources, Small::new())?),
+            swing: Mutex::new(()),
         })
     }
 
     /// Runs `operation` on the data, after a change of implementation if the present one is not made for it.
-    pub fn with<T>(
+    #[inline]
+    pub fn with<T>(&self, operation: impl FnMut(&Rep<'_, dyn FileData>) -> Answer<T>) -> Result<T> {
+        self.with_under(&enter(), operation)
+    }
+
+    /// As `with`, for who has a guard.
+    pub fn with_under<T>(
         &self,
+        guard: &Guard,
         mut operation: impl FnMut(&Rep<'_, dyn FileData>) -> Answer<T>,
     ) -> Result<T> {
-        let guard = enter();
         let mut tried = None;
         loop {
-            let data = *self.data.read();
-            let refusal = match data.get(&guard) {
+            let data = self.data.load();
+            let refusal = match data.get(guard) {
                 Ok(rep) => match operation(&rep) {
                     Ok(value) => return Ok(value),
                     Err(refusal) => refusal,
@@ -290,18 +299,19 @@ impl File {
                 Refusal::Error(error) => return Err(error),
                 Refusal::Outgrown if tried == Some(data) => return Err(Error::EIO),
                 Refusal::Outgrown => tried = Some(self.change_over(data)?),
-                // Another reference is about to be there: it is swung under the lock that is taken above.
-                Refusal::Moved => {}
+                // Another reference is about to be there.
+                Refusal::Moved => drop(self.swing.lock()),
             }
         }
     }
 
     /// Replaces `old` by a mapped object with the same bytes; the reference that is there then.
     fn change_over(&self, old: Ref<dyn FileData>) -> Result<Ref<dyn FileData>> {
-        let mut data = self.data.write();
-        if *data != old {
+        let _alone = self.swing.lock();
+        let now = self.data.load();
+        if now != old {
             // Another thread came first.
-            return Ok(*data);
+            return Ok(now);
         }
         let guard = enter();
         let rep = old.get(&guard).map_err(|_| Error::EIO)?;
@@ -313,7 +323,7 @@ impl File {
             .and_then(|contents| make(self.resources, contents));
         match new {
             Ok(new) => {
-                *data = new;
+                self.data.store(new);
                 rep.end();
                 // Only the first to destroy it succeeds, and that is us.
                 let _ = old.destroy(&guard);
@@ -329,13 +339,13 @@ impl File {
     /// Makes the file empty, as a small one. False, and nothing has happened, if clients map its data.
     pub fn clear(&self) -> Result<bool> {
         let guard = enter();
-        let mut data = self.data.write();
-        let old = *data;
+        let _alone = self.swing.lock();
+        let old = self.data.load();
         let rep = old.get(&guard).map_err(|_| Error::EIO)?;
         if rep.is_shared() {
             return Ok(false);
         }
-        *data = make(self.resources, Small::new())?;
+        self.data.store(make(self.resources, Small::new())?);
         // Who is on his way to the old object finds it gone and comes back for the new one.
         rep.end();
         let _ = old.destroy(&guard);
@@ -351,7 +361,7 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         let guard = enter();
-        let data = *self.data.get_mut();
+        let data = self.data.load();
         if let Ok(rep) = data.get(&guard) {
             rep.end();
         }

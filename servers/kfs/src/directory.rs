@@ -15,8 +15,8 @@ use k42_object::{Guard, Lasting};
 
 /// First cookie of an entry.
 pub const FIRST_COOKIE: u64 = 2;
-/// Entries up to which a directory has no index.
-const SMALL: usize = 12;
+/// Entries up to which a directory has no index: to look at so many costs no more than to ask one.
+const SMALL: usize = 24;
 
 /// One name.
 #[derive(Debug)]
@@ -101,28 +101,45 @@ impl Deref for Step<'_> {
 struct Slot {
     cookie: u64,
     hash: u64,
-    /// The name's [`first_word`].
-    first: u64,
+    first: FirstWord,
     entry: Option<Entry>,
 }
 
 impl Slot {
-    /// Whether this is the entry `name`, whose first word is `first`.
+    /// The entry, if it is `name`, whose first word is `first`.
     #[inline]
-    fn is(&self, first: u64, name: &[u8]) -> bool {
-        self.first == first
-            && self.entry.as_ref().is_some_and(|entry| {
-                entry.name.len() == name.len() && (name.len() <= 8 || *entry.name == *name)
-            })
+    fn named(&self, name: &[u8], first: FirstWord) -> Option<&Entry> {
+        if self.first != first {
+            return None;
+        }
+        let is = |entry: &&Entry| {
+            entry.name.len() == name.len() && (name.len() <= 8 || *entry.name == *name)
+        };
+        self.entry.as_ref().filter(is)
     }
 }
 
 /// The first eight bytes of a name, with zeros after a shorter one. With the length it is all of a name that is no longer.
-#[inline]
-fn first_word(name: &[u8]) -> u64 {
-    match name.first_chunk() {
-        Some(first) => u64::from_le_bytes(*first),
-        None => short_word(name),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstWord(pub u64);
+
+impl FirstWord {
+    /// That of `name`.
+    #[inline]
+    pub fn of(name: &[u8]) -> Self {
+        match name.first_chunk() {
+            Some(first) => Self(u64::from_le_bytes(*first)),
+            None => Self(short_word(name)),
+        }
+    }
+
+    /// That of a name of `length` bytes with which `word`'s bytes begin, the lowest first.
+    #[inline]
+    pub fn masked(word: u64, length: usize) -> Self {
+        match length {
+            0..8 => Self(word & !(u64::MAX << (8 * length))),
+            _ => Self(word),
+        }
     }
 }
 
@@ -154,17 +171,19 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 /// Hash of a name, keyed so that clients cannot choose names that collide.
-fn hash(seed: u64, name: &[u8]) -> u64 {
+fn hash(seed: u64, name: &[u8], first: FirstWord) -> u64 {
     const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (words, rest) = name.as_chunks::<8>();
-    let mut state = seed ^ (name.len() as u64).wrapping_mul(K);
-    for word in words {
-        state = fold(state ^ u64::from_le_bytes(*word), K ^ seed.rotate_left(17));
+    let key = K ^ seed.rotate_left(17);
+    let state = seed ^ (name.len() as u64).wrapping_mul(K);
+    let mut state = fold(state ^ first.0, key);
+    if let Some(more) = name.get(8..) {
+        let (words, rest) = more.as_chunks::<8>();
+        for word in words {
+            state = fold(state ^ u64::from_le_bytes(*word), key);
+        }
+        state = fold(state ^ short_word(rest), key);
     }
-    fold(
-        fold(state ^ short_word(rest), K ^ seed.rotate_left(17)),
-        K | 1,
-    )
+    fold(state, K | 1)
 }
 
 impl Entries {
@@ -190,36 +209,46 @@ impl Entries {
         self.live == 0
     }
 
-    #[inline]
     fn position(&self, name: &[u8]) -> Option<usize> {
-        let first = first_word(name);
+        let first = FirstWord::of(name);
+        let is = |slot: &Slot| slot.named(name, first).is_some();
         match &self.index {
-            None => self.slots.iter().position(|slot| slot.is(first, name)),
-            Some(index) => self.position_by(index, first, name),
+            None => self.slots.iter().position(is),
+            Some(index) => index
+                .find(hash(self.seed, name, first), |&at| {
+                    is(&self.slots[at as usize])
+                })
+                .map(|&at| at as usize),
+        }
+    }
+
+    #[inline]
+    fn entry(&self, name: &[u8], first: FirstWord) -> Option<&Entry> {
+        match &self.index {
+            None => self.slots.iter().find_map(|slot| slot.named(name, first)),
+            Some(index) => self.entry_by(index, name, first),
         }
     }
 
     /// Apart, so that small directories do not pay for the registers that this needs.
     #[inline(never)]
-    fn position_by(&self, index: &HashTable<u32>, first: u64, name: &[u8]) -> Option<usize> {
-        let is = |&at: &u32| self.slots[at as usize].is(first, name);
-        let found = index.find(hash(self.seed, name), is);
-        found.map(|&at| at as usize)
+    fn entry_by(&self, index: &HashTable<u32>, name: &[u8], first: FirstWord) -> Option<&Entry> {
+        let named = |at: u32| self.slots.get(at as usize)?.named(name, first);
+        let is = |&at: &u32| named(at).is_some();
+        named(*index.find(hash(self.seed, name, first), is)?)
     }
 
     /// What `name` names.
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&NodeRef> {
-        self.position(name)
-            .and_then(|at| self.slots[at].entry.as_ref())
+        self.entry(name, FirstWord::of(name))
             .map(|entry| &*entry.node)
     }
 
     /// As `get`, for a walk that goes on under `guard`.
     #[inline]
-    pub fn step<'g>(&self, name: &[u8], guard: &'g Guard) -> Option<Step<'g>> {
-        let entry = self.slots[self.position(name)?].entry.as_ref()?;
-        Some(match &entry.node {
+    pub fn step<'g>(&self, name: &[u8], first: FirstWord, guard: &'g Guard) -> Option<Step<'g>> {
+        Some(match &self.entry(name, first)?.node {
             Named::Directory(node) => Step::Passing(node.under(guard)),
             Named::Other(node) => Step::Held(node.clone()),
         })
@@ -265,7 +294,8 @@ impl Entries {
             .map_err(|_| Error::ENOSPC)?;
         copy.extend_from_slice(name);
         let node = Named::new(node)?;
-        let hash = hash(self.seed, name);
+        let first = FirstWord::of(name);
+        let hash = hash(self.seed, name, first);
         let (at, slots) = (self.slots.len() as u32, &self.slots);
         if let Some(index) = &mut self.index {
             index.insert_unique(hash, at, |&at| slots[at as usize].hash);
@@ -277,7 +307,7 @@ impl Entries {
         self.slots.push(Slot {
             cookie: self.next_cookie,
             hash,
-            first: first_word(name),
+            first,
             entry,
         });
         self.next_cookie += 1;

@@ -1,10 +1,11 @@
 //! The file system as a whole, and its interface towards clients.
 
 use crate::data::collect_all;
-use crate::directory::{Entries, Step};
+use crate::directory::{Entries, FirstWord, Step};
 use crate::make::entries;
 use crate::node::{Body, Node, NodeRef, Owner};
 use crate::open::OpenNode;
+use crate::plain::plain;
 use crate::ports::{PageStore, Ports};
 use crate::quota::{Numbers, Quota, Resources};
 use crate::remove::same;
@@ -12,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
-use k42_api::files::{Attributes, FileSystemInfo, Opened, path_flag};
+use k42_api::files::{FileSystemInfo, Opened, path_flag};
 use k42_fslib::linux::{device, mode};
 use k42_fslib::sync::{Mutex, ReadMostly};
 use k42_fslib::walk::{Final, Kind, Link, Outcome, Stop, Tree, Walked, walk};
@@ -125,6 +126,7 @@ impl Kfs {
     }
 
     /// The caller's root directory, if it has one of its own.
+    #[inline]
     fn own_root(&self, caller: &Caller) -> Result<Option<NodeRef>> {
         if !self.has_roots.load(Ordering::Acquire) {
             return Ok(None);
@@ -194,17 +196,50 @@ impl Kfs {
         treat: Final,
     ) -> Outcome<Walked<'p, Step<'g>>> {
         let own = self.own_root(caller)?;
-        let start = match &own {
-            _ if directory != Handle::ROOT => Step::Held(self.origin(caller, directory)?),
-            Some(root) => Step::Held(root.clone()),
-            None => Step::Passing(&self.root),
-        };
+        let start = self.beginning(&own, caller, directory, path)?;
+        if let Some(found) = plain(guard, &start, path, who, treat) {
+            let directory = found.directory.map_or(start, Step::Passing);
+            return Ok(Walked::of_name(directory, found.name, found.node));
+        }
+        self.walk_all(guard, own, start, path, who, treat)
+    }
+
+    /// Resolves a path that does not take the short way.
+    #[inline(never)]
+    pub(crate) fn walk_all<'p, 'g>(
+        &'g self,
+        guard: &'g Guard,
+        root: Option<NodeRef>,
+        start: Step<'g>,
+        path: &'p [u8],
+        who: &Access<'_>,
+        treat: Final,
+    ) -> Outcome<Walked<'p, Step<'g>>> {
         let names = Names {
             fs: self,
             guard,
-            root: own,
+            root,
         };
         walk(&names, start, path, who, treat)
+    }
+
+    /// The directory from which a path goes; `own` is the caller's own root directory, if it has one.
+    #[inline]
+    fn beginning<'g>(
+        &'g self,
+        own: &Option<NodeRef>,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+    ) -> Result<Step<'g>> {
+        if directory == Handle::ROOT || path.first() == Some(&b'/') {
+            Ok(match own {
+                None => Step::Passing(&self.root),
+                Some(root) => Step::Held(root.clone()),
+            })
+        } else {
+            Ok(Step::Held(self.origin(caller, directory)?))
+        }
     }
 
     /// Resolves a path from `start` as root, for the server itself.
@@ -233,6 +268,19 @@ impl Kfs {
         who: &Access<'_>,
         flags: u32,
     ) -> Outcome<NodeRef> {
+        self.find_under(&enter(), caller, directory, path, who, flags)
+    }
+
+    /// As `find`, for who has a guard.
+    pub fn find_under(
+        &self,
+        guard: &Guard,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        who: &Access<'_>,
+        flags: u32,
+    ) -> Outcome<NodeRef> {
         if path.is_empty() && flags & path_flag::EMPTY != 0 {
             return Ok(self.origin(caller, directory)?);
         }
@@ -241,11 +289,15 @@ impl Kfs {
         } else {
             Final::Follow
         };
-        let guard = enter();
-        let walked = self.pass(&guard, caller, directory, path, who, treat)?;
-        let inode = walked.node.as_ref().map_or(0, |node| node.inode);
+        let own = self.own_root(caller)?;
+        let start = self.beginning(&own, caller, directory, path)?;
+        let node = match plain(guard, &start, path, who, treat) {
+            Some(found) => found.node,
+            None => self.walk_all(guard, own, start, path, who, treat)?.node,
+        };
+        let inode = node.as_ref().map_or(0, |node| node.inode);
         events::fs::lookup::<User>(u64::from(caller.process.0), inode);
-        Ok(walked.node.ok_or(Error::ENOENT)?.into_node())
+        Ok(node.ok_or(Error::ENOENT)?.into_node())
     }
 
     /// The file system's root directory.
@@ -263,11 +315,6 @@ impl Kfs {
     pub(crate) fn parent(&self, directory: &Node) -> Option<NodeRef> {
         let place = directory.place.lock();
         place.as_ref().map(|place| place.parent.clone())
-    }
-
-    /// Attributes of a node.
-    pub fn attributes(&self, node: &Node) -> Attributes {
-        node.attributes(DEVICE)
     }
 
     /// What statfs tells.
@@ -349,10 +396,9 @@ impl<'g> Tree for Names<'g> {
     fn search(&self, directory: &Step<'g>, who: &Access<'_>) -> Result<()> {
         directory.check(who, k42_fslib::linux::access::EXECUTE)
     }
-    #[inline(always)]
     fn lookup(&self, directory: &Step<'g>, name: &[u8]) -> Result<Option<Step<'g>>> {
         let entries = entries(directory)?.read(self.guard.cpu());
-        Ok(entries.step(name, self.guard))
+        Ok(entries.step(name, FirstWord::of(name), self.guard))
     }
     fn parent(&self, directory: &Step<'g>) -> Option<Step<'g>> {
         if self.root.as_ref().is_some_and(|root| same(directory, root)) {

@@ -11,6 +11,7 @@
 //!   * [`socket`]: local sockets;
 //! * [`fs`]: the file system as a whole: nodes by path, quotas; [`service`]: the interface `FileSystem`;
 //! * [`make`], [`remove`], [`rename`], [`attributes`]: the operations on names and attributes;
+//! * `plain`: the short way of most paths;
 //! * `window`, `view`: memory shared with the memory server, and with clients that transfer data by themselves;
 //! * [`open`]: open files, the interface `OpenFile`;
 //! * [`tar`], [`unpack`]: how the root archive becomes the first contents;
@@ -33,6 +34,7 @@ pub mod mock;
 pub mod node;
 pub mod open;
 pub mod pipe;
+mod plain;
 pub mod ports;
 pub mod quota;
 pub mod remove;

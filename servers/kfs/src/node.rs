@@ -21,6 +21,7 @@ use k42_fslib::linux::mode;
 use k42_fslib::lock::FileLocks;
 use k42_fslib::sync::{Mutex, ReadMostly};
 use k42_ipc::{Handle, ProcessId, Result};
+use k42_object::Guard;
 
 /// A counted reference on a node.
 pub type NodeRef = Arc<Node>;
@@ -301,10 +302,10 @@ impl Node {
     }
 
     /// What stat(2) tells.
-    pub fn attributes(&self, device: u64) -> Attributes {
+    pub fn attributes(&self, guard: &Guard, device: u64) -> Attributes {
         let (size, pages) = match &self.body {
             Body::Regular(file) => {
-                let usage = file.with(|data| data.usage());
+                let usage = file.with_under(guard, |data| data.usage());
                 usage.map_or((0, 0), |usage| (usage.size, usage.pages))
             }
             Body::Directory(_) => (self.size(), 1),

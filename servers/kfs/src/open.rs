@@ -67,7 +67,7 @@ impl OpenNode {
 
     /// fstat(2).
     pub fn attributes_now(&self) -> Attributes {
-        self.node.attributes(self.device)
+        self.node.attributes(&enter(), self.device)
     }
 
     /// How the client's library is to treat it.

@@ -1,6 +1,6 @@
 //! The interfaces that clients and the process server call: `FileSystem` and `Lifecycle`.
 
-use crate::fs::Kfs;
+use crate::fs::{DEVICE, Kfs};
 use crate::node::{Body, Owner};
 use crate::open::OpenNode;
 use crate::pipe::Pipe;
@@ -14,6 +14,7 @@ use k42_api::sockets::sockets_dispatch;
 use k42_fslib::linux::{device, mode, open as flag};
 use k42_fslib::walk::{Final, Outcome, Stop, check_path};
 use k42_ipc::{Caller, Error, Exported, Handle, Incoming, OutBuf, ProcessId, Reply, Result};
+use k42_object::enter;
 
 /// Device number of anonymous pipes.
 const PIPE_DEVICE: u64 = device(0, 13);
@@ -52,11 +53,9 @@ impl FileSystem for &'static Kfs {
         if path.is_empty() && flags & path_flag::EMPTY != 0 && directory != Handle::ROOT {
             return Ok(self.ports.handles.get(caller, directory)?.attributes_now());
         }
-        let node = reply(
-            self.find(caller, directory, path, &client.record.effective(), flags),
-            rest,
-        )?;
-        Ok(self.attributes(&node))
+        let (guard, who) = (enter(), client.record.effective());
+        let found = self.find_under(&guard, caller, directory, path, &who, flags);
+        Ok(reply(found, rest)?.attributes(&guard, DEVICE))
     }
 
     fn access(

@@ -493,3 +493,90 @@ fn a_root_of_its_own() {
     );
     assert_eq!(c.file(opened.unwrap().handle).path().unwrap(), "/name");
 }
+
+/// Whatever the short way gives is what the long one gives, for all paths of up to three of these names.
+#[test]
+fn the_short_way_leads_where_the_long_one_does() {
+    use crate::directory::Step;
+    use crate::plain::plain;
+    use k42_fslib::Access;
+    use k42_fslib::walk::{Final, Last};
+    const NAMES: [&str; 10] = [
+        "d",
+        "f",
+        "tod",
+        "nowhere",
+        "mounted",
+        "locked",
+        "missing",
+        "",
+        "..",
+        "a longer name than a word",
+    ];
+    let (world, c) = world();
+    for base in ["", "d/", "a longer name than a word/", "locked/", "d/d/"] {
+        for directory in ["d", "mounted", "locked", "a longer name than a word"] {
+            c.mkdir(&format!("{base}{directory}"), 0o755).unwrap();
+        }
+        c.put(&format!("{base}f"), b"").unwrap();
+        c.symlink("d", &format!("{base}tod")).unwrap();
+        c.symlink("missing", &format!("{base}nowhere")).unwrap();
+        world
+            .fs
+            .mount_on(format!("{base}mounted").as_bytes(), 7)
+            .unwrap();
+    }
+    c.chmod("locked", 0o700).unwrap();
+    c.chmod("d/locked", 0o700).unwrap();
+
+    let one = NAMES.map(String::from);
+    let two = one.iter().flat_map(|a| NAMES.map(|b| format!("{a}/{b}")));
+    let two: Vec<String> = two.collect();
+    let three = two.iter().flat_map(|a| NAMES.map(|b| format!("{a}/{b}")));
+    let names: Vec<String> = three.chain(two.clone()).chain(one).collect();
+    let paths = names
+        .iter()
+        .flat_map(|path| [path.clone(), format!("/{path}"), format!("{path}/")]);
+
+    let user = Access {
+        uid: 1,
+        gid: 1,
+        groups: &[],
+    };
+    let guard = k42_object::enter();
+    let root = world.fs.root();
+    let (mut short, mut long) = (0, 0);
+    for path in paths {
+        for who in [&Access::ROOT, &user] {
+            for treat in [
+                Final::Follow,
+                Final::NoFollow,
+                Final::Entry,
+                Final::Create,
+                Final::CreateNoFollow,
+            ] {
+                let Some(found) = plain(&guard, &root, path.as_bytes(), who, treat) else {
+                    long += 1;
+                    continue;
+                };
+                short += 1;
+                let start = Step::Held(root.clone());
+                let walked = world
+                    .fs
+                    .walk_all(&guard, None, start, path.as_bytes(), who, treat)
+                    .unwrap_or_else(|stop| panic!("{path} {treat:?}: {stop:?}"));
+                let inode = |step: &Step<'_>| step.inode;
+                assert_eq!(
+                    found.node.as_ref().map(inode),
+                    walked.node.as_ref().map(inode),
+                    "{path} {treat:?}"
+                );
+                let directory = found.directory.unwrap_or(&root);
+                assert_eq!(directory.inode, walked.directory.inode, "{path} {treat:?}");
+                assert_eq!(found.name, walked.name(), "{path} {treat:?}");
+                assert!(walked.last == Last::Name && !walked.trailing_slash);
+            }
+        }
+    }
+    assert!(short > 500 && long > 500, "{short} short, {long} long");
+}
