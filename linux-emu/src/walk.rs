@@ -171,14 +171,19 @@ impl<'p> Position<'p> {
     #[inline]
     pub fn start(directory: i32, path: &'p [u8]) -> Result<Self> {
         if in_root_files(path) {
-            return Ok(Self {
-                server: ProcessId::KFS,
-                directory: Handle::ROOT,
-                path: Cow::Borrowed(path),
-                _keep: None,
-            });
+            return Ok(Self::root_files(path));
         }
         Self::start_anywhere(directory, path)
+    }
+
+    /// From the root of the root file system.
+    fn root_files(path: &'p [u8]) -> Self {
+        Self {
+            server: ProcessId::KFS,
+            directory: Handle::ROOT,
+            path: Cow::Borrowed(path),
+            _keep: None,
+        }
     }
 
     fn start_anywhere(directory: i32, path: &'p [u8]) -> Result<Self> {
@@ -313,13 +318,39 @@ impl<'p> Position<'p> {
 
 /// Asks the servers about `path`, seen from descriptor `directory`, until one answers; the answer, and
 /// who gave it. `rest` is scratch memory for redirects.
+#[inline]
 pub fn walk<R>(
     directory: i32,
     path: &[u8],
     rest: &mut [u8],
     mut ask: impl FnMut(FileSystemClient, Handle, &[u8], &mut [u8]) -> Answer<R>,
 ) -> core::result::Result<(R, ProcessId), Stop> {
-    let mut position = Position::start(directory, path)?;
+    if !in_root_files(path) {
+        return walk_from(Position::start_anywhere(directory, path)?, rest, &mut ask);
+    }
+    match ask(ROOT_FILES, Handle::ROOT, path, rest) {
+        Ok((answer, _)) => Ok((answer, ProcessId::KFS)),
+        Err((Error::CROSS_MOUNT, length)) => {
+            let mut position = Position::root_files(path);
+            position.follow(&rest[..length])?;
+            walk_from(position, rest, &mut ask)
+        }
+        Err((error, _)) => Err(Stop::Error(error)),
+    }
+}
+
+/// The server of the root file system.
+const ROOT_FILES: FileSystemClient = FileSystemClient::root(ProcessId::KFS);
+
+/// What a walk asks a server.
+type Ask<'a, R> = dyn FnMut(FileSystemClient, Handle, &[u8], &mut [u8]) -> Answer<R> + 'a;
+
+/// Goes on asking at a position.
+fn walk_from<R>(
+    mut position: Position<'_>,
+    rest: &mut [u8],
+    ask: &mut Ask<'_, R>,
+) -> core::result::Result<(R, ProcessId), Stop> {
     for _ in 0..MOST_REDIRECTS {
         match ask(position.client(), position.directory, &position.path, rest) {
             Ok((answer, _)) => return Ok((answer, position.server)),

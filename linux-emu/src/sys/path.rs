@@ -213,9 +213,14 @@ fn attributes(
     }
     let empty = if empty { path_flag::EMPTY } else { 0 };
     let answer = ask(thread, directory, path, empty != 0, |s, d, p, rest| {
-        let (attributes, length) = s.stat(d, p, no_follow | empty, rest)?;
-        tell(&attributes).map_err(|error| (error, 0))?;
-        Ok(((), length))
+        // Told where they lie: they are too many to be moved.
+        match &s.stat(d, p, no_follow | empty, rest) {
+            Ok((attributes, length)) => match tell(attributes) {
+                Ok(()) => Ok(((), *length)),
+                Err(error) => Err((error, 0)),
+            },
+            Err(refused) => Err(*refused),
+        }
     });
     match answer {
         Ok(_) => Ok(0),
