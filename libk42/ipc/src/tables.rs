@@ -23,7 +23,7 @@ pub trait Exported: core::any::Any + Send + Sync {
 
 /// Entries in a chunk; one bit each in a word.
 const CHUNK: usize = 64;
-/// Processes per second-level block, and blocks.
+/// Processes per block, and blocks.
 const BLOCK: usize = 256;
 
 #[derive(Clone)]
@@ -142,11 +142,13 @@ impl Client {
 #[repr(align(128))]
 struct Place(Mutex<Client>);
 
-struct Block([Place; BLOCK]);
+/// [`BLOCK`] places. A slice, since an array would first be made on the stack, which is too small for it.
+type Block = [Place];
 
 /// The handle tables of a server, one per client process.
 pub struct ClientTables {
-    blocks: [AtomicPtr<Block>; BLOCK],
+    /// The first place of each block, null until it is needed.
+    blocks: [AtomicPtr<Place>; BLOCK],
     quota: usize,
 }
 
@@ -261,30 +263,38 @@ impl ClientTables {
         self.client(process).ok()?.lock().of(process).cloned()
     }
 
+    #[inline]
     fn client(&self, process: ProcessId) -> Result<&Mutex<Client>> {
         let block = self.blocks[process.index() / BLOCK].load(Ordering::Acquire);
-        // SAFETY: a block is published whole and lives as long as the tables.
-        let block = unsafe { block.as_ref() }.ok_or(Error::BAD_HANDLE)?;
-        Ok(&block.0[process.index() % BLOCK].0)
+        if block.is_null() {
+            return Err(Error::BAD_HANDLE);
+        }
+        // SAFETY: a block is published whole, has so many places, and lives as long as the tables.
+        let place = unsafe { &*block.add(process.index() % BLOCK) };
+        Ok(&place.0)
     }
 
+    #[inline]
     fn client_or_new(&self, process: ProcessId) -> Result<&Mutex<Client>> {
-        if let Ok(client) = self.client(process) {
-            return Ok(client);
+        match self.client(process) {
+            Ok(client) => Ok(client),
+            Err(_) => self.client_in_new_block(process),
         }
-        let new = Box::into_raw(Box::new(Block(
-            [const { Place(Mutex::new(Client::EMPTY)) }; BLOCK],
-        )));
-        let slot = &self.blocks[process.index() / BLOCK];
-        if slot
-            .compare_exchange(
-                core::ptr::null_mut(),
-                new,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .is_err()
-        {
+    }
+
+    #[cold]
+    fn client_in_new_block(&self, process: ProcessId) -> Result<&Mutex<Client>> {
+        let mut places = Vec::new();
+        places.try_reserve_exact(BLOCK).map_err(|_| Error::ENOMEM)?;
+        places.resize_with(BLOCK, || Place(Mutex::new(Client::EMPTY)));
+        let new = Box::into_raw(places.into_boxed_slice());
+        let published = self.blocks[process.index() / BLOCK].compare_exchange(
+            core::ptr::null_mut(),
+            new.cast(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if published.is_err() {
             // SAFETY: ours alone, since it was not published: another thread came first.
             drop(unsafe { Box::from_raw(new) });
         }
@@ -295,9 +305,10 @@ impl ClientTables {
 impl Drop for ClientTables {
     fn drop(&mut self) {
         for block in &mut self.blocks {
-            let block = *block.get_mut();
-            if !block.is_null() {
-                // SAFETY: made by `client_or_new`, and nobody can use it any more.
+            let first = *block.get_mut();
+            if !first.is_null() {
+                let block: *mut Block = core::ptr::slice_from_raw_parts_mut(first, BLOCK);
+                // SAFETY: made by `client_in_new_block`, and nobody can use it any more.
                 drop(unsafe { Box::from_raw(block) });
             }
         }
