@@ -257,3 +257,9 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     k42_sched::fatal::backtrace(0, k42_sched::fatal::stack_pointer());
     k42_sched::fatal::end()
 }
+
+/// Where the scheduler's entry takes calls on this program; nobody has a handle with which to call it, and it has no workers.
+#[unsafe(no_mangle)]
+extern "C" fn k42_serve() -> ! {
+    unreachable!("a library serves nobody")
+}

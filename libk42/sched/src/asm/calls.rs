@@ -283,12 +283,6 @@ core::arch::global_asm!(
     "trap",
     ".size k42_entry_call_in, . - k42_entry_call_in",
 
-    // In a program that has no workers nothing is ever served.
-    ".weak k42_serve",
-    ".type k42_serve, @function",
-    "k42_serve:",
-    "trap",
-    ".size k42_serve, . - k42_serve",
     ".text",
 
     frame = const FRAME,
