@@ -31,6 +31,13 @@ impl Shelf {
             list: List::EMPTY,
         },
     };
+
+    /// A block when the free list is empty.
+    #[inline(never)]
+    fn refill(&mut self, class: Class, inbox: &Inbox) -> Option<NonNull<u8>> {
+        self.free = inbox[class.number()].take();
+        self.free.pop().or_else(|| self.rest.carve(class))
+    }
 }
 
 /// The locked part of a front.
@@ -58,10 +65,10 @@ impl Front {
     #[inline]
     pub(crate) fn take(&mut self, class: Class, inbox: &Inbox) -> Option<NonNull<u8>> {
         let shelf = &mut self.shelves[class.number()];
-        let block = shelf.free.pop().or_else(|| {
-            shelf.free = inbox[class.number()].take();
-            shelf.free.pop().or_else(|| shelf.rest.carve(class))
-        })?;
+        let block = match shelf.free.pop() {
+            Some(block) => block,
+            None => shelf.refill(class, inbox)?,
+        };
         self.taken += 1;
         Some(block)
     }
@@ -92,6 +99,7 @@ impl Front {
     ///
     /// # Safety
     /// As for [`give`](Self::give), with the other home.
+    #[inline(never)]
     pub(crate) unsafe fn give_away<'a>(
         &mut self,
         class: Class,

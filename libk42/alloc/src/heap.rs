@@ -3,7 +3,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
 
-use k42_sync::SpinMutex;
+use k42_sync::{SpinMutex, SpinMutexGuard};
 
 use crate::back::Back;
 use crate::class::{CLASSES, Class};
@@ -133,6 +133,7 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
     /// The front is empty: makes it a slab, or, if there is no memory, looks whether other CPUs keep blocks that
     /// belong to somebody.
     #[cold]
+    #[inline(never)]
     fn restock(&self, class: Class, home: usize) -> Option<NonNull<u8>> {
         // Not under the front's lock: growing may take long.
         let slab = self.back.take_slab(&self.platform);
@@ -168,12 +169,20 @@ impl<P: Platform, const CPUS: usize> Heap<P, CPUS> {
     fn with_front<R>(&self, work: impl FnOnce(usize, &mut Front) -> R) -> R {
         let _section = self.platform.section();
         let here = self.platform.cpu() % CPUS;
-        for cpu in (here..CPUS).chain(0..here) {
-            if let Some(mut front) = self.cpus[cpu].front.try_lock() {
-                return work(cpu, &mut front);
-            }
-        }
-        work(here, &mut self.cpus[here].front.lock())
+        let (cpu, mut front) = match self.cpus[here].front.try_lock() {
+            Some(front) => (here, front),
+            None => self.neighbour(here),
+        };
+        work(cpu, &mut front)
+    }
+
+    /// The next front that is not in use; if all are, this CPU's own when it is free again.
+    #[cold]
+    #[inline(never)]
+    fn neighbour(&self, here: usize) -> (usize, SpinMutexGuard<'_, Front>) {
+        let mut others = (here + 1..CPUS).chain(0..here);
+        let free = others.find_map(|cpu| Some((cpu, self.cpus[cpu].front.try_lock()?)));
+        free.unwrap_or_else(|| (here, self.cpus[here].front.lock()))
     }
 
     /// Counts over all CPUs; exact when nobody is using the heap.

@@ -22,6 +22,7 @@
 //! exactly right is answered with an error.
 
 #![no_std]
+#![feature(allocator_api)]
 
 #[cfg(not(target_os = "none"))]
 extern crate std;

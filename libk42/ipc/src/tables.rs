@@ -32,6 +32,28 @@ struct Entry {
     object: Arc<dyn Exported>,
 }
 
+/// What the tables of processes share after a fork, until one of them changes it.
+trait Shared: Sized {
+    /// A copy for the one that changes. ENOMEM.
+    fn copy(&self) -> Result<Self>;
+}
+
+/// Makes what `shared` holds its own, to be changed. ENOMEM.
+#[inline]
+fn own<T: Shared>(shared: &mut Arc<T>) -> Result<&mut T> {
+    if Arc::strong_count(shared) != 1 {
+        *shared = copied(&**shared)?;
+    }
+    // There are no weak references, and nobody else can have come by one of this kind meanwhile.
+    Arc::get_mut(shared).ok_or(Error::ENOMEM)
+}
+
+#[cold]
+#[inline(never)]
+fn copied<T: Shared>(shared: &T) -> Result<Arc<T>> {
+    Arc::try_new(shared.copy()?).map_err(|_| Error::ENOMEM)
+}
+
 /// Sixty-four slots. Sequence numbers stay when an entry goes, so that its old handle stays dead.
 #[derive(Clone)]
 struct Chunk {
@@ -50,15 +72,32 @@ impl Chunk {
     }
 }
 
+impl Shared for Chunk {
+    fn copy(&self) -> Result<Self> {
+        Ok(self.clone())
+    }
+}
+
 /// One process's handles. Slot 0 is never used: it stands for the server's root object. On lines of its own, since the
 /// tables of processes that run elsewhere are made by the same CPU.
-#[derive(Clone, Default)]
+#[derive(Default)]
 #[repr(align(128))]
 struct Table {
     chunks: Vec<Arc<Chunk>>,
     count: usize,
     /// No chunk before this one has a free slot.
     first_free: usize,
+}
+
+impl Shared for Table {
+    fn copy(&self) -> Result<Self> {
+        let mut chunks = Vec::new();
+        chunks
+            .try_reserve_exact(self.chunks.len())
+            .map_err(|_| Error::ENOMEM)?;
+        chunks.extend(self.chunks.iter().cloned());
+        Ok(Self { chunks, ..*self })
+    }
 }
 
 impl Table {
@@ -72,7 +111,8 @@ impl Table {
         }
     }
 
-    fn insert(&mut self, entry: Entry) -> Result<Handle> {
+    /// Takes `entry`; if that fails it stays where it is.
+    fn insert(&mut self, entry: &mut Option<Entry>) -> Result<Handle> {
         let mut number = self.first_free;
         while self
             .chunks
@@ -86,15 +126,16 @@ impl Table {
             let mut chunk = Chunk::new();
             // Slot 0 of the whole table is the root object's.
             chunk.used = u64::from(number == 0);
-            self.chunks.push(Arc::new(chunk));
+            let chunk = Arc::try_new(chunk).map_err(|_| Error::ENFILE)?;
+            self.chunks.push(chunk);
         }
         self.first_free = number;
-        let chunk = Arc::make_mut(&mut self.chunks[number]);
+        let chunk = own(&mut self.chunks[number])?;
         let at = chunk.used.trailing_ones() as usize;
-        chunk.used |= 1 << at;
-        chunk.entries[at] = Some(entry);
-        self.count += 1;
         let slot = u32::try_from(number * CHUNK + at).map_err(|_| Error::ENFILE)?;
+        chunk.used |= 1 << at;
+        chunk.entries[at] = entry.take();
+        self.count += 1;
         Ok(Handle::new(slot, chunk.sequences[at]))
     }
 
@@ -102,7 +143,7 @@ impl Table {
         self.entry(handle)?;
         let slot = handle.slot() as usize;
         let (number, at) = (slot / CHUNK, slot % CHUNK);
-        let chunk = Arc::make_mut(&mut self.chunks[number]);
+        let chunk = own(&mut self.chunks[number])?;
         let entry = chunk.entries[at].take().ok_or(Error::BAD_HANDLE)?;
         chunk.used &= !(1 << at);
         // A sequence of zero is skipped, so that no handle but the root's is all zero.
@@ -111,6 +152,13 @@ impl Table {
         self.first_free = self.first_free.min(number);
         Ok(entry)
     }
+}
+
+/// A table for a process's first handle.
+#[cold]
+#[inline(never)]
+fn new_table() -> Result<Arc<Table>> {
+    Arc::try_new(Table::default()).map_err(|_| Error::ENOMEM)
 }
 
 /// What is kept at one process index.
@@ -169,22 +217,35 @@ impl ClientTables {
         rights: u32,
     ) -> Result<Handle> {
         let mut old = None;
+        let mut entry = Some(Entry { rights, object });
         let mut client = self.client_or_new(process)?.lock();
         if client.process != Some(process) {
             // The index was another process's, whose end we have not been told of.
             old = Some(core::mem::take(&mut *client));
             client.process = Some(process);
         }
-        let table = client.table.get_or_insert_default();
-        let result = if table.count >= self.quota {
-            Err(Error::EMFILE)
-        } else {
-            Arc::make_mut(table).insert(Entry { rights, object })
-        };
+        let result = self.insert_into(&mut client.table, &mut entry);
         // Objects end outside the lock: their end may call this table again.
         drop(client);
         drop(old);
+        drop(entry);
         result
+    }
+
+    #[inline]
+    fn insert_into(
+        &self,
+        table: &mut Option<Arc<Table>>,
+        entry: &mut Option<Entry>,
+    ) -> Result<Handle> {
+        let table = match table {
+            Some(table) => table,
+            none => none.insert(new_table()?),
+        };
+        if table.count >= self.quota {
+            return Err(Error::EMFILE);
+        }
+        own(table)?.insert(entry)
     }
 
     /// The object behind a handle of `caller`, and the rights that the handle carries.
@@ -199,11 +260,10 @@ impl ClientTables {
         let mut client = self.client(caller)?.lock();
         // Looked at first: a bad handle must not cost a copy of a shared table.
         client.of(caller).ok_or(Error::BAD_HANDLE)?.entry(handle)?;
-        let removed = client
-            .table
-            .as_mut()
-            .map(|table| Arc::make_mut(table).remove(handle))
-            .ok_or(Error::BAD_HANDLE)?;
+        let removed = match &mut client.table {
+            Some(table) => own(table).and_then(|table| table.remove(handle)),
+            None => Err(Error::BAD_HANDLE),
+        };
         drop(client);
         Ok(removed?.object)
     }

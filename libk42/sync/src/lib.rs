@@ -40,6 +40,8 @@ pub use relax::{Relax, cpu_relax};
     reason = "the alias exists to give the type its right strategy"
 )]
 pub type SpinMutex<T> = spin::mutex::SpinMutex<T, Relax>;
+/// The right to use what a [`SpinMutex`] guards.
+pub type SpinMutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Relax>;
 
 /// Many readers or one writer, by spinning.
 #[expect(
