@@ -222,7 +222,7 @@ impl Entries {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn entry(&self, name: &[u8], first: FirstWord) -> Option<&Entry> {
         match &self.index {
             None => self.slots.iter().find_map(|slot| slot.named(name, first)),
@@ -246,7 +246,7 @@ impl Entries {
     }
 
     /// As `get`, for a walk that goes on under `guard`.
-    #[inline]
+    #[inline(always)]
     pub fn step<'g>(&self, name: &[u8], first: FirstWord, guard: &'g Guard) -> Option<Step<'g>> {
         Some(match &self.entry(name, first)?.node {
             Named::Directory(node) => Step::Passing(node.under(guard)),

@@ -289,6 +289,20 @@ impl Kfs {
         } else {
             Final::Follow
         };
+        self.found(guard, caller, directory, path, who, treat)
+    }
+
+    /// The existing node to which a path leads.
+    #[inline]
+    pub(crate) fn found(
+        &self,
+        guard: &Guard,
+        caller: &Caller,
+        directory: Handle,
+        path: &[u8],
+        who: &Access<'_>,
+        treat: Final,
+    ) -> Outcome<NodeRef> {
         let own = self.own_root(caller)?;
         let start = self.beginning(&own, caller, directory, path)?;
         let node = match plain(guard, &start, path, who, treat) {

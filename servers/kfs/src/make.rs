@@ -1,7 +1,7 @@
 //! Making names: open with O_CREAT, mkdir, mknod, symlink, link.
 
 use crate::data::File;
-use crate::directory::{Entries, Step};
+use crate::directory::Entries;
 use crate::fs::{Held, Kfs};
 use crate::node::{Body, Node, NodeRef, Owner};
 use crate::open::OpenNode;
@@ -222,39 +222,51 @@ impl Kfs {
         if flags & flag::TEMPORARY != 0 {
             return self.open_temporary(caller, &who, directory, path, flags, mode);
         }
-        let create = flags & flag::CREATE != 0;
-        if create && flags & flag::DIRECTORY != 0 {
+        if flags & flag::CREATE != 0 {
+            return self.open_or_create(caller, client, directory, path, flags, mode);
+        }
+        let treat = match flags & flag::NO_FOLLOW {
+            0 => Final::Follow,
+            _ => Final::NoFollow,
+        };
+        // What comes after the walk may have to wait for locks, so it has no guard.
+        let node = self.found(&enter(), caller, directory, path, &who, treat)?;
+        self.open_node(caller, client, node, flags, false)
+    }
+
+    /// open(2) with O_CREAT.
+    #[inline(never)]
+    fn open_or_create(
+        &'static self,
+        caller: &Caller,
+        client: &Client<Held>,
+        directory: Handle,
+        path: &[u8],
+        flags: u32,
+        mode: u32,
+    ) -> Outcome<Opened> {
+        let who = client.record.effective();
+        if flags & flag::DIRECTORY != 0 {
             return Err(Error::EINVAL.into());
         }
-        let exclusive = create && flags & flag::EXCLUSIVE != 0;
-        let follow = !exclusive && flags & flag::NO_FOLLOW == 0;
-        let treat = match (create, follow) {
-            (true, true) => Final::Create,
-            (true, false) => Final::CreateNoFollow,
-            (false, true) => Final::Follow,
-            (false, false) => Final::NoFollow,
+        let exclusive = flags & flag::EXCLUSIVE != 0;
+        let treat = if exclusive || flags & flag::NO_FOLLOW != 0 {
+            Final::CreateNoFollow
+        } else {
+            Final::Create
         };
         // Another process may make or remove the name between the walk and the lock.
         loop {
-            let guard = enter();
-            let walked = self.pass(&guard, caller, directory, path, &who, treat)?;
+            let walked = self.walk(caller, directory, path, &who, treat)?;
             if let Some(node) = walked.node {
-                let node = node.into_node();
-                // The rest may have to wait for locks.
-                drop(guard);
                 if exclusive {
                     return Err(Error::EEXIST.into());
                 }
-                if create && node.is_directory() {
+                if node.is_directory() {
                     return Err(Error::EISDIR.into());
                 }
                 return self.open_node(caller, client, node, flags, false);
             }
-            if !create {
-                return Err(Error::ENOENT.into());
-            }
-            let walked = walked.map(Step::into_node);
-            drop(guard);
             walked
                 .directory
                 .check(&who, access::WRITE | access::EXECUTE)?;
