@@ -171,13 +171,15 @@ mod tests {
     const IN: u32 = 1;
 
     fn counter(value: u64) -> FileRef {
-        share(OpenFile::local(
-            Backing::Counter(Lock::new(Counter {
-                value,
-                semaphore: false,
-            })),
-            open::O_RDWR,
-        ))
+        share(|| {
+            OpenFile::local(
+                Backing::Counter(Lock::new(Counter {
+                    value,
+                    semaphore: false,
+                })),
+                open::O_RDWR,
+            )
+        })
         .unwrap()
     }
     fn reports(epoll: &mut Epoll) -> usize {

@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use k42_abi::{Error, Handle, ProcessId, Result};
 use k42_api::files::{FileKind, OpenFileClient};
+use k42_ipc::counted;
 
 /// O_* of ppc64.
 pub mod flag {
@@ -97,6 +98,7 @@ pub struct OpenFile {
 
 impl OpenFile {
     /// A file that a server has opened for us.
+    #[inline]
     pub fn new(server: ProcessId, handle: Handle, kind: FileKind, flags: u32, mode: u32) -> Self {
         Self {
             server,
@@ -227,6 +229,7 @@ impl Drop for OpenFile {
 pub type FileRef = Arc<OpenFile>;
 
 /// Makes a counted reference.
-pub fn share(file: OpenFile) -> Result<FileRef> {
-    Arc::try_new(file).map_err(|_| Error::ENOMEM)
+#[inline]
+pub fn share(make: impl FnOnce() -> OpenFile) -> Result<FileRef> {
+    counted(make)
 }

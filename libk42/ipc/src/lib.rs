@@ -32,6 +32,7 @@ extern crate alloc;
 extern crate self as k42_ipc;
 
 pub mod client;
+mod counted;
 mod message;
 mod out;
 pub mod server;
@@ -39,6 +40,7 @@ mod tables;
 pub mod transport;
 mod wire;
 
+pub use counted::counted;
 pub use k42_abi::{Error, Handle, ProcessId, Result};
 pub use k42_ipc_macros::interface;
 pub use message::{Caller, Incoming, Pieces, Reply, Request};

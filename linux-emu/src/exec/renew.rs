@@ -144,7 +144,7 @@ fn get_file(from: &mut Reader<'_>) -> Result<FileRef> {
             let file = OpenFile::new(server, handle, what, flags, mode);
             // It is not a file just opened: the server has its offset.
             file.publish();
-            return file::share(file);
+            return file::share(|| file);
         }
         backing::EPOLL => Backing::Epoll(file::boxed(Epoll::new())?),
         backing::COUNTER => Backing::Counter(Lock::new(Counter {
@@ -158,7 +158,7 @@ fn get_file(from: &mut Reader<'_>) -> Result<FileRef> {
         }
         _ => return Err(Error::EINVAL),
     };
-    file::share(OpenFile::local(backing, flags))
+    file::share(|| OpenFile::local(backing, flags))
 }
 
 /// Numbers for open files: each is handed over once, however many descriptors it has.
@@ -326,7 +326,7 @@ pub fn take_over(
     thread.call_attention();
     crate::sys::identity::take_limits()?;
     let program = OpenFile::new(server, handle, FileKind::Regular, file::flag::O_RDONLY, 0);
-    let file = file::share(program)?;
+    let file = file::share(|| program)?;
     load::execute_file(thread, file, path, arguments, &environment)
 }
 

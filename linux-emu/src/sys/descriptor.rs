@@ -111,13 +111,15 @@ pub fn pipe2(_: &Thread, ends: Out, flags: Flags) -> Result<u64> {
     let status = flags.0 & flag::O_NONBLOCK;
     let [reading, writing] = ROOT_FILES.pipe(status)?;
     let end = |handle, access| {
-        file::share(OpenFile::new(
-            ROOT_FILES.target,
-            Handle(handle),
-            FileKind::Pipe,
-            access | status,
-            S_IFIFO,
-        ))
+        file::share(|| {
+            OpenFile::new(
+                ROOT_FILES.target,
+                Handle(handle),
+                FileKind::Pipe,
+                access | status,
+                S_IFIFO,
+            )
+        })
     };
     let (input, output) = (end(reading, flag::O_RDONLY)?, end(writing, flag::O_WRONLY)?);
     let close_on_exec = flags.0 & flag::O_CLOEXEC != 0;

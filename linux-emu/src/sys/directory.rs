@@ -25,13 +25,8 @@ fn open_directory(path: &[u8], rest: &mut [u8]) -> Result<FileRef> {
         s.open(d, p, flags, 0, rest)
     })
     .map_err(Stop::error)?;
-    let file = file::share(OpenFile::new(
-        server,
-        opened.handle,
-        FileKind::Path,
-        flags,
-        opened.mode,
-    ))?;
+    let file =
+        file::share(|| OpenFile::new(server, opened.handle, FileKind::Path, flags, opened.mode))?;
     check_search(&file, rest)?;
     Ok(file)
 }

@@ -93,7 +93,7 @@ pub fn write(thread: &Thread, file: &FileRef, from: User, count: usize) -> Resul
 fn new_file(backing: Backing, flags: u32) -> Result<u64> {
     let file = OpenFile::local(backing, flag::O_RDWR | flags & flag::O_NONBLOCK);
     PROCESS
-        .add_file(file::share(file)?, flags & flag::O_CLOEXEC != 0)
+        .add_file(file::share(|| file)?, flags & flag::O_CLOEXEC != 0)
         .map(|fd| fd as u64)
 }
 

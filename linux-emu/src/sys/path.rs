@@ -79,13 +79,7 @@ pub fn open_path(
             } else {
                 opened.kind
             };
-            file::share(OpenFile::new(
-                server,
-                opened.handle,
-                kind,
-                flags,
-                opened.mode,
-            ))
+            file::share(|| OpenFile::new(server, opened.handle, kind, flags, opened.mode))
         }
         Err(Stop::Descriptor(fd)) => reopen(fd, flags),
         Err(Stop::Error(error)) => Err(error),
@@ -107,7 +101,9 @@ fn reopen(fd: i32, flags: u32) -> Result<FileRef> {
         return match walk(AT_FDCWD, &path[..length], &mut rest, |s, d, p, rest| {
             s.open(d, p, flags, 0, rest)
         }) {
-            Ok((o, server)) => file::share(OpenFile::new(server, o.handle, o.kind, flags, o.mode)),
+            Ok((o, server)) => {
+                file::share(|| OpenFile::new(server, o.handle, o.kind, flags, o.mode))
+            }
             Err(stop) => Err(stop.error()),
         };
     }

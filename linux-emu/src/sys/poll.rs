@@ -327,7 +327,7 @@ pub fn epoll_create1(_: &Thread, flags: Flags) -> Result<u64> {
     }
     let epoll = OpenFile::local(Backing::Epoll(file::boxed(Epoll::new())?), flag::O_RDWR);
     PROCESS
-        .add_file(file::share(epoll)?, flags.0 & flag::O_CLOEXEC != 0)
+        .add_file(file::share(|| epoll)?, flags.0 & flag::O_CLOEXEC != 0)
         .map(|fd| fd as u64)
 }
 

@@ -70,13 +70,15 @@ fn new_file(handle: u64, kind: u32, flags: u32) -> Result<FileRef> {
     } else {
         FileKind::MessageSocket
     };
-    file::share(OpenFile::new(
-        crate::process::ROOT_FILES.target,
-        Handle(handle),
-        what,
-        open::O_RDWR | flags & SOCK_NONBLOCK,
-        MODE,
-    ))
+    file::share(|| {
+        OpenFile::new(
+            crate::process::ROOT_FILES.target,
+            Handle(handle),
+            what,
+            open::O_RDWR | flags & SOCK_NONBLOCK,
+            MODE,
+        )
+    })
 }
 
 /// socketpair(2).

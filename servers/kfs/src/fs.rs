@@ -18,7 +18,7 @@ use k42_fslib::linux::{device, mode};
 use k42_fslib::sync::{Mutex, ReadMostly};
 use k42_fslib::walk::{Final, Kind, Link, Outcome, Stop, Tree, Walked, walk};
 use k42_fslib::{Access, Client, Clients};
-use k42_ipc::{Caller, Error, Handle, ProcessId, Result};
+use k42_ipc::{Caller, Error, Handle, ProcessId, Result, counted};
 use k42_object::{Guard, enter};
 use k42_sched::trace::{User, events};
 
@@ -364,9 +364,10 @@ impl Kfs {
     }
 
     /// Gives a client a handle on a new open file.
-    pub fn hand_out(&self, caller: &Caller, file: OpenNode) -> Result<Opened> {
+    #[inline]
+    pub fn hand_out(&self, caller: &Caller, file: impl FnOnce() -> OpenNode) -> Result<Opened> {
+        let file = counted(file)?;
         let (kind, mode, inode) = (file.kind(), file.node().mode(), file.node().inode);
-        let file = Arc::try_new(file).map_err(|_| Error::ENOMEM)?;
         let handle = self.ports.handles.insert(caller.process, file)?;
         events::fs::open::<User>(u64::from(caller.process.0), inode, u64::from(mode));
         Ok(Opened { handle, kind, mode })

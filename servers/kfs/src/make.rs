@@ -317,7 +317,9 @@ impl Kfs {
             file.set_linkable();
         }
         let flags = flags & !(flag::TEMPORARY | flag::DIRECTORY | flag::EXCLUSIVE);
-        Ok(self.hand_out(caller, OpenNode::new(self, file, flags, crate::fs::DEVICE))?)
+        Ok(self.hand_out(caller, || {
+            OpenNode::new(self, file, flags, crate::fs::DEVICE)
+        })?)
     }
 
     /// Opens a node that is there. `created`: just now, by this call, so the mode does not matter.
@@ -333,8 +335,11 @@ impl Kfs {
         if flags & flag::DIRECTORY != 0 && !node.is_directory() {
             return Err(Error::ENOTDIR.into());
         }
-        let open =
-            |node| Ok(self.hand_out(caller, OpenNode::new(self, node, flags, crate::fs::DEVICE))?);
+        let open = |node| {
+            Ok(self.hand_out(caller, || {
+                OpenNode::new(self, node, flags, crate::fs::DEVICE)
+            })?)
+        };
         if flags & flag::PATH != 0 {
             return open(node);
         }

@@ -46,6 +46,7 @@ pub struct OpenNode {
 
 impl OpenNode {
     /// A new open file; the ends of a pipe have been opened already.
+    #[inline]
     pub fn new(fs: &'static Kfs, node: NodeRef, flags: u32, device: u64) -> Self {
         const OPENING: u32 =
             flag::CREATE | flag::EXCLUSIVE | flag::TRUNCATE | flag::NO_CTTY | flag::CLOSE_ON_EXEC;

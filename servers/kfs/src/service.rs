@@ -257,8 +257,8 @@ impl FileSystem for &'static Kfs {
         let status = flags & flag::NONBLOCK;
         let reader = OpenNode::new(self, node.clone(), flag::READ_ONLY | status, PIPE_DEVICE);
         let writer = OpenNode::new(self, node, flag::WRITE_ONLY | status, PIPE_DEVICE);
-        let reader = self.hand_out(caller, reader)?.handle;
-        match self.hand_out(caller, writer) {
+        let reader = self.hand_out(caller, || reader)?.handle;
+        match self.hand_out(caller, || writer) {
             Ok(writer) => Ok([reader.0, writer.handle.0]),
             Err(error) => {
                 self.ports.handles.remove(caller, reader)?;

@@ -44,7 +44,7 @@ impl Kfs {
         flags: u32,
     ) -> Result<Handle> {
         let file = OpenNode::new(self, node, flag::READ_WRITE | flags, SOCKET_DEVICE);
-        Ok(self.hand_out(caller, file)?.handle)
+        Ok(self.hand_out(caller, || file)?.handle)
     }
 }
 
