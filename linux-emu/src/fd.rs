@@ -90,7 +90,11 @@ impl<T: Clone> FdTable<T> {
         if at >= self.limit.min(MAXIMUM) {
             return Err(Error::EMFILE);
         }
-        self.place(at, file, close_on_exec)?;
+        let entry = Entry {
+            file,
+            close_on_exec,
+        };
+        *self.place(at)? = Some(entry);
         if from <= self.lowest {
             self.lowest = at + 1;
         }
@@ -103,21 +107,29 @@ impl<T: Clone> FdTable<T> {
         if at >= self.limit.min(MAXIMUM) {
             return Err(Error::EBADF);
         }
-        self.place(at, file, close_on_exec)
+        let old = self.place(at)?.replace(Entry {
+            file,
+            close_on_exec,
+        });
+        Ok(old.map(|old| old.file))
     }
 
-    fn place(&mut self, at: usize, file: T, close_on_exec: bool) -> Result<Option<T>> {
+    /// Where the entry of a number is; the table grows if it does not reach so far. ENOMEM.
+    #[inline]
+    fn place(&mut self, at: usize) -> Result<&mut Option<Entry<T>>> {
         if at >= self.entries.len() {
-            let more = at + 1 - self.entries.len();
-            self.entries.try_reserve(more).map_err(|_| Error::ENOMEM)?;
-            self.entries.resize_with(at + 1, || None);
+            self.grow(at + 1)?;
         }
-        Ok(self.entries[at]
-            .replace(Entry {
-                file,
-                close_on_exec,
-            })
-            .map(|old| old.file))
+        Ok(&mut self.entries[at])
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, length: usize) -> Result<()> {
+        let more = length - self.entries.len();
+        self.entries.try_reserve(more).map_err(|_| Error::ENOMEM)?;
+        self.entries.resize_with(length, || None);
+        Ok(())
     }
 
     /// Numbers, files, and whether they are closed by exec.

@@ -8,7 +8,7 @@
 //! when one of them changes it, and then only the chunk that it changes: most forks are followed by an exec
 //! or an exit, which want nothing but a look or two.
 
-use crate::{Error, Handle, Incoming, ProcessId, Reply, Result};
+use crate::{Error, Handle, Incoming, ProcessId, Reply, Result, counted};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -35,23 +35,17 @@ struct Entry {
 /// What the tables of processes share after a fork, until one of them changes it.
 trait Shared: Sized {
     /// A copy for the one that changes. ENOMEM.
-    fn copy(&self) -> Result<Self>;
+    fn copy(&self) -> Result<Arc<Self>>;
 }
 
 /// Makes what `shared` holds its own, to be changed. ENOMEM.
-#[inline]
+#[inline(always)]
 fn own<T: Shared>(shared: &mut Arc<T>) -> Result<&mut T> {
     if Arc::strong_count(shared) != 1 {
-        *shared = copied(&**shared)?;
+        *shared = shared.copy()?;
     }
     // There are no weak references, and nobody else can have come by one of this kind meanwhile.
     Arc::get_mut(shared).ok_or(Error::ENOMEM)
-}
-
-#[cold]
-#[inline(never)]
-fn copied<T: Shared>(shared: &T) -> Result<Arc<T>> {
-    Arc::try_new(shared.copy()?).map_err(|_| Error::ENOMEM)
 }
 
 /// Sixty-four slots. Sequence numbers stay when an entry goes, so that its old handle stays dead.
@@ -63,18 +57,22 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new() -> Self {
-        Self {
-            used: 0,
+    #[cold]
+    #[inline(never)]
+    fn new(used: u64) -> Result<Arc<Self>> {
+        counted(|| Self {
+            used,
             sequences: [1; CHUNK],
             entries: [const { None }; CHUNK],
-        }
+        })
     }
 }
 
 impl Shared for Chunk {
-    fn copy(&self) -> Result<Self> {
-        Ok(self.clone())
+    #[cold]
+    #[inline(never)]
+    fn copy(&self) -> Result<Arc<Self>> {
+        counted(|| self.clone())
     }
 }
 
@@ -90,13 +88,15 @@ struct Table {
 }
 
 impl Shared for Table {
-    fn copy(&self) -> Result<Self> {
+    #[cold]
+    #[inline(never)]
+    fn copy(&self) -> Result<Arc<Self>> {
         let mut chunks = Vec::new();
         chunks
             .try_reserve_exact(self.chunks.len())
             .map_err(|_| Error::ENOMEM)?;
         chunks.extend(self.chunks.iter().cloned());
-        Ok(Self { chunks, ..*self })
+        counted(|| Self { chunks, ..*self })
     }
 }
 
@@ -112,6 +112,7 @@ impl Table {
     }
 
     /// Takes `entry`; if that fails it stays where it is.
+    #[inline(always)]
     fn insert(&mut self, entry: &mut Option<Entry>) -> Result<Handle> {
         let mut number = self.first_free;
         while self
@@ -122,12 +123,9 @@ impl Table {
             number += 1;
         }
         if number == self.chunks.len() {
-            self.chunks.try_reserve(1).map_err(|_| Error::ENFILE)?;
-            let mut chunk = Chunk::new();
+            self.chunks.try_reserve(1).map_err(|_| Error::ENOMEM)?;
             // Slot 0 of the whole table is the root object's.
-            chunk.used = u64::from(number == 0);
-            let chunk = Arc::try_new(chunk).map_err(|_| Error::ENFILE)?;
-            self.chunks.push(chunk);
+            self.chunks.push(Chunk::new(u64::from(number == 0))?);
         }
         self.first_free = number;
         let chunk = own(&mut self.chunks[number])?;
@@ -139,6 +137,7 @@ impl Table {
         Ok(Handle::new(slot, chunk.sequences[at]))
     }
 
+    #[inline(always)]
     fn remove(&mut self, handle: Handle) -> Result<Entry> {
         self.entry(handle)?;
         let slot = handle.slot() as usize;
@@ -158,7 +157,7 @@ impl Table {
 #[cold]
 #[inline(never)]
 fn new_table() -> Result<Arc<Table>> {
-    Arc::try_new(Table::default()).map_err(|_| Error::ENOMEM)
+    counted(Table::default)
 }
 
 /// What is kept at one process index.

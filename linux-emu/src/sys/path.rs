@@ -127,14 +127,31 @@ pub fn openat(
 ) -> Result<u64> {
     let flags = flags.0;
     let file = with_path(thread, path.0, false, |path, rest| {
-        // A FIFO waits for its other end; the server has noted this process and says when to ask again.
-        let open = || open_path(directory.0, path, rest, flags, mode.0);
-        crate::event::blocking(thread, crate::event::Source::Any, false, open).map_err(Stop::Error)
+        let opened = match open_path(directory.0, path, rest, flags, mode.0) {
+            Err(Error::WOULD_BLOCK) => open_fifo(thread, directory.0, path, rest, flags, mode.0),
+            opened => opened,
+        };
+        opened.map_err(Stop::Error)
     })
     .map_err(Stop::error)?;
     PROCESS
         .add_file(file, flags & flag::O_CLOEXEC != 0)
         .map(|fd| fd as u64)
+}
+
+/// Opens a FIFO that waits for its other end; the server has noted this process and says when to ask again.
+#[cold]
+#[inline(never)]
+fn open_fifo(
+    thread: &Thread,
+    directory: i32,
+    path: &[u8],
+    rest: &mut [u8],
+    flags: u32,
+    mode: u32,
+) -> Result<FileRef> {
+    let open = || open_path(directory, path, rest, flags, mode);
+    crate::event::blocking(thread, crate::event::Source::Any, false, open)
 }
 
 /// open(2).

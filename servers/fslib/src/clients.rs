@@ -35,12 +35,20 @@ const CHUNKS: usize = 256;
 #[repr(align(128))]
 struct Slot<X>(RwLock<Option<Client<X>>>);
 
-/// A slice, since an array would first be made on the stack, which is too small for it.
-type Chunk<X> = Box<[Slot<X>]>;
+/// Made as a slice, since an array would first be made on the stack, which is too small for it.
+type Chunk<X> = Box<[Slot<X>; CHUNK]>;
+
+fn new_chunk<X>() -> Chunk<X> {
+    let slots: Box<[Slot<X>]> = (0..CHUNK).map(|_| Slot(RwLock::new(None))).collect();
+    match slots.try_into() {
+        Ok(chunk) => chunk,
+        Err(_) => unreachable!("it has as many slots"),
+    }
+}
 
 /// All clients of a server.
 pub struct Clients<X> {
-    chunks: Box<[Once<Chunk<X>>]>,
+    chunks: Box<[Once<Chunk<X>>; CHUNKS]>,
 }
 
 impl<X: Default> Default for Clients<X> {
@@ -53,15 +61,13 @@ impl<X: Default> Clients<X> {
     /// No clients. Made once, at the start of a server.
     pub fn new() -> Self {
         Self {
-            chunks: (0..CHUNKS).map(|_| Once::new()).collect(),
+            chunks: Box::new([const { Once::new() }; CHUNKS]),
         }
     }
 
     fn slot(&self, process: ProcessId) -> &Slot<X> {
         let index = process.index();
-        let chunk = self.chunks[index / CHUNK]
-            .call_once(|| (0..CHUNK).map(|_| Slot(RwLock::new(None))).collect());
-        &chunk[index % CHUNK]
+        &self.chunks[index / CHUNK].call_once(new_chunk)[index % CHUNK]
     }
 
     /// The caller's record. Servers of the boot archive act as root and need no introduction. ESRCH for anybody else
