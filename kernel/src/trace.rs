@@ -81,7 +81,8 @@ pub fn initialise(carver: &mut Carver, command_line: &str) -> Result<RealRange> 
                 _ => log::error!("sample={text}: at most {MOST_SAMPLES} samples in a second"),
             }
         }
-        console::control(format_args!("trace {at} {bytes}"));
+        let image = start::image_start();
+        console::control(format_args!("trace {at} {bytes} {image}"));
     }
     Ok(RealRange { start: at, bytes })
 }

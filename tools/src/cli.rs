@@ -76,6 +76,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "HZ", default_value_t = 1000, requires = "trace",
           value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub sample: u32,
+    /// Read the CPUs' stacks from outside so many times a second, for flame graphs with the kernel's functions, with --trace
+    #[arg(long, value_name = "HZ", default_value_t = 0, requires = "trace", conflicts_with = "gdb",
+          value_parser = clap::value_parser!(u32).range(..=1000))]
+    pub stacks: u32,
     /// Firmware that starts the kernel
     #[arg(long, value_enum, default_value_t = Firmware::Vof)]
     pub firmware: Firmware,

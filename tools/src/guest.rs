@@ -1,7 +1,7 @@
 //! A guest whose output is kept: what tests and measurements boot.
 
 use crate::console::Input;
-use crate::machine::{self, End, Ends};
+use crate::machine::{self, End, Ends, Saved};
 use crate::qemu::Machine;
 use crate::symbols::Symbols;
 use anyhow::Result;
@@ -65,7 +65,8 @@ pub fn observe(
             }
         }),
     };
-    let end = machine::run(machine, ends, Some(limit), trace)?;
+    let saved = trace.map(|file| Saved { file, stacks: 0 });
+    let end = machine::run(machine, ends, Some(limit), saved)?;
     Ok(Seen {
         console: console.text(),
         errors: errors.text(),

@@ -7,8 +7,10 @@
 mod child;
 mod recorder;
 mod relay;
+mod sampler;
 
 use crate::console::Input;
+use crate::monitor::Monitor;
 use crate::process;
 use crate::qemu::{self, Machine};
 use crate::qmp::{Event, Qmp};
@@ -80,27 +82,40 @@ enum Message {
     User,
 }
 
-/// Starts the machine and stays with it to its end. `trace`: where to save what the guest
-/// traces.
+/// What is to be saved of what happens in the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Where what the guest traces goes.
+    pub file: PathBuf,
+    /// How often in a second the CPUs' stacks are read beside it; 0: not at all.
+    pub stacks: u32,
+}
+
+/// Starts the machine and stays with it to its end.
 pub fn run(
     machine: &Machine,
     ends: Ends,
     limit: Option<Duration>,
-    trace: Option<PathBuf>,
+    trace: Option<Saved>,
 ) -> Result<End> {
     let signals = Signals::catch()?;
     let dir = tempfile::Builder::new().prefix("k42-").tempdir()?;
     let mut listeners = Vec::new();
-    for name in qemu::TERMINALS.iter().chain([&qemu::QMP]) {
+    let stacks = trace.as_ref().map_or(0, |trace| trace.stacks);
+    let sampler = (stacks > 0).then_some(&qemu::SAMPLER);
+    for name in qemu::TERMINALS.iter().chain([&qemu::QMP]).chain(sampler) {
         let listener = UnixListener::bind(dir.path().join(name))?;
         listener.set_nonblocking(true)?;
         listeners.push(listener);
     }
-    let recorder = trace.map(|out| Recorder::new(out, machine.icount));
+    let recorder = trace.map(|trace| Recorder::new(trace.file, machine.icount));
     let mut recorder = recorder.transpose()?;
     let mut command = machine.command(dir.path());
     if let Some(recorder) = &recorder {
         machine.keep_memory_in(&recorder.memory(), &mut command);
+    }
+    if stacks > 0 {
+        machine.let_be_sampled(dir.path(), &mut command);
     }
     command
         .stdin(Stdio::null())
@@ -120,8 +135,12 @@ pub fn run(
             None => bail!("QEMU did not start: {}", joined(complaints).trim()),
         }
     }
+    let looks = if stacks > 0 { streams.pop() } else { None };
     let [console, log, errors, control, qmp] =
         <[UnixStream; 5]>::try_from(streams).map_err(|_| anyhow::anyhow!("sockets missing"))?;
+    if let (Some(stream), Some(recorder)) = (looks, &mut recorder) {
+        recorder.look_at_cpus(Monitor::new(stream)?, stacks);
+    }
 
     let (sender, receiver) = mpsc::channel();
     let typed = console.try_clone()?;
@@ -205,7 +224,7 @@ impl Ending {
                 let mut numbers = rest.split_whitespace().map(number);
                 if let (Some(Some(address)), Some(Some(length)), Some(recorder)) =
                     (numbers.next(), numbers.next(), recorder)
-                    && let Err(e) = recorder.start(address, length)
+                    && let Err(e) = recorder.start(address, length, numbers.next().flatten())
                 {
                     self.end.trace = Some(Err(e));
                 }

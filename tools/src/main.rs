@@ -24,6 +24,7 @@ mod console;
 mod guest;
 mod image;
 mod machine;
+mod monitor;
 mod process;
 mod profile;
 mod progress;

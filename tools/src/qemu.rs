@@ -10,7 +10,7 @@
 //! | 0x71000000 | the console |
 //! | 0x71000001 | the log of kernel and servers |
 //! | 0x71000002 | standard error of the command of `--exec` |
-//! | 0x71000003 | lines for the host: `exit N`, `trace ADDRESS LENGTH`, `counts JSON`, `panic` |
+//! | 0x71000003 | lines for the host: `exit N`, `trace ADDRESS LENGTH KERNEL`, `counts JSON`, `panic` |
 //!
 //! Each is a socket on which this program listens before QEMU starts, so nothing that
 //! the guest writes is lost. When the guest powers off, QEMU stops
@@ -25,6 +25,9 @@ pub const TERMINALS: [&str; 4] = ["console", "log", "errors", "control"];
 
 /// Name of the QMP socket.
 pub const QMP: &str = "qmp";
+
+/// Name of the socket of the monitor that a machine has whose CPUs are looked at while it runs.
+pub const SAMPLER: &str = "sampler";
 
 /// The machine to start.
 #[derive(Clone, Debug)]
@@ -97,8 +100,7 @@ impl Machine {
             qemu.arg("-chardev").arg(socket(name, dir));
             qemu.args(["-serial", &format!("chardev:{name}")]);
         }
-        qemu.arg("-chardev").arg(socket(QMP, dir));
-        qemu.args(["-mon", &format!("chardev={QMP},mode=control")]);
+        add_monitor(QMP, "control", dir, &mut qemu);
         qemu.arg("-kernel").arg(&self.kernel);
         if let Some(archive) = &self.archive {
             qemu.arg("-initrd").arg(archive);
@@ -111,6 +113,11 @@ impl Machine {
 }
 
 impl Machine {
+    /// Lets another thread of this program look at the machine while it runs.
+    pub fn let_be_sampled(&self, dir: &Path, command: &mut Command) {
+        add_monitor(SAMPLER, "readline", dir, command);
+    }
+
     /// Lets the machine's memory be a file that this program can read while the machine runs.
     pub fn keep_memory_in(&self, file: &Path, command: &mut Command) {
         let path = file.display().to_string().replace(',', ",,");
@@ -120,6 +127,12 @@ impl Machine {
         ));
         command.args(["-machine", "memory-backend=memory"]);
     }
+}
+
+/// A connection for QEMU's control protocol, or for its monitor for people.
+fn add_monitor(name: &str, mode: &str, dir: &Path, command: &mut Command) {
+    command.arg("-chardev").arg(socket(name, dir));
+    command.args(["-mon", &format!("chardev={name},mode={mode}")]);
 }
 
 /// A chardev that connects to a socket in `dir`. QEMU reads a doubled comma as one.

@@ -5,7 +5,7 @@ use crate::build::{self, Built};
 use crate::cli::RunOptions;
 use crate::console::{self, Input, RawMode};
 use crate::guest::Kept;
-use crate::machine::{self, End, Ends, Reason};
+use crate::machine::{self, End, Ends, Reason, Saved};
 use crate::process;
 use crate::progress::Progress;
 use crate::qemu::Machine;
@@ -84,7 +84,11 @@ pub fn run(repo: &Repo, options: &RunOptions) -> Result<u8> {
         .trace
         .as_deref()
         .map(std::path::absolute)
-        .transpose()?;
+        .transpose()?
+        .map(|file| Saved {
+            file,
+            stacks: options.stacks,
+        });
     let end = machine::run(&machine, ends, options.timeout, trace);
     drop(raw);
     let end = end?;

@@ -206,6 +206,21 @@ pub fn timebase() -> u64 {
     value
 }
 
+/// 64 bits from the CPU's random number generator; `None` if it has failed as often as the architecture asks for it to be
+/// tried. (Power ISA 3.0B, I, 3.3.9: `darn` with L = 1 gives conditioned bits, or all ones for an error.)
+pub fn random() -> Option<u64> {
+    const TRIES: usize = 10;
+    (0..TRIES).find_map(|_| {
+        let value: u64;
+        // SAFETY: reads the generator into r3, and changes nothing else. All CPUs with radix translation, without which
+        // the kernel does not come up, have it. Spelled as a word: the assembler is told of an older CPU.
+        unsafe {
+            asm!(".long 0x7c6105e6", out("r3") value, options(nomem, nostack, preserves_flags));
+        }
+        (value != u64::MAX).then_some(value)
+    })
+}
+
 /// This CPU's block.
 #[inline(always)]
 pub fn per_cpu() -> &'static PerCpu {

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{CLOCK, HEAD, Small, file_bytes, file_of, region_bytes, tick};
-use k42_trace::decode::{Table, Trace};
+use common::{CLOCK, HEAD, SUB, Small, file_bytes, file_of, region_bytes, tick};
+use k42_trace::decode::{Stack, Stream, Table, Trace};
 use k42_trace::{Class, EventHeader};
 use proptest::prelude::*;
 
@@ -39,6 +39,40 @@ proptest! {
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
+
+    /// Stacks from outside come back, in order of time and in either byte order; of CPUs that there are, and as deep as a
+    /// sub-buffer is long.
+    #[test]
+    fn stacks_come_back(
+        stacks in prop::collection::vec(
+            (any::<u64>(), 0..4_u32, prop::collection::vec(any::<u64>(), 0..40)), 0..20),
+        kernel in any::<u64>(),
+        big in any::<bool>(),
+    ) {
+        let (kernel_side, user) = written(&[]);
+        let region = region_bytes(&kernel_side, &user, big);
+        let mut file = Vec::new();
+        let stream = Stream::open(&region[..], &mut file).unwrap();
+        stream.note_kernel(kernel, &mut file);
+        for (time, cpu, addresses) in &stacks {
+            let stack = Stack { time: *time, cpu: *cpu, addresses: addresses.clone() };
+            stream.note_stack(&stack, &mut file);
+        }
+        stream.finish(&region[..], &mut file).unwrap();
+        let trace = Trace::parse(&file).unwrap();
+        let mut expected: Vec<Stack> = stacks
+            .into_iter()
+            .filter(|(_, cpu, _)| *cpu < trace.cpus)
+            .map(|(time, cpu, mut addresses)| {
+                addresses.truncate(SUB);
+                Stack { time, cpu, addresses }
+            })
+            .collect();
+        expected.sort_by_key(|stack| stack.time);
+        prop_assert_eq!(trace.stacks, expected);
+        prop_assert_eq!(trace.kernel, Some(kernel));
+        prop_assert!(trace.complete && trace.damaged_bytes == 0);
+    }
 
     /// What is read is the newest part of what was logged, in order, complete, in either byte order.
     #[test]

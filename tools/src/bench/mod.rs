@@ -26,7 +26,7 @@ use figures::{BOOT_ROW, Figures, OWN_ROWS, measure};
 use k42_tests::archive::Tree;
 use k42_tests::linux::Linux;
 use k42_tests::machine::Clock;
-pub use programs::Programs;
+pub use programs::{COMPILER, Programs};
 use serde_json::Value;
 use std::fs;
 use table::Line;

@@ -88,7 +88,11 @@ fn a_guest_is_heard_on_all_terminals() {
     let [console, errors, log] = [(); 3].map(|()| Kept::default());
     let trace = dir.path().join("trace");
     let ends = ends(&console, &errors, &log);
-    let end = run(&machine, ends, LIMIT, Some(trace.clone())).expect("runs");
+    let saved = Saved {
+        file: trace.clone(),
+        stacks: 0,
+    };
+    let end = run(&machine, ends, LIMIT, Some(saved)).expect("runs");
     assert_eq!(end.reason, Reason::PowerOff);
     assert_eq!(end.status, Some(7));
     assert_eq!(console.text(), "to out\n");

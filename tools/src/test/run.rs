@@ -227,6 +227,41 @@ pub fn suite(repo: &Repo) -> Jobs {
         ensure!(shown.stdout.lines().count() > 50, "{}", shown.stdout);
         Ok(())
     });
+    case("trace-stacks", |k42| {
+        // A program with symbols that computes, one that calls the library, one that calls servers, and a pause.
+        const PROGRAM: &str = "static volatile long sum;\n\
+            __attribute__((noinline)) void computes(void) { for (long i = 0; i < 50000000; i++) sum += i; }\n\
+            int main(void) { computes(); return 0; }\n";
+        const COMMAND: &str = "/computes; dd if=/dev/zero of=/dev/null bs=1 count=1000000 2>/dev/null; \
+            for i in $(seq 200); do cat /etc/passwd; done >/dev/null; sleep 1";
+        let folder = k42.scratch()?;
+        let [source, program, file, picture] =
+            ["computes.c", "computes", "stacks", "stacks.svg"].map(|name| folder.join(name));
+        std::fs::write(&source, PROGRAM)?;
+        let mut compiler = Command::new(crate::bench::COMPILER);
+        process::check(
+            compiler
+                .args(["-O1", "-static", "-o"])
+                .args([&program, &source]),
+        )?;
+        let [program, file, picture] = [&program, &file, &picture].map(|path| path.to_str());
+        let program = program.context("a path that is not UTF-8")?;
+        let file = file.context("a path that is not UTF-8")?;
+        let picture = picture.context("a path that is not UTF-8")?;
+        let add = format!("--add={program}=/computes");
+        k42.exec(&[&add, "--stacks=400", "--trace", file], COMMAND)?
+            .expect("", "", 0)?;
+        let args = ["trace", file, "--flame", picture, "--program", program];
+        let shown = k42.start(&args, None)?;
+        ensure!(shown.status == Some(0), "trace: {}", shown.stderr);
+        let picture = std::fs::read_to_string(picture)?;
+        // The kernel where it waits, what a server begins a call with, where the library takes one, and the program.
+        for function in ["cede ", "k42_serve ", "k42_emu_", "computes "] {
+            let title = format!("<title>{function}");
+            ensure!(picture.contains(&title), "no {function} in the flame graph");
+        }
+        Ok(())
+    });
     case("trace-timeout", |k42| {
         let file = k42.scratch()?.join("trace-timeout");
         let file = file.to_str().context("a path that is not UTF-8")?;

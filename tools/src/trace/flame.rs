@@ -1,10 +1,13 @@
-//! Flame graphs: where the samples of the profiler fell.
+//! Flame graphs: where samples fell.
 //!
 //! A stack is, from below: the program on whose time it was, the Linux call that it was in, the servers and methods that
-//! it had called, and the functions there, inlined ones too. The kernel takes no interrupts: a sample that is due while
-//! it runs is taken late, at the instruction where it gives the CPU back. Where the clock counts instructions
-//! (`--icount`) a late sample is known from one in time, and gets a box `kernel` on top, with the event that the kernel logged last; elsewhere the kernel's time is
-//! part of what called it.
+//! it had called, and the functions there, inlined ones too.
+//!
+//! Samples come from the kernel's clock, or from outside (`--stacks`), which are shown if there are any. Those have the
+//! whole stack of functions, also the kernel's. The kernel itself takes no interrupts: of its own samples one that is due
+//! while it runs is taken late, at the instruction where it gives the CPU back. Where the clock counts instructions
+//! (`--icount`) a late sample is known from one in time, and gets a box `kernel` on top, with the event that the kernel
+//! logged last; elsewhere the kernel's time is part of what called it.
 
 use super::filter::Filter;
 use super::names::{self, Process};
@@ -27,16 +30,38 @@ const LATE: u64 = 8;
 /// A symbol that is farther below an address than this is not of the function there, which has none.
 const LONGEST: u64 = 1 << 16;
 
+/// Where the kernel is linked, and where its addresses begin. Below its image are the vectors.
+const KERNEL_ADDRESSES: u64 = 0xc000_0000_0000_0000;
+/// Where interrupts are taken (Power ISA 3.0B, III, 7.5: AIL = 3), and how far apart the vectors are at least.
+const VECTORS: u64 = KERNEL_ADDRESSES + 0x4000;
+const VECTOR_BYTES: u64 = 0x80;
+
+/// How the functions begin at which the kernel enters a program.
+const ENTRY: &str = "k42_entry_";
+
 /// Programs with their symbols.
 pub struct Programs {
     loaders: HashMap<String, Loader>,
+    /// Where the kernel's image was.
+    kernel: Option<u64>,
 }
 
 impl Programs {
     /// What lies in the build folder for a byte order, and perhaps a Linux program.
-    pub fn open(repo: &Repo, order: Order, program: Option<&Path>) -> Result<Programs> {
-        let Built { programs, .. } = build::present(repo, order)?;
+    pub fn open(
+        repo: &Repo,
+        order: Order,
+        program: Option<&Path>,
+        kernel: Option<u64>,
+    ) -> Result<Programs> {
+        let Built {
+            programs,
+            kernel: image,
+        } = build::present(repo, order)?;
         let mut loaders = HashMap::new();
+        if let Some(loader) = image.and_then(|path| Loader::new(path).ok()) {
+            loaders.insert(KERNEL.into(), loader);
+        }
         for (name, path) in programs {
             if let Ok(loader) = Loader::new(path) {
                 loaders.insert(name.trim_start_matches("servers/").into(), loader);
@@ -47,7 +72,44 @@ impl Programs {
                 .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
             loaders.insert(PROGRAM.into(), loader);
         }
-        Ok(Programs { loaders })
+        Ok(Programs { loaders, kernel })
+    }
+
+    /// The functions of the kernel at an address, outermost first.
+    fn kernel_functions(&self, address: u64) -> Vec<String> {
+        match self.kernel {
+            Some(start) if address >= start => {
+                self.functions(KERNEL, address - start + KERNEL_ADDRESSES)
+            }
+            Some(_) if address >= VECTORS => {
+                let vector = (address - VECTORS) / VECTOR_BYTES * VECTOR_BYTES;
+                vec![format!("vector {vector:#x}")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// All functions that a stack goes through, outermost first. `at` gives those at an address.
+    fn through(&self, sample: &Sample, at: impl Fn(u64) -> Vec<String>) -> Vec<String> {
+        let here = at(sample.pc);
+        let Some((&link, returns)) = sample.above.split_first() else {
+            return here;
+        };
+        // At a program's entry the registers are still those of whoever was there before.
+        if here.first().is_some_and(|name| name.starts_with(ENTRY)) {
+            return here;
+        }
+        // A return address belongs to the call before it.
+        let call = |address: u64| at(address.saturating_sub(4));
+        let mut frames: Vec<String> = returns.iter().rev().flat_map(|&r| call(r)).collect();
+        // The link register tells the caller of a function that has not put it on the stack. Of others it is on the stack
+        // already, or left over from a call that has come back.
+        let caller = call(link);
+        if returns.first() != Some(&link) && caller.first() != here.first() {
+            frames.extend(caller);
+        }
+        frames.extend(here);
+        frames
     }
 
     /// The functions at an address, outermost first.
@@ -79,6 +141,8 @@ impl Programs {
 
 /// The image of the Linux program that the user named.
 const PROGRAM: &str = "program";
+/// The kernel's.
+const KERNEL: &str = "kernel";
 /// The library in each Linux process.
 const LIBRARY: &str = "linux-emu";
 
@@ -91,7 +155,11 @@ pub fn stacks(
 ) -> BTreeMap<String, u64> {
     let mut stacks = BTreeMap::new();
     let in_time = in_time(trace, story);
-    for sample in &story.samples {
+    let samples = match story.looks.as_slice() {
+        [] => story.samples.as_slice(),
+        looks => looks,
+    };
+    for sample in samples {
         if filter.wants_moment(sample.time, Some(sample.cpu), sample.base) {
             let frames = frames(trace, story, sample, programs, in_time);
             *stacks.entry(frames.join(";")).or_default() += 1;
@@ -117,7 +185,10 @@ fn frames(
     programs: &Programs,
     in_time: u64,
 ) -> Vec<String> {
-    let mut frames = vec![story.names.of(sample.base)];
+    let mut frames = vec![match sample.base {
+        0 => "idle".into(),
+        base => story.names.of(base),
+    }];
     frames.extend(sample.linux.map(|number| story.names.call(number)));
     for &(server, method) in &sample.chain {
         frames.push(format!(
@@ -130,8 +201,17 @@ fn frames(
         frames.push(story.names.of(sample.process));
     }
     let image = image_of(story, sample.process, sample.pc);
-    let functions = programs.functions(&image, sample.pc);
+    let functions = if image == KERNEL {
+        frames.push(KERNEL.into());
+        programs.through(sample, |address| programs.kernel_functions(address))
+    } else {
+        programs.through(sample, |address| {
+            let image = image_of(story, sample.process, address);
+            programs.functions(&image, address)
+        })
+    };
     match functions.is_empty() {
+        true if image == KERNEL => {}
         true => frames.push(image),
         false => frames.extend(functions),
     }
@@ -155,7 +235,9 @@ fn frames(
 
 /// Which program holds an address of a process.
 fn image_of(story: &Story, process: Process, pc: u64) -> String {
-    if story.names.is_server(process) {
+    if pc >= KERNEL_ADDRESSES {
+        KERNEL.into()
+    } else if story.names.is_server(process) {
         story.names.of(process)
     } else if pc >= EMU_IMAGE {
         LIBRARY.into()
@@ -186,7 +268,7 @@ fn shorter(name: &str) -> String {
 pub fn draw(stacks: &BTreeMap<String, u64>, title: &str, out: impl Write) -> Result<()> {
     ensure!(
         !stacks.is_empty(),
-        "there are no samples in it: class exception was off, or --sample 0"
+        "there are no samples in it: it was saved with neither --stacks nor class exception, or with --sample 0"
     );
     let lines: Vec<String> = stacks
         .iter()

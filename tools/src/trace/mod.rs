@@ -36,7 +36,8 @@ pub fn command(repo: &Repo, options: &TraceOptions) -> Result<u8> {
     }
     if let Some(path) = &options.flame {
         let order = Order::from_flag(trace.big_endian);
-        let programs = flame::Programs::open(repo, order, options.program.as_deref())?;
+        let programs =
+            flame::Programs::open(repo, order, options.program.as_deref(), trace.kernel)?;
         let stacks = flame::stacks(&trace, &story, &filter, &programs);
         let mut picture = Vec::new();
         let name = options.file.file_stem().unwrap_or_default().display();

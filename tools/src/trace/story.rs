@@ -7,7 +7,7 @@
 
 use super::names::{Names, Process, args};
 use k42_trace::Side;
-use k42_trace::decode::{Event, Trace};
+use k42_trace::decode::{Event, Stack, Trace};
 use std::collections::HashMap;
 
 /// What an interval was.
@@ -90,6 +90,8 @@ pub struct Sample {
     pub late: u64,
     /// What the kernel logged last since the sample was due: class and event.
     pub kernel: Option<(u8, u8)>,
+    /// The link register and the return addresses above `pc`, if the sample was taken from outside.
+    pub above: Vec<u64>,
 }
 
 /// Something that happened at one moment to a process.
@@ -112,8 +114,10 @@ pub struct Story {
     pub spans: Vec<Span>,
     /// From a protected call to its serving: places in `spans`.
     pub arrows: Vec<(usize, usize)>,
-    /// Samples in order.
+    /// The kernel's samples in order.
     pub samples: Vec<Sample>,
+    /// Samples from outside, in order.
+    pub looks: Vec<Sample>,
     /// Moments in order.
     pub moments: Vec<Moment>,
     /// For each event of the trace, who had the CPU; zero is nobody.
@@ -232,7 +236,11 @@ impl Story {
             .collect();
         // These come with every sample, and are not what it was late for.
         let clock = ["enter", "timer", "sample"].map(|event| trace.table.find("exception", event));
+        let mut stacks = trace.stacks.iter().peekable();
         for event in &trace.events {
+            while let Some(stack) = stacks.next_if(|stack| stack.time < event.time) {
+                teller.look(stack);
+            }
             let id = (event.class, event.event);
             if let Some(&kind) = kinds.get(&id) {
                 teller.take(kind, event);
@@ -243,6 +251,7 @@ impl Story {
             let current = teller.cpu(event).current;
             teller.story.whose.push(current);
         }
+        stacks.for_each(|stack| teller.look(stack));
         teller.story
     }
 }
@@ -479,34 +488,65 @@ impl Teller<'_> {
         }
     }
 
+    /// The Linux call that a process is in, as seen on a CPU.
+    fn linux_call(&self, cpu: &Cpu, process: Process) -> Option<u64> {
+        let tid = cpu.threads.get(&process)?;
+        let place = *self.open.get(&Key::Linux(*tid))?.last()?;
+        match self.story.spans[place].what {
+            What::Linux { number } => Some(number),
+            _ => None,
+        }
+    }
+
     fn sample(&mut self, event: &Event) {
         let [process, base, pc, late] = args(self.trace, event, ["process", "base", "pc", "late"]);
         let cpu = &self.cpus[event.cpu as usize];
-        let thread = cpu.threads.get(&base);
-        let call = thread.and_then(|tid| self.open.get(&Key::Linux(*tid))?.last());
-        let linux = call.and_then(|&place| match self.story.spans[place].what {
-            What::Linux { number } => Some(number),
-            _ => None,
-        });
         // The chain belongs to the sample if it leads from the one to the other.
         let fits = cpu.chain.first().is_some_and(|first| first.0 == base)
             && cpu.chain.last().is_some_and(|last| last.1 == process);
         let chain = if fits { cpu.chain.as_slice() } else { &[] };
-        let chain = chain.iter().map(|&(_, server, method)| (server, method));
         let sample = Sample {
             time: event.time,
             cpu: event.cpu,
             process,
             base,
-            linux,
-            chain: chain.collect(),
+            linux: self.linux_call(cpu, base),
+            chain: chain.iter().map(|&(_, s, method)| (s, method)).collect(),
             pc,
             late,
             kernel: cpu
                 .kernel
                 .filter(|(time, _)| event.time - time <= late)
                 .map(|(_, id)| id),
+            above: Vec::new(),
         };
         self.story.samples.push(sample);
+    }
+
+    /// A sample from outside: whose it is follows from the events before it.
+    fn look(&mut self, stack: &Stack) {
+        let (Some(cpu), Some((&pc, above))) = (
+            self.cpus.get(stack.cpu as usize),
+            stack.addresses.split_first(),
+        ) else {
+            return;
+        };
+        let process = cpu.current;
+        let fits = cpu.chain.last().is_some_and(|last| last.1 == process);
+        let chain = if fits { cpu.chain.as_slice() } else { &[] };
+        let base = chain.first().map_or(process, |first| first.0);
+        let look = Sample {
+            time: stack.time,
+            cpu: stack.cpu,
+            process,
+            base,
+            linux: self.linux_call(cpu, base),
+            chain: chain.iter().map(|&(_, s, method)| (s, method)).collect(),
+            pc,
+            late: 0,
+            kernel: None,
+            above: above.to_vec(),
+        };
+        self.story.looks.push(look);
     }
 }

@@ -5,7 +5,7 @@ use super::story::{Sample, Story, What};
 use super::{chrome, flame, parse_classes, print, stats};
 use crate::cli::TraceOptions;
 use crate::repo::{Order, Repo};
-use k42_trace::decode::{Event, Table, Trace};
+use k42_trace::decode::{Event, Stack, Table, Trace};
 use k42_trace::{Class, Side, text_words};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -228,6 +228,7 @@ fn the_story() {
             pc: 0x1000_0100,
             late: 5,
             kernel: Some(trace.table.find("ipc", "call").expect("in the table")),
+            above: Vec::new(),
         }
     );
     assert_eq!(
@@ -450,7 +451,8 @@ fn flame_graph() {
     let repo = Repo::find().expect("a checkout");
     // This test program stands in for the shell's.
     let program = std::env::current_exe().expect("a test program has a path");
-    let programs = flame::Programs::open(&repo, Order::Little, Some(&program)).expect("opens");
+    let programs =
+        flame::Programs::open(&repo, Order::Little, Some(&program), None).expect("opens");
     let stacks = flame::stacks(&trace, &story, &Filter::default(), &programs);
     assert_eq!(stacks.values().sum::<u64>(), 3);
     let begins = |start: &str| {
@@ -479,6 +481,62 @@ fn flame_graph() {
             .to_string()
             .contains("no samples")
     );
+}
+
+/// Stacks from outside are told apart by what happened before them, and shown in place of the kernel's samples.
+#[test]
+fn stacks_from_outside() {
+    const START: u64 = 0xc000_0000_0040_0000;
+    let stack = |time, cpu, addresses: &[u64]| Stack {
+        time,
+        cpu,
+        addresses: addresses.to_vec(),
+    };
+    let mut trace = example();
+    trace.kernel = Some(START);
+    let vector = 0xc000_0000_0000_4c20;
+    trace.stacks = vec![
+        // Before anything has happened; within a server; in the kernel, below its image; after all; of no CPU.
+        stack(1, 0, &[0x10]),
+        stack(34, 0, &[0x1000_0100, 0x1000_0200, 0x1000_0300]),
+        stack(34, 0, &[vector, 0x1000_0200]),
+        stack(1 << 40, 1, &[0x1000_0400, 0]),
+        stack(34, 99, &[1, 2]),
+        stack(34, 0, &[]),
+    ];
+    let story = Story::new(&trace);
+    let looks: Vec<_> = story
+        .looks
+        .iter()
+        .map(|look| {
+            (
+                look.base,
+                look.process,
+                look.linux,
+                look.chain.len(),
+                look.pc,
+            )
+        })
+        .collect();
+    assert_eq!(
+        looks,
+        [
+            (0, 0, None, 0, 0x10),
+            (SHELL, KFS, Some(286), 1, 0x1000_0100),
+            (SHELL, KFS, Some(286), 1, vector),
+            (SHELL, SHELL, Some(3), 0, 0x1000_0400),
+        ]
+    );
+    assert_eq!(story.looks[1].above, [0x1000_0200, 0x1000_0300]);
+    let repo = Repo::find().expect("a checkout");
+    let programs = flame::Programs::open(&repo, Order::Little, None, trace.kernel).expect("opens");
+    let stacks = flame::stacks(&trace, &story, &Filter::default(), &programs);
+    assert_eq!(stacks.values().sum::<u64>(), 4, "{stacks:?}");
+    assert!(
+        stacks.contains_key("sh;openat;kfs: open;kernel;vector 0xc00"),
+        "{stacks:?}"
+    );
+    assert!(stacks.keys().any(|stack| stack.starts_with("idle;")));
 }
 
 /// An event that nobody logs would make the documentation untrue. Those of class `app` are for programs.

@@ -37,6 +37,10 @@ pub(super) mod kind {
     pub(in super::super) const SPOILED: u8 = 4;
     /// The machine's clock counts instructions, one a nanosecond.
     pub(in super::super) const COUNTED: u8 = 6;
+    /// The payload is a [`Stack`](super::super::Stack): the value is the time, then come the addresses.
+    pub(in super::super) const STACK: u8 = 7;
+    /// The value is the address at which the kernel's image begins.
+    pub(in super::super) const KERNEL: u8 = 8;
     /// The end: nothing was logged afterwards.
     pub(in super::super) const END: u8 = 5;
 }

@@ -54,6 +54,18 @@ pub struct Gap {
     pub words: u64,
 }
 
+/// Where a CPU was at one moment, as who saved the trace saw it from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The full clock.
+    pub time: u64,
+    /// The CPU.
+    pub cpu: u32,
+    /// The address of the next instruction; the link register, which may or may not be where the function there returns
+    /// to; then the return addresses that the stack holds, innermost first.
+    pub addresses: Vec<u64>,
+}
+
 /// Why bytes are not a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -110,6 +122,10 @@ pub struct Trace {
     pub events: Vec<Event>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+    /// Where CPUs were, in order of time.
+    pub stacks: Vec<Stack>,
+    /// The address at which the kernel's image began, if that was noted.
+    pub kernel: Option<u64>,
     /// Events that the writers counted as dropped.
     pub lost: u64,
     /// Whether the file ends as it should: whoever wrote it had the time to.
@@ -170,6 +186,15 @@ impl Trace {
                 kind::LOST => trace.gaps.push(gap),
                 kind::SPOILED => trace.gaps.push(Gap { words: 0, ..gap }),
                 kind::COUNTED => trace.counted = true,
+                kind::KERNEL => trace.kernel = Some(chunk.value),
+                kind::STACK => {
+                    let words = words.part(place + CHUNK_WORDS, chunk.payload);
+                    trace.stacks.push(Stack {
+                        time: chunk.value,
+                        cpu: chunk.cpu,
+                        addresses: (0..words.len()).filter_map(|n| words.get(n)).collect(),
+                    });
+                }
                 kind::DROPPED => trace.lost = trace.lost.saturating_add(chunk.value),
                 _ => {}
             }
@@ -178,6 +203,7 @@ impl Trace {
         trace.table = table;
         trace.events.sort_by_key(|event| event.time);
         trace.gaps.sort_by_key(|gap| gap.time);
+        trace.stacks.sort_by_key(|stack| stack.time);
         Ok(trace)
     }
 

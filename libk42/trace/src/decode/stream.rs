@@ -8,8 +8,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::file::{Chunk, Head, kind};
-use super::words::{Words, from_bytes};
-use super::{DecodeError, PAGE, Table};
+use super::words::{Words, from_bytes, to_bytes};
+use super::{DecodeError, PAGE, Stack, Table};
 use crate::Side;
 use crate::region;
 
@@ -128,6 +128,33 @@ impl Stream {
     /// Notes that the machine's clock counts instructions.
     pub fn note_counted(&self, out: &mut Vec<u8>) {
         Chunk::about_all(kind::COUNTED).write(self.big, out);
+    }
+
+    /// Notes at which address the kernel's image begins.
+    pub fn note_kernel(&self, start: u64, out: &mut Vec<u8>) {
+        let chunk = Chunk {
+            value: start,
+            ..Chunk::about_all(kind::KERNEL)
+        };
+        chunk.write(self.big, out);
+    }
+
+    /// Writes where a CPU was, as the host saw it. A stack that is deeper than a sub-buffer is long loses its outermost
+    /// functions; one of a CPU that has no buffer is nobody's.
+    pub fn note_stack(&self, stack: &Stack, out: &mut Vec<u8>) {
+        if stack.cpu >= self.head.cpus {
+            return;
+        }
+        let room = self.head.sub as usize;
+        let addresses = &stack.addresses[..stack.addresses.len().min(room)];
+        let chunk = Chunk {
+            cpu: stack.cpu,
+            value: stack.time,
+            payload: addresses.len(),
+            ..Chunk::about_all(kind::STACK)
+        };
+        chunk.write(self.big, out);
+        out.extend(addresses.iter().flat_map(|&word| to_bytes(word, self.big)));
     }
 
     /// Writes what has come since the last look, as far as whole sub-buffers go.
