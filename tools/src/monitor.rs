@@ -22,7 +22,8 @@ impl Monitor {
 
     /// What it answers to a line.
     pub fn ask(&mut self, line: &str) -> Result<String> {
-        writeln!(self.stream, "{line}")?;
+        // In one piece, which is how a monitor that is played in a test reads it.
+        self.stream.write_all(format!("{line}\n").as_bytes())?;
         let text = self.answer()?;
         // The line comes back as it would look on a terminal.
         let answer = text.split_once('\n').map_or("", |(_, answer)| answer);
