@@ -51,6 +51,8 @@ pub enum FileKind {
     StreamSocket = 10,
     /// A local socket that carries messages.
     MessageSocket = 11,
+    /// /dev/trace_marker: what is written there goes to the trace. The library needs no server for it.
+    Marker = 12,
 }
 
 impl FileKind {
@@ -79,6 +81,7 @@ impl Wire for FileKind {
             9 => Self::Generated,
             10 => Self::StreamSocket,
             11 => Self::MessageSocket,
+            12 => Self::Marker,
             _ => return Err(Error::BAD_MESSAGE),
         })
     }

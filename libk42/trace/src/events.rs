@@ -167,11 +167,7 @@ events! {
     app = Application {
         /// A mark with a number and a value.
         0 mark(mark: Dec, value: Dec);
-        /// Up to sixteen characters.
-        1 text(text: Text, text2: Text);
-        /// An interval begins.
-        2 begin(interval: Dec);
-        /// An interval ends.
-        3 end(interval: Dec);
+        /// Written to trace_marker: thread, number of the piece, bytes from this piece on, up to sixteen of them.
+        4 marker(tid: Dec, piece: Dec, bytes: Dec, text: Text, text2: Text);
     }
 }

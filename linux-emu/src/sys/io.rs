@@ -68,6 +68,7 @@ fn read_at(thread: &Thread, file: &FileRef, to: User, count: usize, offset: u64)
             return user::clear(to, count).map(|()| count);
         }
         (Backing::Server, FileKind::Directory) => return Err(Error::EISDIR),
+        (Backing::Server, FileKind::Marker) => return Err(Error::EINVAL),
         (Backing::Server, _) => {}
         _ => return super::event_file::read(thread, file, to, count),
     }
@@ -183,6 +184,7 @@ fn write_at(
                 Err(Error::ENOSPC)
             };
         }
+        (Backing::Server, FileKind::Marker) => return super::marker::write(thread, from, count),
         (Backing::Server, _) => {}
         _ => return super::event_file::write(thread, file, from, count),
     }
@@ -329,8 +331,10 @@ fn check_range(file: &OpenFile, offset: i64, count: u64) -> Result<u64> {
 /// EINVAL for a negative offset, ESPIPE for a file without offsets.
 pub fn check_offset(file: &OpenFile, offset: i64) -> Result<u64> {
     let offset = u64::try_from(offset).map_err(|_| Error::EINVAL)?;
-    if matches!(file.kind, FileKind::Pipe | FileKind::Terminal)
-        || file.kind.is_socket()
+    if matches!(
+        file.kind,
+        FileKind::Pipe | FileKind::Terminal | FileKind::Marker
+    ) || file.kind.is_socket()
         || !matches!(file.backing, Backing::Server)
     {
         return Err(Error::ESPIPE);
@@ -361,6 +365,7 @@ pub fn read_own(thread: &Thread, file: &FileRef, to: &mut [u8], offset: u64) -> 
             return Ok(to.len());
         }
         FileKind::Directory => return Err(Error::EISDIR),
+        FileKind::Marker => return Err(Error::EINVAL),
         _ => {}
     }
     let client = file.served()?;
@@ -383,6 +388,7 @@ fn write_own(thread: &Thread, file: &FileRef, data: &[u8], offset: u64) -> Resul
     match file.kind {
         FileKind::Null | FileKind::Zero => return Ok(data.len()),
         FileKind::Full => return Err(Error::ENOSPC),
+        FileKind::Marker => return Ok(super::marker::log(thread, data)),
         _ => {}
     }
     file.served()?;

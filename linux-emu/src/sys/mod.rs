@@ -9,6 +9,7 @@ pub mod futex;
 pub mod identity;
 pub mod io;
 pub mod lock;
+pub mod marker;
 pub mod memory;
 pub mod path;
 pub mod poll;

@@ -126,6 +126,9 @@ fn write_all_at(
             user::copy_in(base, &mut gathered[at..at + length])?;
             at += length;
         }
+        if file.kind == FileKind::Marker {
+            return Ok(super::marker::log(thread, &gathered[..total]) as u64);
+        }
         let mut done = 0;
         while done < total {
             match write_piece(thread, file, &gathered[done..total], offset, done) {

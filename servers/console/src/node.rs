@@ -41,6 +41,8 @@ pub enum Device {
     Raw(usize),
     /// Text for the system's log.
     Log,
+    /// Text for the trace; the client's library logs it.
+    TraceMarker,
 }
 
 /// A device with its name and numbers (Linux's where Linux has it).
@@ -78,6 +80,7 @@ pub const DEVICES: &[Entry] = &[
     entry("hvc0", Device::Console, (229, 0), 0o620),
     entry("hostout", Device::Raw(0), (240, 0), 0o622),
     entry("hosterr", Device::Raw(2), (240, 2), 0o622),
+    entry("trace_marker", Device::TraceMarker, (240, 3), 0o222),
 ];
 
 /// Symbolic links.

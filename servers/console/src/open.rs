@@ -61,6 +61,7 @@ impl OpenDevice {
             Target::Device(Device::Null) => FileKind::Null,
             Target::Device(Device::Zero) => FileKind::Zero,
             Target::Device(Device::Full) => FileKind::Full,
+            Target::Device(Device::TraceMarker) => FileKind::Marker,
             Target::Device(_) => FileKind::Device,
             Target::Terminal(_) | Target::Master(..) => FileKind::Terminal,
             Target::Name => FileKind::Path,
@@ -120,6 +121,7 @@ impl OpenFile for OpenDevice {
                 Ok(count as u32)
             }
             Target::Device(Device::Log) => Err(Error::EAGAIN),
+            Target::Device(Device::TraceMarker) => Err(Error::EINVAL),
             _ => Ok(0),
         }
     }

@@ -31,7 +31,7 @@ const LEFT_BY_APT: [&str; 6] = [
 ];
 
 /// Folders that every system has, with their permissions.
-const FOLDERS: [(&str, u32); 12] = [
+const FOLDERS: [(&str, u32); 13] = [
     ("bin", 0o755),
     ("dev", 0o755),
     ("etc", 0o755),
@@ -40,11 +40,15 @@ const FOLDERS: [(&str, u32); 12] = [
     ("proc", 0o555),
     ("root", 0o700),
     ("run", 0o755),
+    ("sys/kernel/tracing", 0o755),
     ("tmp", 0o1777),
     ("usr/bin", 0o755),
     ("var/log", 0o755),
     ("var/tmp", 0o1777),
 ];
+
+/// Names by which programs know what is elsewhere here.
+const LINKS: [(&str, &str); 1] = [("sys/kernel/tracing/trace_marker", "/dev/trace_marker")];
 
 /// Small files that the packages' maintainer scripts would have made.
 const FILES: [(&str, &str); 4] = [
@@ -160,6 +164,9 @@ fn complete(tree: &mut Tree, scratch: &Path) -> Result<()> {
     }
     for (path, text) in FILES {
         tree.insert_new(path, Entry::new(Kind::File(text.into()), 0o644));
+    }
+    for (path, target) in LINKS {
+        tree.insert_new(path, Entry::new(Kind::Symlink(target.into()), 0o777));
     }
     for path in applets(tree, scratch)? {
         tree.insert_new(

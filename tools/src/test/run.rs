@@ -262,6 +262,51 @@ pub fn suite(repo: &Repo) -> Jobs {
         }
         Ok(())
     });
+    case("trace-marker", |k42| {
+        // An interval around a copy, a counter, a text that needs three events, and what must fail or be cut.
+        const COMMAND: &str = "m=/sys/kernel/tracing/trace_marker; \
+            exec 3>$m; echo 'B|0|the copy' >&3; cp /etc/passwd /tmp/copy; echo 'E|0' >&3; \
+            echo 'C|0|queue|42' >/dev/trace_marker; printf 'a text that is longer than one event' >&3; \
+            cat $m; printf x | dd of=$m seek=1 bs=1 2>/dev/null; echo seek $?; \
+            head -c 5000 /dev/zero | tr '\\0' y | dd of=$m bs=5000 2>&1 | head -1";
+        let folder = k42.scratch()?;
+        let [file, json] = ["marker", "marker.json"].map(|name| folder.join(name));
+        let file = file.to_str().context("a path that is not UTF-8")?;
+        let json = json.to_str().context("a path that is not UTF-8")?;
+        let errors = "cat: read error: Invalid argument\n";
+        k42.exec(&["--trace", file], COMMAND)?
+            .expect("seek 1\n1+0 records in\n", errors, 0)?;
+        let args = ["trace", file, "--stats", "--chrome", json];
+        let shown = k42.start(&args, None)?;
+        ensure!(shown.status == Some(0), "trace: {}", shown.stderr);
+        ensure!(shown.stdout.contains("sh the copy "), "{}", shown.stdout);
+        let export: serde_json::Value = serde_json::from_slice(&std::fs::read(json)?)?;
+        let events = export["traceEvents"].as_array().context("no events")?;
+        let named = |phase: &str, name: &str| {
+            let found = events
+                .iter()
+                .find(|e| e["ph"] == phase && e["name"] == name);
+            found.with_context(|| format!("no {name} in the export"))
+        };
+        let interval = named("B", "the copy")?;
+        let fork = events.iter().find(|e| {
+            e["ph"] == "B" && e["name"] == "clone" && e["ts"].as_f64() > interval["ts"].as_f64()
+        });
+        let fork = fork.context("no fork for the copy")?;
+        ensure!(
+            fork["pid"] == interval["pid"] && fork["tid"] == interval["tid"],
+            "the fork is not within the interval: {interval} {fork}"
+        );
+        ensure!(named("C", "queue")?["args"]["value"] == 42.0, "the counter");
+        named("i", "a text that is longer than one event")?;
+        let long = |e: &&serde_json::Value| {
+            e["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("yyy") && name.len() == 4096)
+        };
+        ensure!(events.iter().any(|e| long(&e)), "no long text");
+        Ok(())
+    });
     case("trace-timeout", |k42| {
         let file = k42.scratch()?.join("trace-timeout");
         let file = file.to_str().context("a path that is not UTF-8")?;

@@ -57,8 +57,20 @@ pub fn write(
             );
         }
     }
-    // Within a track the order at one time is that in which the lines were made.
-    export.lines.sort_by_key(|line| line.time);
+    for counter in &story.counters {
+        if filter.wants_moment(counter.time, None, counter.process) {
+            let group = export.group(counter.process);
+            let args = json!({"value": counter.value});
+            export.line(
+                counter.time,
+                json!({"ph": "C", "name": counter.name, "pid": group, "args": args}),
+            );
+        }
+    }
+    // Within a track the order at one time is that in which the lines were made; but no arrow ends before it begins.
+    export
+        .lines
+        .sort_by_key(|line| (line.time, line.value["ph"] == "f"));
     write!(out, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")?;
     for (place, line) in export.lines.iter().enumerate() {
         let comma = if place == 0 { "\n" } else { ",\n" };
@@ -203,6 +215,7 @@ impl Export<'_> {
                 let args = json!({"address": format!("{address:#x}"), "object": object});
                 ("fault", "page fault".into(), args)
             }
+            What::Marked { name } => ("app", self.story.texts[name].clone(), json!({})),
             What::Lock { lock } => ("lock", "lock".into(), json!({"lock": format!("{lock:#x}")})),
         };
         if span.end.is_none() {

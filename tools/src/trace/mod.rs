@@ -6,6 +6,7 @@
 mod chrome;
 mod filter;
 mod flame;
+mod marker;
 mod names;
 mod stats;
 mod story;

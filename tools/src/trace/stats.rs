@@ -48,8 +48,8 @@ pub fn write(
     filter: &Filter,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut tables: [Table; 6] = Default::default();
-    let [linux, methods, running, serving, faults, locks] = &mut tables;
+    let mut tables: [Table; 7] = Default::default();
+    let [linux, methods, running, serving, faults, locks, marked] = &mut tables;
     let mut unfinished = 0;
     for span in story.spans.iter().filter(|span| filter.wants_span(span)) {
         let Some(end) = span.end else {
@@ -81,6 +81,10 @@ pub fn write(
             What::Lock { lock } => {
                 add(locks, format!("{} {lock:#x}", story.names.of(span.process)));
             }
+            What::Marked { name } => {
+                let process = story.names.of(span.process);
+                add(marked, format!("{process} {}", story.texts[name]));
+            }
             What::Call { .. } => {}
         }
     }
@@ -91,6 +95,7 @@ pub fn write(
         "process: served by servers",
         "page faults: process and object",
         "lock waiting: process and lock",
+        "marked by programs: process and interval",
     ];
     for (title, table) in titles.into_iter().zip(tables) {
         if !table.is_empty() {

@@ -5,6 +5,7 @@
 //! trace may begin and end anywhere and have gaps, so an end without its beginning is passed over, and a beginning
 //! without its end is marked.
 
+use super::marker::{self, Meaning, Pieces};
 use super::names::{Names, Process, args};
 use k42_trace::Side;
 use k42_trace::decode::{Event, Stack, Trace};
@@ -42,6 +43,11 @@ pub enum What {
         object: u64,
         /// Where the region begins that shows it.
         region: u64,
+    },
+    /// An interval that a program has marked.
+    Marked {
+        /// Its name: a place in [`Story::texts`].
+        name: usize,
     },
     /// Waiting for a lock.
     Lock {
@@ -105,6 +111,19 @@ pub struct Moment {
     pub text: String,
 }
 
+/// A value that a program has told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counter {
+    /// When.
+    pub time: u64,
+    /// Who.
+    pub process: Process,
+    /// Of what.
+    pub name: String,
+    /// How much.
+    pub value: f64,
+}
+
 /// The whole of it.
 #[derive(Default)]
 pub struct Story {
@@ -120,6 +139,10 @@ pub struct Story {
     pub looks: Vec<Sample>,
     /// Moments in order.
     pub moments: Vec<Moment>,
+    /// Values in order.
+    pub counters: Vec<Counter>,
+    /// Names of intervals that programs have marked.
+    pub texts: Vec<String>,
     /// For each event of the trace, who had the CPU; zero is nobody.
     pub whose: Vec<Process>,
     /// Names of objects whose pages are mapped.
@@ -151,7 +174,7 @@ enum Kind {
     Died,
     Signal,
     Mark,
-    Text,
+    Marker,
 }
 
 const KINDS: [(&str, &str, Kind); 21] = [
@@ -175,7 +198,7 @@ const KINDS: [(&str, &str, Kind); 21] = [
     ("process", "exit", Kind::Died),
     ("process", "signal", Kind::Signal),
     ("app", "mark", Kind::Mark),
-    ("app", "text", Kind::Text),
+    ("app", "marker", Kind::Marker),
 ];
 
 /// What is known of a CPU.
@@ -200,6 +223,10 @@ struct Teller<'a> {
     cpus: Vec<Cpu>,
     /// Intervals that have no end yet, by what they are waiting for.
     open: HashMap<Key, Vec<usize>>,
+    /// What programs have begun to say.
+    pieces: Pieces,
+    /// Intervals that threads have marked, which begin when the call returns by which they did.
+    marking: HashMap<u64, usize>,
 }
 
 /// What an open interval is found by.
@@ -210,6 +237,7 @@ enum Key {
     Serve(u32, Process, u64),
     Fault(Process),
     Lock(Process, u64),
+    Marked(u64),
 }
 
 const MEMORY: Process = k42_abi::ProcessId::MEMORY.0 as Process;
@@ -229,6 +257,8 @@ impl Story {
             },
             cpus: (0..trace.cpus).map(|_| Cpu::default()).collect(),
             open: HashMap::new(),
+            pieces: Pieces::default(),
+            marking: HashMap::new(),
         };
         let kinds: HashMap<(u8, u8), Kind> = KINDS
             .iter()
@@ -432,6 +462,9 @@ impl Teller<'_> {
                 if let Some(place) = self.finish(&Key::Linux(tid), time, result()) {
                     let process = self.story.spans[place].process;
                     self.cpu(event).threads.insert(process, tid);
+                    if let Some(name) = self.marking.remove(&tid) {
+                        self.begin_marked(event, process, tid, name);
+                    }
                 }
             }
             Kind::Wait => {
@@ -480,12 +513,51 @@ impl Teller<'_> {
                 let current = self.cpu(event).current;
                 self.moment(event, Some(current), format!("mark {mark}: {value}"));
             }
-            Kind::Text => {
-                let [first, second] = args(trace, event, ["text", "text2"]);
-                let current = self.cpu(event).current;
-                self.moment(event, Some(current), super::names::text(first, second));
+            Kind::Marker => {
+                let [tid, place, bytes, first, second] =
+                    args(trace, event, ["tid", "piece", "bytes", "text", "text2"]);
+                if let Some(text) = self.pieces.take(tid, place, bytes, [first, second]) {
+                    self.marked(event, tid, &text);
+                }
             }
         }
+    }
+
+    /// A thread has said something.
+    fn marked(&mut self, event: &Event, tid: u64, text: &str) {
+        let process = self.story.names.of_thread(tid);
+        let process = process.unwrap_or(self.cpu(event).current);
+        // An interval lies between the calls that mark its ends, and not half in them.
+        let open = self.open.get(&Key::Linux(tid));
+        let call = open.and_then(|open| Some(&self.story.spans[*open.last()?]));
+        let called = call.map(|call| call.start);
+        match marker::meaning(text) {
+            Meaning::Begin(name) => {
+                self.story.texts.push(name.into());
+                let name = self.story.texts.len() - 1;
+                if called.is_some() {
+                    self.marking.insert(tid, name);
+                } else {
+                    self.begin_marked(event, process, tid, name);
+                }
+            }
+            Meaning::End => {
+                self.finish(&Key::Marked(tid), called.unwrap_or(event.time), 0);
+            }
+            Meaning::Counter(name, value) => self.story.counters.push(Counter {
+                time: event.time,
+                process,
+                name: name.into(),
+                value,
+            }),
+            Meaning::Text(text) => self.moment(event, Some(process), text.into()),
+        }
+    }
+
+    fn begin_marked(&mut self, event: &Event, process: Process, tid: u64, name: usize) {
+        self.cpu(event).threads.insert(process, tid);
+        let place = self.begin(event, process, What::Marked { name });
+        self.open.entry(Key::Marked(tid)).or_default().push(place);
     }
 
     /// The Linux call that a process is in, as seen on a CPU.
