@@ -74,6 +74,7 @@ impl<T: Clone> FdTable<T> {
     }
 
     /// Puts `file` at the lowest free number from `from` up. EMFILE; EINVAL if `from` is beyond the limit.
+    #[inline(always)]
     pub fn insert(&mut self, file: T, from: i32, close_on_exec: bool) -> Result<i32> {
         let from = usize::try_from(from).map_err(|_| Error::EINVAL)?;
         if from >= self.limit {
