@@ -84,6 +84,22 @@ wire_struct! {
     }
 }
 
+wire_struct! {
+    /// Who has a segment of shared memory mapped, and since when.
+    pub struct SegmentState {
+        /// Regions that show it.
+        pub attached: u64,
+        /// Timebase when the last one came; zero for never.
+        pub attach_ticks: u64,
+        /// Timebase when the last one went; zero for never.
+        pub detach_ticks: u64,
+        /// Linux pid of who did the last of these, zero for nobody.
+        pub last_pid: u32,
+        /// Pages that it has.
+        pub frames: u64,
+    }
+}
+
 /// Limits that the memory server keeps (numbers of Linux's RLIMIT_*).
 pub mod limit {
     /// RLIMIT_DATA.
@@ -272,7 +288,8 @@ pub trait Memory {
         cpu: u32,
         without_program: bool,
     ) -> Result<ProcessId>;
-    /// Starts dispatcher 0. `words` are the first words of its page's library area at START.
+    /// Starts dispatcher 0. `words` are the first words of its page's library area at START; the first is the Linux pid,
+    /// which is also what `segment_state` calls the process by.
     #[method(32)]
     fn start_space(&self, caller: &Caller, process: ProcessId, words: [u64; 4]) -> Result<()>;
     /// Ends a process; all that it had comes back. Result: page faults answered for it, and the bytes of its private frames.
@@ -305,4 +322,31 @@ pub trait Memory {
     /// As `create_space`, with a copy of `parent`'s program beside the fresh library. For the process server only.
     #[method(39)]
     fn renew_space(&self, caller: &Caller, parent: ProcessId, cpu: u32) -> Result<ProcessId>;
+
+    /// A segment of shared memory of System V: `bytes` of zeroes, called `name` in /proc/PID/maps. `release` gives it up.
+    /// Only the process server may call this and the next three.
+    #[method(40)]
+    fn create_segment(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle>;
+    /// Maps all of a segment into `process`: at `address` if FIXED is among `options`, else anywhere. What `may` allows,
+    /// mprotect(2) can give later. EIDRM if it has been discarded and nobody has it; else as `map_object`.
+    #[method(41)]
+    fn attach_segment(
+        &self,
+        caller: &Caller,
+        segment: Handle,
+        process: ProcessId,
+        address: u64,
+        options: u32,
+        may: u32,
+    ) -> Result<u64>;
+    /// Who has a segment. EIDRM if it has been discarded and nobody has it.
+    #[method(42)]
+    fn segment_state(&self, caller: &Caller, segment: Handle) -> Result<SegmentState>;
+    /// The segment's memory goes as soon as nobody has it attached.
+    #[method(43)]
+    fn discard_segment(&self, caller: &Caller, segment: Handle) -> Result<()>;
+    /// shmdt(2): unmaps what the caller has of the segment whose first byte is, or would be, at `address`. EINVAL if there
+    /// is none.
+    #[method(44)]
+    fn detach_segment(&self, caller: &Caller, address: u64) -> Result<()>;
 }

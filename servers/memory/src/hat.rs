@@ -56,6 +56,8 @@ pub trait Hat: Send + Sync {
     fn dispatcher_create(&self, new: &NewDispatcher) -> Result<()>;
     /// DISPATCHER_START.
     fn dispatcher_start(&self, process: ProcessId, vp: u32) -> Result<()>;
+    /// The timebase.
+    fn ticks(&self) -> u64;
     /// SEND of two words. EAGAIN: there was no room, and the dispatcher has been told so.
     fn send(&self, process: ProcessId, vp: u32, words: [u64; 2]) -> Result<()>;
 }

@@ -115,6 +115,10 @@ impl Hat for Kernel {
         sys::dispatcher_start(process, vp)
     }
 
+    fn ticks(&self) -> u64 {
+        k42_sched::now()
+    }
+
     fn send(&self, process: ProcessId, vp: u32, words: [u64; 2]) -> Result<()> {
         sys::send(CommId::new(process, vp), &[words[0], words[1], 0, 0, 0, 0])
     }

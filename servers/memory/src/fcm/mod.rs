@@ -6,7 +6,7 @@
 //! | implementation | is | pages come from |
 //! |---|---|---|
 //! | [`Anonymous`] | private memory, and private copies of another FCM | zeroes, or a copy of the source's page |
-//! | [`Object`] | a file server's page cache, shared memory | zeroes; its owner fills them |
+//! | [`Object`] | a file server's page cache, shared memory (also System V's: `segment.rs`) | zeroes; its owner fills them |
 //! | [`Image`] | pages fixed for ever: program images from the boot archive | made once |
 //! | [`Physical`] | a stretch of real memory: boot archive, kernel pages | they are there |
 //!
@@ -18,6 +18,7 @@ mod anonymous;
 mod fixed;
 mod object;
 mod reps;
+mod segment;
 
 pub use anonymous::Anonymous;
 pub use fixed::{Image, Physical};
@@ -169,6 +170,15 @@ pub trait Fcm: Send + Sync {
 
     /// It is no longer mapped at that address, where it was attached at `seat`.
     fn detach(&self, _process: ProcessId, _address: u64, _seat: usize) {}
+
+    /// A region of [`Use::Segment`](crate::space::Use) shows it from now on, by the doing of the process with this Linux
+    /// pid. EIDRM if it was given up before.
+    fn opened(&self, _pid: u32) -> Result<()> {
+        Ok(())
+    }
+
+    /// Such a region no longer does.
+    fn closed(&self, _pid: u32) {}
 
     /// Sets bit 0 of the byte of each page that is resident; `out` begins at `first`.
     fn resident(&self, first: u64, out: &mut [u8]);

@@ -11,11 +11,13 @@
 //! removes pages then also makes all representatives forget.
 
 use super::reps::{Rep, Reps};
+use super::segment::Segment;
 use super::{Attachment, Fcm, Request, map_group};
 use crate::frames::{Frame, Kind, Need};
 use crate::lock::Lock;
 use crate::machine::{Batch, Machine};
 use crate::tree::{Found, PageTree};
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use k42_abi::layout::PAGE_SIZE;
@@ -32,6 +34,8 @@ pub struct Object {
     kind: Kind,
     master: Lock<Master>,
     reps: Reps,
+    /// It is a segment of System V, and knows who has it.
+    segment: Option<Box<Segment>>,
 }
 
 /// What the object is. Lock order: master, then a representative.
@@ -59,7 +63,37 @@ impl Object {
             kind,
             master: Lock::new(master),
             reps: Reps::default(),
+            segment: None,
         }
+    }
+
+    /// A segment of System V's shared memory.
+    pub fn segment(core: Machine, bytes: u64, name: &[u8]) -> Self {
+        let segment = Some(Box::default());
+        Self {
+            segment,
+            ..Self::new(core, bytes, Kind::Shared, name)
+        }
+    }
+
+    /// What it knows as a segment. EINVAL if it is none.
+    pub fn as_segment(&self) -> Result<&Segment> {
+        self.segment.as_deref().ok_or(Error::EINVAL)
+    }
+
+    /// The process with this Linux pid has attached it now.
+    pub fn noted(&self, pid: u32) {
+        if let Some(segment) = &self.segment {
+            segment.note_open(pid, self.core.hat.ticks());
+        }
+    }
+
+    /// Its pages go as soon as no region shows it.
+    pub fn discard(&self) -> Result<()> {
+        if self.as_segment()?.discard() {
+            self.resize(0);
+        }
+        Ok(())
     }
 
     /// Another length. Pages beyond it go, for all who map them; the rest of the last page becomes zero.
@@ -312,6 +346,20 @@ impl Fcm for Object {
             .is_none()
         {
             self.master.lock().keepers.remove(&(process, address));
+        }
+    }
+
+    fn opened(&self, pid: u32) -> Result<()> {
+        self.as_segment()?.open()?;
+        self.noted(pid);
+        Ok(())
+    }
+
+    fn closed(&self, pid: u32) {
+        if let Some(segment) = &self.segment
+            && segment.close(pid, self.core.hat.ticks())
+        {
+            self.resize(0);
         }
     }
 

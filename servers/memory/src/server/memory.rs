@@ -8,7 +8,7 @@ use crate::space::{ACCESS, Mapping, PAGE, Shape, Use};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 use k42_abi::rights::{KernelRights, class};
-use k42_api::memory::{MapOptions, Memory, MemoryTotals, SpaceUsage, lock};
+use k42_api::memory::{MapOptions, Memory, MemoryTotals, SegmentState, SpaceUsage, lock};
 use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
 
 /// Client slots of a Linux process's dispatcher.
@@ -366,7 +366,9 @@ impl Memory for Server {
 
     fn start_space(&self, caller: &Caller, process: ProcessId, words: [u64; 4]) -> Result<()> {
         Self::only_process_server(caller)?;
-        self.space(process)?.start(&words)
+        let space = self.space(process)?;
+        space.set_pid(words[0] as u32);
+        space.start(&words)
     }
 
     fn destroy_space(&self, caller: &Caller, process: ProcessId) -> Result<[u64; 2]> {
@@ -508,5 +510,65 @@ impl Memory for Server {
         space.unmap(address, bytes)?;
         self.archive.free(name);
         Ok(())
+    }
+
+    fn create_segment(&self, caller: &Caller, bytes: u64, name: &[u8]) -> Result<Handle> {
+        Self::only_process_server(caller)?;
+        if name.len() > NAME_MAX || bytes == 0 {
+            return Err(Error::EINVAL);
+        }
+        if bytes.div_ceil(PAGE) > self.core.frames.total() {
+            return Err(Error::ENOMEM);
+        }
+        self.core.admit()?;
+        let object = Arc::new(Object::segment(self.core, bytes, name));
+        let access = ACCESS;
+        self.give(
+            caller.process,
+            Grant {
+                object,
+                access,
+                is_owner: true,
+            },
+        )
+    }
+
+    fn attach_segment(
+        &self,
+        caller: &Caller,
+        segment: Handle,
+        process: ProcessId,
+        address: u64,
+        options: u32,
+        may: u32,
+    ) -> Result<u64> {
+        const PLACES: MapOptions = MapOptions::FIXED.union(MapOptions::NO_REPLACE);
+        Self::only_process_server(caller)?;
+        let (options, may) = (options_of(options)?, options_of(may)?);
+        if !(ACCESS | PLACES).contains(options) || !ACCESS.contains(may) {
+            return Err(Error::EINVAL);
+        }
+        let object = self.owned(caller, segment)?;
+        self.space(process)?
+            .attach_segment(object, address, options, may)
+    }
+
+    fn segment_state(&self, caller: &Caller, segment: Handle) -> Result<SegmentState> {
+        Self::only_process_server(caller)?;
+        let object = self.owned(caller, segment)?;
+        let state = object.as_segment()?.state()?;
+        Ok(SegmentState {
+            frames: object.frames(),
+            ..state
+        })
+    }
+
+    fn discard_segment(&self, caller: &Caller, segment: Handle) -> Result<()> {
+        Self::only_process_server(caller)?;
+        self.owned(caller, segment)?.discard()
+    }
+
+    fn detach_segment(&self, caller: &Caller, address: u64) -> Result<()> {
+        self.space(caller.process)?.detach_segment(address)
     }
 }

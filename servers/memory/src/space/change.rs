@@ -81,6 +81,7 @@ impl Space {
             };
             next = region.end;
             region.detach(self.id, at);
+            self.closed(&region);
             let (first, next) = region.indices(at);
             if region.fcm.is_private() {
                 self.lose_private(region.fcm.drop_pages(first, next));
@@ -117,6 +118,8 @@ impl Space {
                 let _ = lower.attach(self.id, start, 0);
             }
         }
+        // The lower piece keeps a segment open, so that this cannot fail.
+        let _ = self.opened(&upper);
         // Only the lowest piece of a stack can grow.
         upper.options.remove(MapOptions::GROWS_DOWN);
         state.regions.insert(address, upper);
@@ -323,6 +326,7 @@ impl Space {
         let program = core::mem::replace(&mut state.regions, library);
         for (at, mut region) in program {
             region.detach(self.id, at);
+            self.closed(&region);
             if region.fcm.is_private() {
                 let (first, end) = region.indices(at);
                 self.lose_private(region.fcm.drop_pages(first, end));

@@ -113,7 +113,7 @@ fn line(start: u64, region: &Region) -> Vec<u8> {
         if region.is_private() { 'p' } else { 's' },
     ];
     let access: String = access.iter().collect();
-    let is_file = region.purpose == Use::File;
+    let is_file = matches!(region.purpose, Use::File | Use::Segment);
     let offset = if is_file { region.index * PAGE } else { 0 };
     let mut text = format!(
         "{start:08x}-{:08x} {access} {offset:08x} 00:{:02x} 0 ",

@@ -7,7 +7,7 @@
 //! other pages of small FCMs, and the library's text.
 
 use super::dispatcher::{Content, Shape};
-use super::{PAGE, Region, Space, State};
+use super::{PAGE, Region, Space, State, Use};
 use crate::fcm::{Anonymous, Fcm};
 use crate::frames::{Frame, Kind, Need};
 use crate::machine::Batch;
@@ -41,6 +41,8 @@ struct Copier<'a> {
     clones: Vec<(Arc<dyn Fcm>, Arc<dyn Fcm>)>,
     /// Private pages that the child does not get.
     left: u64,
+    /// Some region is one of a segment.
+    segments: bool,
 }
 
 /// Private pages of a region. An FCM that has no other region holds nothing beside it, and knows how much that is.
@@ -78,6 +80,7 @@ impl Space {
             batch,
             clones: Vec::new(),
             left: 0,
+            segments: false,
         };
         child.add_dispatcher(&mut copy, shape, &Content::Copy(area), &mut copier.batch)?;
 
@@ -91,8 +94,7 @@ impl Space {
                 regions.push((start, clone));
             }
         }
-        copier.batch.flush()?;
-        let left = copier.left;
+        let left = copier.finish(&regions)?;
         events::memory::clone::<User>(
             u64::from(self.id.0),
             u64::from(child.id.0),
@@ -112,6 +114,7 @@ impl Space {
             batch: Batch::new(self.core, child.id),
             clones: Vec::new(),
             left: 0,
+            segments: false,
         };
         let mut regions = Vec::with_capacity(state.regions.len());
         for (&start, region) in &mut state.regions {
@@ -121,8 +124,7 @@ impl Space {
                 regions.push((start, clone));
             }
         }
-        copier.batch.flush()?;
-        let left = copier.left;
+        let left = copier.finish(&regions)?;
         self.hand_down(&state, child, &mut copy, regions, left);
         Ok(())
     }
@@ -158,6 +160,18 @@ impl Space {
 }
 
 impl Copier<'_> {
+    /// All is copied: `regions` will be the child's. Private pages that it does not get.
+    fn finish(&mut self, regions: &[(u64, Region)]) -> Result<u64> {
+        self.batch.flush()?;
+        if self.segments {
+            for (_, region) in regions {
+                // It is the parent's doing; whose own region keeps the segment open, so that this cannot fail.
+                let _ = self.parent.opened(region);
+            }
+        }
+        Ok(self.left)
+    }
+
     /// The child's region for one of the parent's.
     fn region(&mut self, start: u64, region: &Region) -> Result<Option<Region>> {
         let (first, end) = region.indices(start);
@@ -171,6 +185,7 @@ impl Copier<'_> {
                 ..region.clone()
             };
             clone.map_fixed(self.batch.process(), start)?;
+            self.segments |= clone.purpose == Use::Segment;
             return Ok(Some(clone));
         };
         if region.options.contains(MapOptions::NO_FORK) {

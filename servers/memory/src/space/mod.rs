@@ -12,6 +12,7 @@ mod lock;
 mod map;
 mod region;
 mod remap;
+mod segment;
 
 pub use dispatcher::Shape;
 pub use map::Mapping;
@@ -25,7 +26,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use dispatcher::Area;
 use k42_abi::layout::LIBRARY_BASE;
 use k42_abi::{Error, ProcessId, Result};
@@ -51,6 +52,8 @@ pub struct Space {
     /// Pages in private FCMs.
     private: AtomicU64,
     faults: AtomicU64,
+    /// Linux pid, zero until it is known.
+    pid: AtomicU32,
     /// Threads that wait on words shared with others.
     pub waiting: Waiting,
 }
@@ -102,6 +105,7 @@ impl Space {
             state: Lock::new(state),
             private,
             faults: AtomicU64::new(0),
+            pid: AtomicU32::new(0),
             waiting: Waiting::default(),
         }
     }
@@ -171,6 +175,7 @@ impl Space {
         let regions = core::mem::take(&mut state.regions);
         for (start, mut region) in regions {
             region.detach(self.id, start);
+            self.closed(&region);
         }
         state.handles = Arc::default();
         for area in state.areas.drain(..) {

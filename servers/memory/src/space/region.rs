@@ -17,6 +17,8 @@ pub enum Use {
     Anonymous,
     /// Pages of a file or shared object.
     File,
+    /// A segment of System V's shared memory, which counts its regions.
+    Segment,
     /// The break area.
     Heap,
     /// Belongs to the system: dispatcher areas, kernel pages. Never unmapped by the process.
@@ -224,5 +226,7 @@ impl Region {
             && self.options == next.options
             && self.may == next.may
             && self.purpose == next.purpose
+            // Each piece counts, as in Linux.
+            && self.purpose != Use::Segment
     }
 }

@@ -181,6 +181,12 @@ impl Space {
             fcm: Some(fcm),
             index,
         };
-        self.map_locked(state, mapping)
+        let copy = region.clone();
+        self.opened(&copy)?;
+        let mapped = self.map_locked(state, mapping);
+        if mapped.is_err() {
+            self.closed(&copy);
+        }
+        mapped
     }
 }

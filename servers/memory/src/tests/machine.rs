@@ -44,6 +44,7 @@ struct Kernel {
     next: u32,
     generation: u32,
     sent: Vec<(ProcessId, u32, [u64; 2])>,
+    ticks: u64,
 }
 
 /// The model kernel.
@@ -254,6 +255,11 @@ impl Hat for Model {
             .ok_or(Error::ESRCH)?;
         assert!(!std::mem::replace(&mut dispatcher.1, true));
         Ok(())
+    }
+    fn ticks(&self) -> u64 {
+        let mut kernel = self.0.lock().unwrap();
+        kernel.ticks += 1;
+        kernel.ticks
     }
     fn send(&self, process: ProcessId, vp: u32, words: [u64; 2]) -> Result<()> {
         let mut kernel = self.0.lock().unwrap();

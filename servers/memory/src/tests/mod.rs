@@ -9,6 +9,7 @@ mod machine;
 mod mappings;
 mod objects;
 mod random;
+mod segments;
 mod threads;
 mod tree;
 
