@@ -7,7 +7,7 @@ use crate::row;
 use crate::sys::socket::option;
 use crate::sys::{
     affinity, descriptor as fd, directory as dir, event_file, futex, identity as id, io, lock,
-    memory as mem, path, poll, prctl, process, signal, socket, system, task, time, vector,
+    memory as mem, path, poll, prctl, process, shm, signal, socket, system, task, time, vector,
 };
 use crate::table::Row;
 
@@ -115,6 +115,7 @@ pub const ROWS: &[Row] = &[
     row!(__NR_vhangup = 111 => system::vhangup, () Plain "ENOSYS for root"),
     row!(__NR_wait4 = 114 => process::wait4, (pid: Int, status: Out, options: Int, usage: Out) Plain ""),
     row!(__NR_sysinfo = 116 => system::sysinfo, (buffer: Out) Plain ""),
+    row!(__NR_ipc = 117 => shm::ipc, (call: Int, first: Int, second: Long, third: Addr, pointer: Addr) Plain "shared memory only"),
     row!(__NR_fsync = 118 => fd::fsync, (fd: Fd) Plain ""),
     row!(__NR_clone = 120 => task::clone, (flags: Bits, stack: Addr, parent_tid: Out, tls: Addr, child_tid: Addr) Full "POSIX threads and processes only; no namespaces"),
     row!(__NR_uname = 122 => system::uname, (buffer: Out) Plain ""),
@@ -272,6 +273,10 @@ pub const ROWS: &[Row] = &[
     row!(__NR_pwritev2 = 381 => vector::pwritev2, (fd: Fd, vector: In, count: Int, offset: Long, high: Long, flags: Flags) Plain "no flags"),
     row!(__NR_statx = 383 => path::statx, (directory: Dir, path: Path, flags: Flags, mask: Flags, buffer: Out) Plain ""),
     row!(__NR_rseq = 387 => absent::no_call, () Plain "ENOSYS"),
+    row!(__NR_shmget = 395 => shm::shmget, (key: Int, size: Size, flags: Int) Plain ""),
+    row!(__NR_shmctl = 396 => shm::shmctl, (id: Int, command: Int, buffer: Out) Plain "what is locked is not kept from going, since nothing is swapped"),
+    row!(__NR_shmat = 397 => shm::shmat, (id: Int, address: Addr, flags: Int) Plain ""),
+    row!(__NR_shmdt = 398 => shm::shmdt, (address: Addr) Plain ""),
     row!(__NR_clone3 = 435 => task::clone3, (arguments: In, size: Size) Full "as clone"),
     row!(__NR_close_range = 436 => fd::close_range, (first: Flags, last: Flags, flags: Flags) Plain ""),
     row!(__NR_openat2 = 437 => path::openat2, (directory: Dir, path: Path, how: In, size: Size) Plain "no RESOLVE_*"),

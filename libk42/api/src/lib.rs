@@ -19,4 +19,5 @@ pub mod lifecycle;
 pub mod memory;
 pub mod names;
 pub mod process;
+pub mod shm;
 pub mod sockets;

@@ -15,6 +15,7 @@ pub mod path;
 pub mod poll;
 pub mod prctl;
 pub mod process;
+pub mod shm;
 pub mod signal;
 pub mod socket;
 pub mod system;

@@ -44,6 +44,15 @@ impl Identity {
         self.ids.euid == 0
     }
 
+    /// Whether `gid` is its effective group or a supplementary one.
+    pub fn is_in(&self, gid: u32) -> bool {
+        self.ids.egid == gid
+            || self
+                .groups
+                .chunks_exact(4)
+                .any(|group| group == gid.to_le_bytes())
+    }
+
     /// The part that file servers want to know.
     pub fn for_files(&self) -> lifecycle::Credentials {
         let Ids {

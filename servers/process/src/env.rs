@@ -3,8 +3,8 @@
 
 use k42_abi::info::Count;
 use k42_api::lifecycle::Credentials;
-use k42_api::memory::{MemoryTotals, SpaceUsage};
-use k42_ipc::{OutBuf, ProcessId, Result};
+use k42_api::memory::{MapOptions, MemoryTotals, SegmentState, SpaceUsage};
+use k42_ipc::{Handle, OutBuf, ProcessId, Result};
 
 /// The memory server, as far as it makes and ends address spaces.
 pub trait MemoryCalls {
@@ -30,6 +30,27 @@ pub trait MemoryCalls {
     fn totals(&self) -> Result<MemoryTotals>;
     /// `Memory::describe`.
     fn describe(&self, process: ProcessId, from: u64, out: &mut OutBuf<'_>) -> Result<u64>;
+}
+
+/// The memory server, as far as it has segments of shared memory.
+pub trait SegmentCalls {
+    /// `Memory::create_segment`.
+    fn create_segment(&self, bytes: u64, name: &[u8]) -> Result<Handle>;
+    /// `Memory::attach_segment`.
+    fn attach_segment(
+        &self,
+        segment: Handle,
+        process: ProcessId,
+        address: u64,
+        options: MapOptions,
+        may: MapOptions,
+    ) -> Result<u64>;
+    /// `Memory::segment_state`.
+    fn segment_state(&self, segment: Handle) -> Result<SegmentState>;
+    /// `Memory::discard_segment`.
+    fn discard_segment(&self, segment: Handle) -> Result<()>;
+    /// `Memory::release`.
+    fn release_segment(&self, segment: Handle);
 }
 
 /// The `Lifecycle` interface of a registered file server.
@@ -109,7 +130,9 @@ pub trait Kernel {
 }
 
 /// All of it.
-pub trait Environment: MemoryCalls + Servers + Notify + Kernel + Send + Sync {
+pub trait Environment:
+    MemoryCalls + SegmentCalls + Servers + Notify + Kernel + Send + Sync
+{
     /// Calls `Server::start_first` soon, outside any call: both servers that the first process needs are there now.
     fn start_first_soon(&self);
 

@@ -40,6 +40,7 @@ pub mod record;
 pub mod renew;
 pub mod root;
 pub mod server;
+pub mod shm;
 pub mod spaces;
 
 pub use root::Root;

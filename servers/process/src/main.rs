@@ -11,11 +11,13 @@ use k42_abi::rights::class;
 use k42_abi::{CommId, Error};
 use k42_api::event;
 use k42_api::lifecycle::{Credentials, LifecycleClient};
-use k42_api::memory::{MemoryClient, MemoryTotals, SpaceUsage};
+use k42_api::memory::{MapOptions, MemoryClient, MemoryTotals, SegmentState, SpaceUsage};
 use k42_api::names::NamesClient;
-use k42_ipc::{OutBuf, ProcessId, Result};
+use k42_ipc::{Handle, OutBuf, ProcessId, Result};
 use k42_object::{Config, System};
-use k42_process::env::{Environment, Kernel, MemoryCalls, Notify, Servers, Statistics};
+use k42_process::env::{
+    Environment, Kernel, MemoryCalls, Notify, SegmentCalls, Servers, Statistics,
+};
 use k42_process::{Root, Server};
 use k42_rt::{AsyncEvent, Start, log, sys};
 use k42_sched::ThreadRef;
@@ -132,6 +134,33 @@ impl MemoryCalls for Machine {
     fn describe(&self, process: ProcessId, from: u64, out: &mut OutBuf<'_>) -> Result<u64> {
         let result = memory().describe(process, from, out.spare());
         filled(result, out)
+    }
+}
+
+impl SegmentCalls for Machine {
+    fn create_segment(&self, bytes: u64, name: &[u8]) -> Result<Handle> {
+        memory().create_segment(bytes, name)
+    }
+    fn attach_segment(
+        &self,
+        segment: Handle,
+        process: ProcessId,
+        address: u64,
+        options: MapOptions,
+        may: MapOptions,
+    ) -> Result<u64> {
+        memory().attach_segment(segment, process, address, options.bits(), may.bits())
+    }
+    fn segment_state(&self, segment: Handle) -> Result<SegmentState> {
+        memory().segment_state(segment)
+    }
+    fn discard_segment(&self, segment: Handle) -> Result<()> {
+        memory().discard_segment(segment)
+    }
+    fn release_segment(&self, segment: Handle) {
+        if let Err(error) = memory().release(segment) {
+            log::warn!("a segment of shared memory stays: {error}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! in small pieces sees one moment. Reading again from the start makes them anew, as in Linux.
 
 pub mod fs;
+pub mod ipc;
 pub mod open;
 pub mod process;
 pub mod system;

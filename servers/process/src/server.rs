@@ -9,6 +9,7 @@ use crate::linux::{resource, signal, wait};
 use crate::load::LoadAverage;
 use crate::pids::Pids;
 use crate::record::{Central, Heritage, Masks, ProcessRef, Program, Record};
+use crate::shm::Table;
 use crate::spaces::Spaces;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -52,6 +53,7 @@ pub struct Server {
     pub(crate) pids: Pids,
     pub(crate) spaces: Spaces,
     pub(crate) users: Users,
+    pub(crate) segments: Mutex<Table>,
     pub(crate) host_name: Mutex<Vec<u8>>,
     pub(crate) zombies: AtomicUsize,
     pub(crate) load: LoadAverage,
@@ -73,6 +75,7 @@ pub struct Server {
 impl Server {
     /// A server without processes.
     pub fn new(env: Box<dyn Environment>, objects: &'static System) -> Self {
+        let memory_bytes = env.memory_bytes();
         Self {
             boot_id: [env.random(), env.random()],
             env,
@@ -82,6 +85,7 @@ impl Server {
             pids: Pids::default(),
             spaces: Spaces::default(),
             users: Users::default(),
+            segments: Mutex::new(Table::new(memory_bytes)),
             host_name: Mutex::new(b"k42".to_vec()),
             zombies: AtomicUsize::new(0),
             load: LoadAverage::default(),

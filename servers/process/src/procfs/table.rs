@@ -1,6 +1,6 @@
 //! The table that /proc is.
 
-use super::{Make, Take, process, system};
+use super::{Make, Take, ipc, process, system};
 
 /// A directory of /proc.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,8 @@ pub enum Directory {
     SysRandom,
     /// /proc/sys/vm.
     SysVm,
+    /// /proc/sysvipc.
+    SystemV,
     /// /proc/PID. (/proc/PID/task/TID has the same files.)
     Process,
     /// /proc/PID/fd.
@@ -76,7 +78,8 @@ const fn line(parent: Directory, name: &'static str, what: What) -> Line {
 }
 
 use Directory::{
-    Descriptors, K42, Nowhere, Process, Root, Sys, SysFs, SysKernel, SysRandom, SysVm, Tasks,
+    Descriptors, K42, Nowhere, Process, Root, Sys, SysFs, SysKernel, SysRandom, SysVm, SystemV,
+    Tasks,
 };
 use What::{File, Link, Writable};
 
@@ -158,6 +161,11 @@ pub const TABLE: &[Line] = &[
     line(SysRandom, "boot_id", File(ALL, system::boot_id)),
     line(SysRandom, "entropy_avail", File(ALL, system::entropy)),
     line(SysRandom, "uuid", File(ALL, system::uuid)),
+    line(SysKernel, "shmall", File(ALL, ipc::segment_pages)),
+    line(SysKernel, "shmmax", File(ALL, ipc::segment_bytes)),
+    line(SysKernel, "shmmni", File(ALL, ipc::segments_max)),
+    line(Root, "sysvipc", What::Directory(SystemV)),
+    line(SystemV, "shm", File(ALL, ipc::segments)),
     line(Sys, "vm", What::Directory(SysVm)),
     line(SysVm, "overcommit_memory", File(ALL, system::overcommit)),
 ];

@@ -17,14 +17,15 @@ proptest! {
     /// The server answers everything, and its tree stays whole.
     #[test]
     fn any_message_gets_an_answer(
-        calls in proptest::collection::vec((0usize..6, any::<bool>(), 1u16..48, words(), proptest::collection::vec(any::<u8>(), 0..40)), 1..40),
+        calls in proptest::collection::vec((0usize..6, 0usize..3, 1u16..48, words(), proptest::collection::vec(any::<u8>(), 0..40)), 1..40),
     ) {
         let world = World::new();
         let mut pids = vec![1, world.fork(1), world.fork(1)];
         pids.push(world.fork(pids[1]));
-        for (who, files, method, mut words, payload) in calls {
-            let interface = if files { 6 } else { 3 };
-            let leaves = !files && matches!(method, 2 | 23);
+        for (who, which, method, mut words, payload) in calls {
+            // Processes, /proc, shared memory.
+            let interface = [3, 6, 10][which];
+            let leaves = interface == 3 && matches!(method, 2 | 23);
             let process = match pids.get(who) {
                 // The first process must not leave, nor may the machine.
                 Some(&pid) if world.life(pid) == Some(Life::Running) && !(leaves && (pid == 1 || method == 23)) => world.space(pid),

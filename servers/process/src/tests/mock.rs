@@ -1,11 +1,11 @@
 //! Mock neighbours, and a world in which tests act as processes by their pids.
 
 use crate::Server;
-use crate::env::{Environment, Kernel, MemoryCalls, Notify, Servers, Statistics};
+use crate::env::{Environment, Kernel, MemoryCalls, Notify, SegmentCalls, Servers, Statistics};
 use crate::record::{Life, Record};
 use k42_abi::info::Count;
 use k42_api::lifecycle::Credentials;
-use k42_api::memory::{MemoryTotals, SpaceUsage};
+use k42_api::memory::{MapOptions, MemoryTotals, SegmentState, SpaceUsage};
 use k42_api::process::{Process, WaitResult};
 use k42_fslib::mounts::Mount;
 use k42_ipc::{Caller, Error, Handle, OutBuf, ProcessId, Result};
@@ -36,6 +36,23 @@ pub struct State {
     next: u16,
     /// RLIMIT_CPU is looked after.
     pub watching: bool,
+    /// Segments of shared memory.
+    pub segments: BTreeMap<u64, MockSegment>,
+    /// Next create_segment fails.
+    pub fail_segment: bool,
+}
+
+/// A segment as the memory server would have it.
+#[derive(Clone, Copy, Default)]
+pub struct MockSegment {
+    pub attached: u64,
+    pub discarded: bool,
+}
+
+impl MockSegment {
+    fn is_over(&self) -> bool {
+        self.discarded && self.attached == 0
+    }
 }
 
 #[derive(Clone, Default)]
@@ -194,6 +211,64 @@ impl Servers for Mock {
             k42_fslib::mounts::put(out, &mount)?;
         }
         Ok(1)
+    }
+}
+
+impl SegmentCalls for Mock {
+    fn create_segment(&self, _: u64, _: &[u8]) -> Result<Handle> {
+        let mut state = self.state();
+        if std::mem::take(&mut state.fail_segment) {
+            return Err(Error::ENOMEM);
+        }
+        let handle = 1 + state.segments.keys().max().unwrap_or(&0);
+        state.segments.insert(handle, MockSegment::default());
+        Ok(Handle(handle))
+    }
+    fn attach_segment(
+        &self,
+        segment: Handle,
+        _: ProcessId,
+        address: u64,
+        options: MapOptions,
+        may: MapOptions,
+    ) -> Result<u64> {
+        assert!(may.contains(options & MapOptions::WRITE));
+        let mut state = self.state();
+        let segment = state
+            .segments
+            .get_mut(&segment.0)
+            .ok_or(Error::BAD_HANDLE)?;
+        if segment.is_over() {
+            return Err(Error::EIDRM);
+        }
+        segment.attached += 1;
+        Ok(if address == 0 { 0x7000_0000 } else { address })
+    }
+    fn segment_state(&self, segment: Handle) -> Result<SegmentState> {
+        let state = self.state();
+        let segment = state.segments.get(&segment.0).ok_or(Error::BAD_HANDLE)?;
+        if segment.is_over() {
+            return Err(Error::EIDRM);
+        }
+        Ok(SegmentState {
+            attached: segment.attached,
+            attach_ticks: 0,
+            detach_ticks: 0,
+            last_pid: 0,
+            frames: 1,
+        })
+    }
+    fn discard_segment(&self, segment: Handle) -> Result<()> {
+        let mut state = self.state();
+        let segment = state
+            .segments
+            .get_mut(&segment.0)
+            .ok_or(Error::BAD_HANDLE)?;
+        segment.discarded = true;
+        Ok(())
+    }
+    fn release_segment(&self, segment: Handle) {
+        assert!(self.state().segments.remove(&segment.0).is_some());
     }
 }
 

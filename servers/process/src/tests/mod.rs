@@ -7,3 +7,4 @@ mod leak;
 mod mock;
 mod proc_files;
 mod random;
+mod shm;
