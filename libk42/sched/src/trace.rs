@@ -10,7 +10,7 @@ use crate::word;
 use k42_abi::CommId;
 #[cfg(target_os = "none")]
 use k42_abi::layout::TRACE;
-pub use k42_trace::{Class, events, text_words};
+pub use k42_trace::{Class, TEXT_BYTES, events, text_words};
 use k42_trace::{CpuBuffer, Target};
 #[cfg(target_os = "none")]
 use k42_trace::{Region, RegionHeader};

@@ -81,5 +81,5 @@ pub use region::{
     BYTE_ORDER, CpuBuffer, MAGIC, Region, RegionError, RegionHeader, SUB_WORDS, Side, VERSION,
     WORDS,
 };
-pub use table::{ArgInfo, EventInfo, Show, TABLE_TEXT, text_words};
+pub use table::{ArgInfo, EventInfo, Show, TABLE_TEXT, TEXT_BYTES, text_bytes, text_words};
 pub use target::Target;

@@ -54,16 +54,28 @@ impl Show {
     }
 }
 
-/// The first sixteen bytes of a text as the two arguments of an event.
+/// Bytes of a text that two arguments of an event hold.
+pub const TEXT_BYTES: usize = 16;
+
+/// The first bytes of a text as the two arguments of an event.
 pub fn text_words(text: &[u8]) -> [u64; 2] {
-    let mut bytes = [0; 16];
-    let length = text.len().min(16);
+    let mut bytes = [0; TEXT_BYTES];
+    let length = text.len().min(TEXT_BYTES);
     bytes[..length].copy_from_slice(&text[..length]);
     let (first, second) = bytes.split_at(8);
     [first, second].map(|half| {
         half.iter()
             .fold(0, |word, &byte| word << 8 | u64::from(byte))
     })
+}
+
+/// The bytes that [`text_words`] has made words of, with zeros after a shorter text.
+pub fn text_bytes(words: [u64; 2]) -> [u8; TEXT_BYTES] {
+    let mut bytes = [0; TEXT_BYTES];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+        place.copy_from_slice(&word.to_be_bytes());
+    }
+    bytes
 }
 
 /// The table as text, which lies beside the buffers and in every saved trace, so that a trace explains itself. A line for

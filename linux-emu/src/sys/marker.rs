@@ -7,12 +7,10 @@ use super::io::CHUNK;
 use crate::thread::Thread;
 use crate::user::{self, User};
 use k42_abi::Result;
-use k42_sched::trace::{User as Program, events, text_words};
+use k42_sched::trace::{TEXT_BYTES, User as Program, events, text_words};
 
 /// The most bytes that one write logs; Linux's TRACE_MARKER_MAX_SIZE.
 pub const LONGEST: usize = 4096;
-/// Bytes in an event.
-const PIECE: usize = 16;
 
 const _: () = assert!(LONGEST <= CHUNK);
 
@@ -34,7 +32,7 @@ pub fn log(thread: &Thread, text: &[u8]) -> usize {
     let mut rest = text[..count].strip_suffix(b"\n").unwrap_or(&text[..count]);
     let tid = thread.tid() as u64;
     for place in 0.. {
-        let (piece, after) = rest.split_at(rest.len().min(PIECE));
+        let (piece, after) = rest.split_at(rest.len().min(TEXT_BYTES));
         let [first, second] = text_words(piece);
         events::app::marker::<Program>(tid, place, rest.len() as u64, first, second);
         if after.is_empty() {

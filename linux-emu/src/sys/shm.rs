@@ -106,10 +106,14 @@ fn attach(id: i32, address: u64, flags: u32) -> Result<u64> {
 
 /// shmdt(2).
 pub fn shmdt(_: &Thread, address: Addr) -> Result<u64> {
-    if !address.0.is_multiple_of(ALIGNMENT) {
+    detach(address.0)
+}
+
+fn detach(address: u64) -> Result<u64> {
+    if !address.is_multiple_of(ALIGNMENT) {
         return Err(Error::EINVAL);
     }
-    MEMORY.detach_segment(address.0).map(|()| 0)
+    MEMORY.detach_segment(address).map(|()| 0)
 }
 
 /// shmctl(2).
@@ -176,10 +180,7 @@ pub fn ipc(
             let attached = attach(first.0, pointer.0, second.0 as u32)?;
             user::put_u64(User(third.0), attached).map(|()| 0)
         }
-        operation::SHMDT if pointer.0.is_multiple_of(ALIGNMENT) => {
-            MEMORY.detach_segment(pointer.0).map(|()| 0)
-        }
-        operation::SHMDT => Err(Error::EINVAL),
+        operation::SHMDT => detach(pointer.0),
         operation::SHMGET => {
             let id = SERVER.get(first.0, second.0 as u64, third.0 as u32);
             id.map(|id| id as u64)

@@ -209,46 +209,48 @@ impl Entries {
         self.live == 0
     }
 
-    fn position(&self, name: &[u8]) -> Option<usize> {
-        let first = FirstWord::of(name);
-        let is = |slot: &Slot| slot.named(name, first).is_some();
-        match &self.index {
-            None => self.slots.iter().position(is),
-            Some(index) => index
-                .find(hash(self.seed, name, first), |&at| {
-                    is(&self.slots[at as usize])
-                })
-                .map(|&at| at as usize),
-        }
-    }
-
+    /// The place of an entry, and the entry.
     #[inline(always)]
-    fn entry(&self, name: &[u8], first: FirstWord) -> Option<&Entry> {
+    fn find(&self, name: &[u8], first: FirstWord) -> Option<(usize, &Entry)> {
         match &self.index {
-            None => self.slots.iter().find_map(|slot| slot.named(name, first)),
-            Some(index) => self.entry_by(index, name, first),
+            None => {
+                let mut slots = self.slots.iter().enumerate();
+                slots.find_map(|(at, slot)| Some((at, slot.named(name, first)?)))
+            }
+            Some(index) => self.find_by(index, name, first),
         }
     }
 
     /// Apart, so that small directories do not pay for the registers that this needs.
     #[inline(never)]
-    fn entry_by(&self, index: &HashTable<u32>, name: &[u8], first: FirstWord) -> Option<&Entry> {
-        let named = |at: u32| self.slots.get(at as usize)?.named(name, first);
-        let is = |&at: &u32| named(at).is_some();
-        named(*index.find(hash(self.seed, name, first), is)?)
+    fn find_by(
+        &self,
+        index: &HashTable<u32>,
+        name: &[u8],
+        first: FirstWord,
+    ) -> Option<(usize, &Entry)> {
+        let named = |&at: &u32| {
+            let slot = self.slots.get(at as usize)?;
+            Some((at as usize, slot.named(name, first)?))
+        };
+        named(index.find(hash(self.seed, name, first), |at| named(at).is_some())?)
+    }
+
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        self.find(name, FirstWord::of(name)).map(|(at, _)| at)
     }
 
     /// What `name` names.
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&NodeRef> {
-        self.entry(name, FirstWord::of(name))
-            .map(|entry| &*entry.node)
+        self.find(name, FirstWord::of(name))
+            .map(|(_, entry)| &*entry.node)
     }
 
     /// As `get`, for a walk that goes on under `guard`.
     #[inline(always)]
     pub fn step<'g>(&self, name: &[u8], first: FirstWord, guard: &'g Guard) -> Option<Step<'g>> {
-        Some(match &self.entry(name, first)?.node {
+        Some(match &self.find(name, first)?.1.node {
             Named::Directory(node) => Step::Passing(node.under(guard)),
             Named::Other(node) => Step::Held(node.clone()),
         })

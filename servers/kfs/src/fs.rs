@@ -115,7 +115,7 @@ impl Kfs {
         let inode = self.inodes.take();
         events::fs::create::<User>(inode);
         // If there is no memory the node is dropped, and gives back what was taken.
-        Arc::try_new(Node::new(self.resources, inode, owner, body, self.now()))
+        counted(|| Node::new(self.resources, inode, owner, body, self.now()))
             .map_err(|_| Error::ENOSPC)
     }
 
@@ -169,7 +169,8 @@ impl Kfs {
         Ok(self.ports.handles.get(caller, directory)?.node().clone())
     }
 
-    /// Resolves a path for `who`; what is found is counted.
+    /// Resolves a path for `who`; what is found is counted, but not the directories on the way: walks on different CPUs have
+    /// nothing in common but what they read.
     pub fn walk<'p>(
         &self,
         caller: &Caller,
@@ -179,29 +180,16 @@ impl Kfs {
         treat: Final,
     ) -> Outcome<Walked<'p, NodeRef>> {
         let guard = enter();
-        let walked = self.pass(&guard, caller, directory, path, who, treat)?;
-        Ok(walked.map(Step::into_node))
-    }
-
-    /// Resolves a path for `who` under a guard. Directories on the way, and the one that holds the last name, are not
-    /// counted: walks on different CPUs have nothing in common but what they read.
-    #[inline]
-    pub fn pass<'p, 'g>(
-        &'g self,
-        guard: &'g Guard,
-        caller: &Caller,
-        directory: Handle,
-        path: &'p [u8],
-        who: &Access<'_>,
-        treat: Final,
-    ) -> Outcome<Walked<'p, Step<'g>>> {
         let own = self.own_root(caller)?;
         let start = self.beginning(&own, caller, directory, path)?;
-        if let Some(found) = plain(guard, &start, path, who, treat) {
-            let directory = found.directory.map_or(start, Step::Passing);
-            return Ok(Walked::of_name(directory, found.name, found.node));
-        }
-        self.walk_all(guard, own, start, path, who, treat)
+        let walked = match plain(&guard, &start, path, who, treat) {
+            Some(found) => {
+                let directory = found.directory.map_or(start, Step::Passing);
+                Walked::of_name(directory, found.name, found.node)
+            }
+            None => self.walk_all(&guard, own, start, path, who, treat)?,
+        };
+        Ok(walked.map(Step::into_node))
     }
 
     /// Resolves a path that does not take the short way.

@@ -10,6 +10,7 @@
 
 use crate::monitor::Monitor;
 use anyhow::{Context, Result};
+use k42_abi::layout::{KERNEL_WINDOW, PAGE_SIZE};
 use k42_trace::decode::Stack;
 use std::collections::HashMap;
 use std::fs::File;
@@ -24,10 +25,7 @@ const DEEPEST: usize = 64;
 const LONGEST_FRAME: u64 = 1 << 20;
 /// Where a frame keeps the address to return to (ELFv2 ABI, "The Stack Frame").
 const SAVED_LR: u64 = 16;
-/// From here on an address is the kernel's, and tells its place in memory by its low bits.
-const KERNEL: u64 = 0xc000_0000_0000_0000;
-/// Programs and the kernel have pages of at least this size.
-const PAGE: u64 = 4096;
+const PAGE: u64 = PAGE_SIZE as u64;
 /// MSR[LE].
 const LITTLE_ENDIAN: u64 = 1;
 
@@ -162,7 +160,8 @@ struct Pages<'a> {
 impl Pages<'_> {
     fn word(&mut self, address: u64) -> Option<u64> {
         let place = match address {
-            KERNEL.. => address - KERNEL,
+            // The kernel's addresses tell their place in memory.
+            KERNEL_WINDOW.. => address - KERNEL_WINDOW,
             _ => self.page(address & !(PAGE - 1))? + address % PAGE,
         };
         let mut bytes = [0; 8];

@@ -85,8 +85,7 @@ pub fn suite(repo: &Repo) -> Jobs {
         k42.exec(&[], "cat; echo end")?.expect("end\n", "", 0)
     });
     case("bench-wall", |k42| {
-        let file = k42.scratch()?.join("figures");
-        let file = file.to_str().context("a path that is not UTF-8")?;
+        let file = &k42.file("figures")?;
         let arguments = ["bench", "getpid", "--linux", "--wall", "--json", file];
         let done = k42.start(&arguments, None)?;
         ensure!(done.status == Some(0), "bench: {}", done.stderr);
@@ -137,8 +136,7 @@ pub fn suite(repo: &Repo) -> Jobs {
         Ok(())
     });
     case("trace", |k42| {
-        let file = k42.scratch()?.join("trace");
-        let file = file.to_str().context("a path that is not UTF-8")?;
+        let file = &k42.file("trace")?;
         k42.exec(&["--trace", file], "ls / >/dev/null; exit 3")?
             .expect("", "", 3)?;
         let shown = k42.start(&["trace", file], None)?;
@@ -162,13 +160,8 @@ pub fn suite(repo: &Repo) -> Jobs {
         Ok(())
     });
     case("trace-views", |k42| {
-        let [file, json, picture] = ["trace-views", "trace.json", "trace.svg"]
-            .map(|name| k42.scratch().map(|folder| folder.join(name)));
-        let (file, json, picture) = (file?, json?, picture?);
-        let [file, json, picture] = [&file, &json, &picture].map(|path| path.to_str());
-        let file = file.context("a path that is not UTF-8")?;
-        let json = json.context("a path that is not UTF-8")?;
-        let picture = picture.context("a path that is not UTF-8")?;
+        let (file, json) = (&k42.file("trace-views")?, &k42.file("trace.json")?);
+        let picture = &k42.file("trace.svg")?;
         let command = "for i in 1 2 3 4 5; do ls -l /bin | sort | tail -1 >/dev/null; done";
         k42.exec(&["--cpus=2", "--sample=5000", "--trace", file], command)?
             .expect("", "", 0)?;
@@ -234,20 +227,11 @@ pub fn suite(repo: &Repo) -> Jobs {
             int main(void) { computes(); return 0; }\n";
         const COMMAND: &str = "/computes; dd if=/dev/zero of=/dev/null bs=1 count=1000000 2>/dev/null; \
             for i in $(seq 200); do cat /etc/passwd; done >/dev/null; sleep 1";
-        let folder = k42.scratch()?;
-        let [source, program, file, picture] =
-            ["computes.c", "computes", "stacks", "stacks.svg"].map(|name| folder.join(name));
-        std::fs::write(&source, PROGRAM)?;
+        let (source, program) = (&k42.file("computes.c")?, &k42.file("computes")?);
+        let (file, picture) = (&k42.file("stacks")?, &k42.file("stacks.svg")?);
+        std::fs::write(source, PROGRAM)?;
         let mut compiler = Command::new(crate::bench::COMPILER);
-        process::check(
-            compiler
-                .args(["-O1", "-static", "-o"])
-                .args([&program, &source]),
-        )?;
-        let [program, file, picture] = [&program, &file, &picture].map(|path| path.to_str());
-        let program = program.context("a path that is not UTF-8")?;
-        let file = file.context("a path that is not UTF-8")?;
-        let picture = picture.context("a path that is not UTF-8")?;
+        process::check(compiler.args(["-O1", "-static", "-o", program, source]))?;
         let add = format!("--add={program}=/computes");
         k42.exec(&[&add, "--stacks=400", "--trace", file], COMMAND)?
             .expect("", "", 0)?;
@@ -269,10 +253,7 @@ pub fn suite(repo: &Repo) -> Jobs {
             echo 'C|0|queue|42' >/dev/trace_marker; printf 'a text that is longer than one event' >&3; \
             cat $m; printf x | dd of=$m seek=1 bs=1 2>/dev/null; echo seek $?; \
             head -c 5000 /dev/zero | tr '\\0' y | dd of=$m bs=5000 2>&1 | head -1";
-        let folder = k42.scratch()?;
-        let [file, json] = ["marker", "marker.json"].map(|name| folder.join(name));
-        let file = file.to_str().context("a path that is not UTF-8")?;
-        let json = json.to_str().context("a path that is not UTF-8")?;
+        let (file, json) = (&k42.file("marker")?, &k42.file("marker.json")?);
         let errors = "cat: read error: Invalid argument\n";
         k42.exec(&["--trace", file], COMMAND)?
             .expect("seek 1\n1+0 records in\n", errors, 0)?;
@@ -308,8 +289,7 @@ pub fn suite(repo: &Repo) -> Jobs {
         Ok(())
     });
     case("trace-timeout", |k42| {
-        let file = k42.scratch()?.join("trace-timeout");
-        let file = file.to_str().context("a path that is not UTF-8")?;
+        let file = &k42.file("trace-timeout")?;
         let command = "while :; do echo $((n = n + 1)) >/dev/null; done";
         let args = ["run", "--timeout=10", "--trace", file, "--exec", command];
         let done = k42.start(&args, None)?;
@@ -393,6 +373,13 @@ impl K42 {
         let folder = self.repo.build_dir()?.join("test");
         std::fs::create_dir_all(&folder)?;
         Ok(folder)
+    }
+
+    /// The path of a file there, as text.
+    fn file(&self, name: &str) -> Result<String> {
+        let path = self.scratch()?.join(name).into_os_string();
+        let path = path.into_string();
+        path.map_err(|path| anyhow::anyhow!("{}: not UTF-8", path.display()))
     }
 }
 

@@ -22,6 +22,8 @@ type Owner = (u64, String);
 /// An event of the export and its time, by which it is sorted.
 struct Line {
     time: u64,
+    /// An arrow ends.
+    ends: bool,
     value: Value,
 }
 
@@ -68,9 +70,7 @@ pub fn write(
         }
     }
     // Within a track the order at one time is that in which the lines were made; but no arrow ends before it begins.
-    export
-        .lines
-        .sort_by_key(|line| (line.time, line.value["ph"] == "f"));
+    export.lines.sort_by_key(|line| (line.time, line.ends));
     write!(out, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")?;
     for (place, line) in export.lines.iter().enumerate() {
         let comma = if place == 0 { "\n" } else { ",\n" };
@@ -82,12 +82,17 @@ pub fn write(
 impl Export<'_> {
     fn line(&mut self, time: u64, mut value: Value) {
         value["ts"] = json!(self.trace.seconds(time) * 1e6);
-        self.lines.push(Line { time, value });
+        let ends = value["ph"] == "f";
+        self.lines.push(Line { time, ends, value });
     }
 
     fn describe(&mut self, what: &str, group: u64, track: u64, args: Value) {
         let value = json!({"ph": "M", "name": what, "pid": group, "tid": track, "args": args});
-        self.lines.push(Line { time: 0, value });
+        self.lines.push(Line {
+            time: 0,
+            ends: false,
+            value,
+        });
     }
 
     /// The number of a process's group of tracks.

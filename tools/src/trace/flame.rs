@@ -17,7 +17,7 @@ use crate::repo::{Order, Repo};
 use addr2line::Loader;
 use anyhow::{Context, Result, ensure};
 use inferno::flamegraph::{self, Options};
-use k42_abi::layout::EMU_IMAGE;
+use k42_abi::layout::{EMU_IMAGE, KERNEL_WINDOW};
 use k42_trace::decode::Trace;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -30,10 +30,9 @@ const LATE: u64 = 8;
 /// A symbol that is farther below an address than this is not of the function there, which has none.
 const LONGEST: u64 = 1 << 16;
 
-/// Where the kernel is linked, and where its addresses begin. Below its image are the vectors.
-const KERNEL_ADDRESSES: u64 = 0xc000_0000_0000_0000;
-/// Where interrupts are taken (Power ISA 3.0B, III, 7.5: AIL = 3), and how far apart the vectors are at least.
-const VECTORS: u64 = KERNEL_ADDRESSES + 0x4000;
+/// Where interrupts are taken, below the kernel's image (Power ISA 3.0B, III, 7.5: AIL = 3), and how far apart the vectors
+/// are at least. The image is linked to the beginning of the window.
+const VECTORS: u64 = KERNEL_WINDOW + 0x4000;
 const VECTOR_BYTES: u64 = 0x80;
 
 /// How the functions begin at which the kernel enters a program.
@@ -79,7 +78,7 @@ impl Programs {
     fn kernel_functions(&self, address: u64) -> Vec<String> {
         match self.kernel {
             Some(start) if address >= start => {
-                self.functions(KERNEL, address - start + KERNEL_ADDRESSES)
+                self.functions(KERNEL, address - start + KERNEL_WINDOW)
             }
             Some(_) if address >= VECTORS => {
                 let vector = (address - VECTORS) / VECTOR_BYTES * VECTOR_BYTES;
@@ -235,7 +234,7 @@ fn frames(
 
 /// Which program holds an address of a process.
 fn image_of(story: &Story, process: Process, pc: u64) -> String {
-    if pc >= KERNEL_ADDRESSES {
+    if pc >= KERNEL_WINDOW {
         KERNEL.into()
     } else if story.names.is_server(process) {
         story.names.of(process)

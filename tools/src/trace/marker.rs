@@ -3,10 +3,11 @@
 //! The words are those that Android's tools have made common: `B|PID|NAME` begins an interval of the thread, `E` or
 //! `E|PID` ends the last one, `C|PID|NAME|VALUE` tells the value of a counter. Anything else is text.
 
+use k42_trace::{TEXT_BYTES, text_bytes};
 use std::collections::HashMap;
 
 /// Bytes in a piece.
-const PIECE: u64 = 16;
+const PIECE: u64 = TEXT_BYTES as u64;
 /// The most that one text has, as the library sees to.
 const LONGEST: u64 = 4096;
 
@@ -59,7 +60,7 @@ impl Pieces {
         if text.len() as u64 != place.checked_mul(PIECE)? || bytes > LONGEST {
             return None;
         }
-        let piece = words.map(u64::to_be_bytes).concat();
+        let piece = text_bytes(words);
         text.extend_from_slice(&piece[..bytes.min(PIECE) as usize]);
         if bytes > PIECE {
             self.begun.insert(thread, text);
@@ -108,7 +109,7 @@ mod tests {
                 }
                 for (thread, rest) in left.iter_mut().enumerate() {
                     if done[thread].is_none() {
-                        let (piece, after) = rest.split_at(rest.len().min(16));
+                        let (piece, after) = rest.split_at(rest.len().min(TEXT_BYTES));
                         let bytes = rest.len() as u64;
                         done[thread] = pieces.take(thread as u64, place, bytes, text_words(piece));
                         *rest = after;

@@ -6,6 +6,7 @@ use k42_api::memory::MemoryClient;
 use k42_api::names::NamesClient;
 use k42_api::process::ProcessClient;
 use k42_trace::decode::{Event, Trace};
+use k42_trace::text_bytes;
 use std::collections::HashMap;
 
 /// The table of Linux calls, which linux-emu's tests keep true.
@@ -153,7 +154,7 @@ pub fn args<const N: usize>(trace: &Trace, event: &Event, names: [&str; N]) -> [
 
 /// Two words of a text.
 pub fn text(first: u64, second: u64) -> String {
-    let bytes = [first.to_be_bytes(), second.to_be_bytes()].concat();
+    let bytes = text_bytes([first, second]);
     let text = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()
 }

@@ -528,9 +528,7 @@ impl Teller<'_> {
         let process = self.story.names.of_thread(tid);
         let process = process.unwrap_or(self.cpu(event).current);
         // An interval lies between the calls that mark its ends, and not half in them.
-        let open = self.open.get(&Key::Linux(tid));
-        let call = open.and_then(|open| Some(&self.story.spans[*open.last()?]));
-        let called = call.map(|call| call.start);
+        let called = self.call_of(tid).map(|call| call.start);
         match marker::meaning(text) {
             Meaning::Begin(name) => {
                 self.story.texts.push(name.into());
@@ -560,37 +558,47 @@ impl Teller<'_> {
         self.open.entry(Key::Marked(tid)).or_default().push(place);
     }
 
-    /// The Linux call that a process is in, as seen on a CPU.
-    fn linux_call(&self, cpu: &Cpu, process: Process) -> Option<u64> {
-        let tid = cpu.threads.get(&process)?;
-        let place = *self.open.get(&Key::Linux(*tid))?.last()?;
-        match self.story.spans[place].what {
-            What::Linux { number } => Some(number),
-            _ => None,
+    /// The Linux call that a thread is in.
+    fn call_of(&self, tid: u64) -> Option<&Span> {
+        let place = *self.open.get(&Key::Linux(tid))?.last()?;
+        Some(&self.story.spans[place])
+    }
+
+    /// A sample on a CPU of `process` on the time of `base`, with what the events before it say.
+    fn sampled(&self, cpu: u32, time: u64, process: Process, base: Process, pc: u64) -> Sample {
+        let known = &self.cpus[cpu as usize];
+        let call = known.threads.get(&base).and_then(|&tid| self.call_of(tid));
+        // The chain belongs to the sample if it leads from the one to the other.
+        let fits = known.chain.first().is_some_and(|first| first.0 == base)
+            && known.chain.last().is_some_and(|last| last.1 == process);
+        let chain = if fits { known.chain.as_slice() } else { &[] };
+        Sample {
+            time,
+            cpu,
+            process,
+            base,
+            linux: call.and_then(|call| match call.what {
+                What::Linux { number } => Some(number),
+                _ => None,
+            }),
+            chain: chain.iter().map(|&(_, s, method)| (s, method)).collect(),
+            pc,
+            late: 0,
+            kernel: None,
+            above: Vec::new(),
         }
     }
 
+    /// A sample of the kernel's.
     fn sample(&mut self, event: &Event) {
         let [process, base, pc, late] = args(self.trace, event, ["process", "base", "pc", "late"]);
-        let cpu = &self.cpus[event.cpu as usize];
-        // The chain belongs to the sample if it leads from the one to the other.
-        let fits = cpu.chain.first().is_some_and(|first| first.0 == base)
-            && cpu.chain.last().is_some_and(|last| last.1 == process);
-        let chain = if fits { cpu.chain.as_slice() } else { &[] };
+        let logged = self.cpus[event.cpu as usize].kernel;
         let sample = Sample {
-            time: event.time,
-            cpu: event.cpu,
-            process,
-            base,
-            linux: self.linux_call(cpu, base),
-            chain: chain.iter().map(|&(_, s, method)| (s, method)).collect(),
-            pc,
             late,
-            kernel: cpu
-                .kernel
+            kernel: logged
                 .filter(|(time, _)| event.time - time <= late)
                 .map(|(_, id)| id),
-            above: Vec::new(),
+            ..self.sampled(event.cpu, event.time, process, base, pc)
         };
         self.story.samples.push(sample);
     }
@@ -604,20 +612,12 @@ impl Teller<'_> {
             return;
         };
         let process = cpu.current;
-        let fits = cpu.chain.last().is_some_and(|last| last.1 == process);
-        let chain = if fits { cpu.chain.as_slice() } else { &[] };
-        let base = chain.first().map_or(process, |first| first.0);
+        let called = cpu.chain.last().is_some_and(|last| last.1 == process);
+        let caller = cpu.chain.first().filter(|_| called);
+        let base = caller.map_or(process, |first| first.0);
         let look = Sample {
-            time: stack.time,
-            cpu: stack.cpu,
-            process,
-            base,
-            linux: self.linux_call(cpu, base),
-            chain: chain.iter().map(|&(_, s, method)| (s, method)).collect(),
-            pc,
-            late: 0,
-            kernel: None,
             above: above.to_vec(),
+            ..self.sampled(stack.cpu, stack.time, process, base, pc)
         };
         self.story.looks.push(look);
     }
